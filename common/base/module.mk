@@ -1,0 +1,2 @@
+$(call module,common/base,,)
+$(call unit,common/base)

@@ -1,0 +1,2 @@
+$(call module,common/log,common/base,)
+$(call unit,common/log)

@@ -1,0 +1,2 @@
+$(call module,common/tls,common/base,-lssl -lcrypto)
+$(call unit,common/tls)

@@ -1,0 +1,30 @@
+/*
+ * tls - contexts for conn, by OpenSSL. TLS 1.2 and later, no renegotiation, no
+ * compression.
+ */
+#ifndef TLS_TLS_H
+#define TLS_TLS_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct tls_ctx;
+struct ssl_st;
+
+/* PEM files; cert_path holds the chain. NULL with the operator's text on failure. */
+struct tls_ctx *tls_server_new(const char *cert_path, const char *key_path, struct err *err);
+
+enum tls_verify {
+	TLS_VERIFY_NAME,	/* chain and host name */
+	TLS_VERIFY_NONE,	/* opportunistic: for links the operator said so */
+};
+/* ca_path NULL: the system's authorities. */
+struct tls_ctx *tls_client_new(const char *ca_path, enum tls_verify verify, struct err *err);
+void tls_free(struct tls_ctx **ctx);
+
+/* For net/ only. The caller owns it (SSL_free through bufferevent). */
+struct ssl_st *tls_session_new(struct tls_ctx *ctx, bool server, const char *hostname);
+const char *tls_session_text(struct ssl_st *ssl, char *text_r, size_t room);
+
+#endif

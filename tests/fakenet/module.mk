@@ -1,0 +1,1 @@
+$(call module,tests/fakenet,common/base common/log,)

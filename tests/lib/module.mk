@@ -1,0 +1,1 @@
+$(call module,tests/lib,common/base,)
