@@ -1,0 +1,2 @@
+$(call module,common/mail,common/base,)
+$(call unit,common/mail)

@@ -1,0 +1,2 @@
+$(call module,common/proto,common/mail common/base,)
+$(call unit,common/proto)
