@@ -20,7 +20,7 @@ struct chunk {
 };
 
 struct arena {
-	struct chunk *head;	/* the chunk allocations come from */
+	struct chunk *head; /* the chunk allocations come from */
 	const char *name;
 	size_t bytes;
 };

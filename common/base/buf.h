@@ -17,15 +17,18 @@
 #include "base/slice.h"
 
 struct buf {
-	char *data;	/* heap, or NULL while empty */
-	size_t start;	/* consumed in front */
-	size_t len;	/* valid bytes behind start */
+	char *data;   /* heap, or NULL while empty */
+	size_t start; /* consumed in front */
+	size_t len;   /* valid bytes behind start */
 	size_t cap;
-	size_t limit;	/* most bytes it may hold; SIZE_MAX: none */
-	bool overflow;	/* an addition was refused */
+	size_t limit;  /* most bytes it may hold; SIZE_MAX: none */
+	bool overflow; /* an addition was refused */
 };
 
-#define BUF_INIT(limit_bytes) { .limit = (limit_bytes) }
+#define BUF_INIT(limit_bytes)                                                                      \
+	{                                                                                          \
+		.limit = (limit_bytes)                                                             \
+	}
 
 void buf_init(struct buf *b, size_t limit);
 void buf_fini(struct buf *b);

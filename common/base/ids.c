@@ -14,7 +14,7 @@ ids_random(void *p, size_t n)
 		ssize_t got = getrandom(at, n, 0);
 
 		if (got == -1)
-			continue;	/* EINTR is its only error for valid arguments */
+			continue; /* EINTR is its only error for valid arguments */
 		at += got;
 		n -= (size_t)got;
 	}

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IDS_SESSION_LEN 17	/* 16 characters and NUL */
+#define IDS_SESSION_LEN 17 /* 16 characters and NUL */
 
 /* From the kernel; does not fail. */
 void ids_random(void *p, size_t n);

@@ -66,13 +66,13 @@ list_del(struct list *item)
 #define LIST_ITEM(ptr, type, member) CONTAINER_OF(ptr, type, member)
 
 /* The first item, or NULL. */
-#define LIST_FIRST(head, type, member) \
+#define LIST_FIRST(head, type, member)                                                             \
 	(list_is_empty(head) ? NULL : LIST_ITEM((head)->next, type, member))
 
 /* `it` (a plain variable) may be unlinked inside the loop; others may not. */
-#define LIST_EACH(it, head, type, member)                                             \
-	for (struct list *it##_pos = (head)->next, *it##_next = it##_pos->next;       \
-	     it##_pos != (head) && ((it) = LIST_ITEM(it##_pos, type, member), 1);     \
+#define LIST_EACH(it, head, type, member)                                                          \
+	for (struct list *it##_pos = (head)->next, *it##_next = it##_pos->next;                    \
+	     it##_pos != (head) && ((it) = LIST_ITEM(it##_pos, type, member), 1);                  \
 	     it##_pos = it##_next, it##_next = it##_pos->next)
 
 #endif

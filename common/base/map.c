@@ -16,7 +16,7 @@
 
 struct slot {
 	uint64_t hash;
-	char *key;	/* NULL: free or grave */
+	char *key; /* NULL: free or grave */
 	size_t key_len;
 	void *value;
 	bool grave;
@@ -24,9 +24,9 @@ struct slot {
 
 struct map {
 	struct slot *slots;
-	size_t cap;	/* power of two, or 0 */
+	size_t cap; /* power of two, or 0 */
 	size_t count;
-	size_t used;	/* count plus graves */
+	size_t used; /* count plus graves */
 };
 
 #define ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
@@ -50,7 +50,7 @@ static uint64_t
 siphash13(const uint64_t seed[2], struct slice s)
 {
 	uint64_t v[4] = { seed[0] ^ 0x736f6d6570736575ULL, seed[1] ^ 0x646f72616e646f6dULL,
-			  seed[0] ^ 0x6c7967656e657261ULL, seed[1] ^ 0x7465646279746573ULL };
+		          seed[0] ^ 0x6c7967656e657261ULL, seed[1] ^ 0x7465646279746573ULL };
 	const uint8_t *p = (const uint8_t *)s.p;
 	size_t left = s.n;
 	uint64_t last = (uint64_t)s.n << 56;

@@ -16,7 +16,10 @@ struct slice {
 };
 
 /* A slice of a string literal, usable in initialisers. */
-#define SLICE_INIT(lit) { (lit), sizeof(lit) - 1 }
+#define SLICE_INIT(lit)                                                                            \
+	{                                                                                          \
+		(lit), sizeof(lit) - 1                                                             \
+	}
 #define SLICE(lit) ((struct slice)SLICE_INIT(lit))
 
 /* printf("%.*s", SLICE_ARG(s)) */

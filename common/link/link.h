@@ -40,16 +40,16 @@ struct link_ops {
 };
 
 struct link_limits {
-	size_t input_bytes;	/* most unconsumed input; a core that wants more gets closed */
-	size_t output_high;	/* stop feeding above this */
-	size_t output_low;	/* feed and `drained` again at this */
-	size_t output_max;	/* a core that adds more than this loses its peer */
+	size_t input_bytes; /* most unconsumed input; a core that wants more gets closed */
+	size_t output_high; /* stop feeding above this */
+	size_t output_low;  /* feed and `drained` again at this */
+	size_t output_max;  /* a core that adds more than this loses its peer */
 };
-extern const struct link_limits link_limits_default;	/* 16 KiB, 64 KiB, 16 KiB, 80 MiB */
+extern const struct link_limits link_limits_default; /* 16 KiB, 64 KiB, 16 KiB, 80 MiB */
 
 /* Takes *c. limits NULL: the default. ops and core are borrowed until link_end(). */
 struct link *link_new(struct conn **c, const struct link_ops *ops, void *core,
-		      const struct link_limits *limits);
+                      const struct link_limits *limits);
 
 /* The core writes here; what was added is sent when the callback that added it
  * returns, or by link_flush() when the core works outside a callback. */
@@ -78,7 +78,7 @@ void link_end(struct link **l);
 /* The same, without sending what is queued. */
 void link_abort(struct link **l);
 
-struct conn *link_conn(struct link *l);	/* borrowed, for peer and TLS facts */
+struct conn *link_conn(struct link *l); /* borrowed, for peer and TLS facts */
 struct loop *link_loop(struct link *l);
 
 #endif

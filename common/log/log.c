@@ -20,11 +20,11 @@
 #define ESC_BUFFERS 16
 
 static const char *const level_names[LOG_LEVEL_COUNT] = { "error", "warning", "info", "debug",
-							  "trace" };
+	                                                  "trace" };
 
 static struct {
 	const char *program;
-	char path[512];		/* empty: standard error */
+	char path[512]; /* empty: standard error */
 	int fd;
 	bool to_syslog;
 	_Atomic int most;
@@ -63,7 +63,7 @@ log_reopen(void)
 	fd = open(sink.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	if (fd == -1) {
 		log_error(NULL, "log.reopen_failed path=%s error=%s", log_esc(sink.path),
-			  log_esc(strerror(errno)));
+		          log_esc(strerror(errno)));
 		return;
 	}
 	/* dup2 keeps the number, so that other threads may write meanwhile */
@@ -106,8 +106,8 @@ add_prefix(char *line, size_t room, enum log_level level)
 	gmtime_r(&now_s, &tm);
 	n = strftime(line, room, "%Y-%m-%dT%H:%M:%S", &tm);
 	n += (size_t)snprintf(line + n, room - n, ".%03uZ %s[%d] level=%s ",
-			      (unsigned)(now_us / 1000 % 1000), sink.program, (int)getpid(),
-			      level_names[level]);
+	                      (unsigned)(now_us / 1000 % 1000), sink.program, (int)getpid(),
+	                      level_names[level]);
 	return n;
 }
 
@@ -176,7 +176,7 @@ is_plain(struct slice s)
 static void
 quote(char *out, struct slice s)
 {
-	char *end = out + ESC_BYTES - 6;	/* room for one \xNN, quote, NUL */
+	char *end = out + ESC_BYTES - 6; /* room for one \xNN, quote, NUL */
 
 	*out++ = '"';
 	while (s.n != 0 && out < end) {

@@ -20,9 +20,9 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_TRACE, LOG_LEV
 
 /* Added to every line logged with it. All members may be NULL. Borrowed. */
 struct log_ctx {
-	const char *session;	/* the id that goes through all tiers */
-	const char *peer;	/* address of the client */
-	const char *user;	/* once authenticated */
+	const char *session; /* the id that goes through all tiers */
+	const char *peer;    /* address of the client */
+	const char *user;    /* once authenticated */
 };
 
 /* program is borrowed for ever. path NULL or "stderr": standard error; "syslog": not
@@ -41,10 +41,8 @@ void log_line(enum log_level level, const struct log_ctx *ctx, const char *fmt, 
 #define log_error(ctx, ...) log_line(LOG_ERROR, ctx, __VA_ARGS__)
 #define log_warning(ctx, ...) log_line(LOG_WARNING, ctx, __VA_ARGS__)
 #define log_info(ctx, ...) log_line(LOG_INFO, ctx, __VA_ARGS__)
-#define log_debug(ctx, ...) \
-	(log_wants(LOG_DEBUG) ? log_line(LOG_DEBUG, ctx, __VA_ARGS__) : (void)0)
-#define log_trace(ctx, ...) \
-	(log_wants(LOG_TRACE) ? log_line(LOG_TRACE, ctx, __VA_ARGS__) : (void)0)
+#define log_debug(ctx, ...) (log_wants(LOG_DEBUG) ? log_line(LOG_DEBUG, ctx, __VA_ARGS__) : (void)0)
+#define log_trace(ctx, ...) (log_wants(LOG_TRACE) ? log_line(LOG_TRACE, ctx, __VA_ARGS__) : (void)0)
 
 /* The value as it may stand in a line: quoted when it has spaces, quotes, `=` or is
  * empty; control bytes and invalid UTF-8 as \xNN; cut at 256 bytes. NULL gives "-".

@@ -17,11 +17,11 @@
 struct conn;
 struct tls_ctx;
 
-#define CONN_ENDS(X)                                           \
-	X(EOF, "the peer closed")                              \
-	X(RESET, "the connection broke")                       \
-	X(TLS, "TLS failed")                                   \
-	X(INJECTED, "plaintext was pending when TLS started")  \
+#define CONN_ENDS(X)                                                                               \
+	X(EOF, "the peer closed")                                                                  \
+	X(RESET, "the connection broke")                                                           \
+	X(TLS, "TLS failed")                                                                       \
+	X(INJECTED, "plaintext was pending when TLS started")                                      \
 	X(DEADLINE, "a deadline passed")
 enum conn_end {
 #define X(name, text) CONN_END_##name,
@@ -31,9 +31,9 @@ enum conn_end {
 const char *conn_end_text(enum conn_end why);
 
 struct conn_handler {
-	void (*on_input)(void *ctx);	/* conn_input() has grown */
-	void (*on_drain)(void *ctx);	/* output fell to the low-water mark (may be NULL) */
-	void (*on_tls)(void *ctx);	/* the handshake is done */
+	void (*on_input)(void *ctx); /* conn_input() has grown */
+	void (*on_drain)(void *ctx); /* output fell to the low-water mark (may be NULL) */
+	void (*on_tls)(void *ctx);   /* the handshake is done */
 	/* Nothing more will come. After CONN_END_EOF output still goes out. Called once. */
 	void (*on_end)(void *ctx, enum conn_end why);
 };

@@ -18,7 +18,7 @@ typedef void dial_fn(void *ctx, struct conn **c, const char *why);
 
 /* Never calls fn from inside. */
 struct dial *dial_start(struct loop *l, const struct addr *to, uint64_t deadline_ms, dial_fn *fn,
-			void *ctx);
+                        void *ctx);
 /* fn will not be called. Accepts NULL, leaves NULL. */
 void dial_cancel(struct dial **d);
 

@@ -34,7 +34,7 @@ struct timer {
 	struct loop *loop;
 	loop_fn *fn;
 	void *ctx;
-	void *impl;	/* net's */
+	void *impl; /* net's */
 };
 void timer_init(struct timer *t, struct loop *l, loop_fn *fn, void *ctx);
 /* (Re)arms: fn runs once in ms milliseconds. */

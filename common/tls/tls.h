@@ -16,8 +16,8 @@ struct ssl_st;
 struct tls_ctx *tls_server_new(const char *cert_path, const char *key_path, struct err *err);
 
 enum tls_verify {
-	TLS_VERIFY_NAME,	/* chain and host name */
-	TLS_VERIFY_NONE,	/* opportunistic: for links the operator said so */
+	TLS_VERIFY_NAME, /* chain and host name */
+	TLS_VERIFY_NONE, /* opportunistic: for links the operator said so */
 };
 /* ca_path NULL: the system's authorities. */
 struct tls_ctx *tls_client_new(const char *ca_path, enum tls_verify verify, struct err *err);

@@ -56,8 +56,7 @@ test_eq_str(const char *what, const char *got, const char *want)
 }
 
 static int
-remove_one(const char *path, UNUSED const struct stat *st, UNUSED int kind,
-	   UNUSED struct FTW *ftw)
+remove_one(const char *path, UNUSED const struct stat *st, UNUSED int kind, UNUSED struct FTW *ftw)
 {
 	return remove(path);
 }

@@ -18,27 +18,27 @@
 typedef void test_fn(void **state);
 void test_register(const char *name, test_fn *fn);
 
-#define TEST(name)                                                              \
-	static void name(void **state);                                         \
-	__attribute__((constructor)) static void test_register_##name(void)    \
-	{                                                                       \
-		test_register(#name, name);                                     \
-	}                                                                       \
+#define TEST(name)                                                                                 \
+	static void name(void **state);                                                            \
+	__attribute__((constructor)) static void test_register_##name(void)                        \
+	{                                                                                          \
+		test_register(#name, name);                                                        \
+	}                                                                                          \
 	static void name(UNUSED void **state)
 
 /* Fail with a text that says which row of a table it was. */
-#define test_fail(...)               \
-	do {                             \
-		print_error(__VA_ARGS__); \
-		print_error("\n");       \
-		fail();                  \
+#define test_fail(...)                                                                             \
+	do {                                                                                       \
+		print_error(__VA_ARGS__);                                                          \
+		print_error("\n");                                                                 \
+		fail();                                                                            \
 	} while (0)
-#define test_check(cond, ...)                   \
-	do {                                        \
-		if (!(cond)) {                      \
-			print_error("%s: ", #cond);  \
-			test_fail(__VA_ARGS__);     \
-		}                                   \
+#define test_check(cond, ...)                                                                      \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			print_error("%s: ", #cond);                                                \
+			test_fail(__VA_ARGS__);                                                    \
+		}                                                                                  \
 	} while (0)
 
 /* Equal bytes, shown escaped when they differ. what names the row. */

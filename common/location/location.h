@@ -1,0 +1,85 @@
+/*
+ * location - where a mailbox lives: the record of the map, its states and its codecs.
+ *
+ * A record is {name, server, partition, ACL, state} as in RFC 3656, and our own fields,
+ * which plain MUPDATE peers neither see nor lose: mailbox id, UIDVALIDITY, special-use,
+ * revision, claim. Names are canonical ("example.org!user.fred.Sent"). `server` is a
+ * logical name; addresses come from the settings (`[server NAME]`).
+ */
+#ifndef LOCATION_LOCATION_H
+#define LOCATION_LOCATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/must.h"
+#include "base/slice.h"
+
+/* Most octets of the parts. LMDB keys hold 511 with 4 of an interned id in front. */
+#define LOCATION_NAME_MAX 490
+#define LOCATION_SERVER_MAX 255
+#define LOCATION_PARTITION_MAX 255
+#define LOCATION_ACL_MAX 65536
+#define LOCATION_ACL_IDENTIFIER_MAX 490
+#define LOCATION_FIELD_MAX 255
+/* A server and a partition with "!" between. */
+#define LOCATION_PLACE_MAX (LOCATION_SERVER_MAX + 1 + LOCATION_PARTITION_MAX)
+
+enum location_state {
+	LOCATION_RESERVED = 1, /* the name is taken, the mailbox is not there yet (or moves) */
+	LOCATION_ACTIVE = 2,   /* there and ready */
+};
+
+/* The slices are borrowed; whoever hands one out says until when. */
+struct location {
+	struct slice name;
+	struct slice server;
+	struct slice partition; /* may be empty: Cyrus sends "be1!" */
+	struct slice acl;       /* id TAB rights TAB id TAB rights TAB; empty when reserved */
+	enum location_state state;
+	struct slice mbox_id;     /* as the store names it; empty: unknown */
+	uint32_t uidvalidity;     /* 0: unknown */
+	struct slice special_use; /* "\\Sent", or several with a space between; or empty */
+	uint64_t revision;        /* of the change that wrote this record; 0: unknown */
+	uint64_t claim;           /* only in the record of a user's INBOX; else 0 */
+};
+
+/* Well-formed name: 1..490 octets of 0x20..0x7e, at most one "!" (a domain before it, not
+ * empty), no empty part between dots, no part "..", nothing a client could not have. */
+bool location_name_ok(struct slice name);
+/* Server: letters, digits, "-", "_", ".", ":", "[", "]"; partition the same or empty. */
+bool location_place_ok(struct slice server, struct slice partition);
+bool location_acl_ok(struct slice acl);
+
+/* "server!partition"; without "!" the whole is the server. */
+void location_place_split(struct slice place, struct slice *server_r, struct slice *partition_r);
+/* Always with "!": "server!" when the partition is empty. */
+void location_place_add(struct buf *out, const struct location *loc);
+
+/* Is this a user's INBOX ("user.fred", "example.org!user.fred")? *user_r (may be NULL) is
+ * the part that names the user's whole tree, which is the name itself. */
+bool location_is_inbox(struct slice name);
+/* The INBOX name a user's mailbox belongs to ("user.fred.Sent" -> "user.fred"), borrowed
+ * from name; empty for shared mailboxes. */
+struct slice location_inbox_of(struct slice name);
+
+/* The next pair of an ACL; false at its end. */
+bool location_acl_next(struct slice *rest, struct slice *id_r, struct slice *rights_r);
+
+/*
+ * The extension's text of our fields: key=value with a space between, in any order;
+ * values escape %, space and control characters as %XX. Keys: id, uv, su, rev, claim.
+ * Unknown keys are skipped, so that later versions can add some.
+ */
+void location_fields_add(struct buf *out, const struct location *loc);
+/* Sets the fields that are there and leaves the others. False: malformed; nothing set.
+ * Copies into a. */
+bool location_fields_parse(struct slice text, struct arena *a, struct location *loc) MUST_CHECK;
+
+/* A copy of everything into a. */
+struct location location_dup(struct arena *a, const struct location *loc);
+const char *location_state_text(enum location_state s);
+
+#endif

@@ -1,0 +1,2 @@
+$(call module,common/location,common/kv common/net common/log common/base,)
+$(call unit_fake,common/location)
