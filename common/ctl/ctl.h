@@ -1,0 +1,95 @@
+/*
+ * ctl - the control socket: a Unix socket, one JSON object per line each way.
+ *
+ *	> {"cmd":"status"}
+ *	< {"ok":true,"program":"roost-imap",...}
+ *	< {"ok":false,"error":"notfound","text":"there is no mailbox ..."}
+ *
+ * Lines are limited to 1 MiB in, 16 MiB out; 32 connections; a command is answered
+ * within its deadline or with the error "timeout". Access is by the socket's mode
+ * (0660 in run_dir). One command at a time per connection.
+ *
+ * ---- what the commands say (fields may be added) ------------------------------------
+ *
+ * error: usage, notfound, exists, invalid, denied, temp, limit, timeout, internal.
+ *
+ * status (by svc, every program):
+ *   < {"ok":true,"program":"roost-imap","instance":"fe1"|null,"worker":0,"workers":2,
+ *      "pid":4711,"uptime_s":60,"draining":false,"version":"...","sessions":3,
+ *      "detail":{}}
+ *   detail of roost-mupdate: {"role":"master|replica","history":"hex","revision":17,
+ *      "complete":true,"age_ms":20,"locations":40,"master":"connected|away" (replica),
+ *      "peers":[{"identity":"store1","peer":"10.0.0.1","kind":"store|replica",
+ *      "revision":17}]}
+ *   detail of roost-store: {"server":"store1","cluster":"none|mupdate",
+ *      "master":"connected|away","mailboxes":12,"users":10}
+ *   detail of front ends: {"location":{"complete":true,"revision":17,"age_ms":20}}
+ *
+ * who (stores and front ends): optional "user" limits it
+ *   < {"ok":true,"sessions":[{"id":"abcdefghijklmnop","service":"imap","user":"..."|null,
+ *      "peer":"10.1.1.1","tls":true,"age_s":12,"state":"SELECTED","mailbox":"..."|null,
+ *      "store":"store1"|null}]}
+ *
+ * explain (everybody but roost-smtp's and roost-imap's further workers):
+ *   > {"cmd":"explain","mailbox":"example.org!user.fred"}
+ *   replica, master, front end:
+ *   < {"ok":true,"found":"found|reserved|none|blind","server":"store1",
+ *      "partition":"default","revision":9,"claim":1,"complete":true,"age_ms":20}
+ *   store:
+ *   < {"ok":true,"found":"active|reserved|none","mailbox_id":"hex","uidvalidity":1,
+ *      "messages":3,"claim":1}
+ *
+ * mailbox.create {"mailbox":C}          store: creates, reserve and activate included
+ * mailbox.delete {"mailbox":C,"tree":B} tree: with everything below it
+ * mailbox.rename {"mailbox":C,"to":C}
+ * mailbox.list   {"prefix":C}           < {"ok":true,"mailboxes":[{"mailbox":C,
+ *                                          "messages":3,"bytes":900,"uidvalidity":1}]}
+ *   C is a canonical name. Errors: exists, notfound, invalid, temp, denied.
+ */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "json/json.h"
+#include "net/loop.h"
+
+/* ---- server ------------------------------------------------------------------------- */
+
+struct ctl_server;
+struct ctl_req;
+
+/* Answers by ctl_reply() or ctl_fail(), now or later, exactly once. args is the whole
+ * request, borrowed until this returns. */
+typedef void ctl_cmd_fn(void *ctx, struct ctl_req *req, const struct json *args);
+
+struct ctl_cmd {
+	const char *name;	/* "mailbox.create" */
+	const char *args;	/* "mailbox": for help */
+	const char *help;
+	ctl_cmd_fn *fn;
+	unsigned deadline_ms;	/* 0: 10 s */
+};
+
+/* The socket is replaced when stale. NULL with the operator's text on failure. */
+struct ctl_server *ctl_server_new(struct loop *l, const char *path, struct err *err) MUST_CHECK;
+/* Takes a socket that listens already (tests, and svc). */
+struct ctl_server *ctl_server_new_fd(struct loop *l, int fd);
+void ctl_server_free(struct ctl_server **s);
+/* table ends with name == NULL and is borrowed; ctx goes to its functions. `help` is
+ * always there. A name registered twice is our mistake. */
+void ctl_register(struct ctl_server *s, const struct ctl_cmd *table, void *ctx);
+
+/* Takes *fields (may be NULL): the members to add to "ok":true. req is gone. */
+void ctl_reply(struct ctl_req *req, struct json **fields);
+void ctl_fail(struct ctl_req *req, const char *error, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* ---- client: blocking, for tools -------------------------------------------------- */
+
+/* Sends request and waits. NULL with the operator's text when nobody answers in time;
+ * an answer with "ok":false is an answer. The caller frees it. */
+struct json *ctl_call(const char *path, const struct json *request, unsigned timeout_ms,
+		      struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * auth_pipe - the worker's side of the socket pairs to the auth workers, and the auth
+ * workers' own main loop. Used by svc.
+ *
+ * Frames of directory/auth_wire.h over SOCK_SEQPACKET. The pairs are made by the
+ * supervisor and outlive both ends' processes: a restarted auth worker takes over the
+ * same socket; conversations it does not know are answered AUTH_TEMP.
+ */
+#ifndef DIRECTORY_AUTH_PIPE_H
+#define DIRECTORY_AUTH_PIPE_H
+
+#include "conf/conf.h"
+#include "directory/auth.h"
+#include "net/loop.h"
+
+/* fds[i] leads to auth worker i; they stay the caller's. c gives time-outs. */
+struct auth *auth_pipe_new(struct loop *l, const int *fds, unsigned count, const struct conf *c);
+
+/* Serves fds (one for each worker) until SIGTERM; the exit code. c is borrowed. */
+int auth_pipe_serve(const int *fds, unsigned count, const struct conf *c);
+
+#endif

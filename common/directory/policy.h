@@ -1,0 +1,59 @@
+/*
+ * policy - who may log in where, and as whom: accounts of the directory, identities of
+ * the settings, front ends by token. Blocking; runs in auth workers.
+ *
+ * The order: authcid `roost-proxy` is a token; a name of an [identity] is that identity
+ * (for its services); everybody else is an account (not for mupdate). Accounts act for
+ * themselves; an identity for itself, with admin = yes for any account; a token for its
+ * own user only.
+ */
+#ifndef DIRECTORY_POLICY_H
+#define DIRECTORY_POLICY_H
+
+#include "conf/conf.h"
+#include "directory/auth.h"
+#include "directory/directory.h"
+
+struct policy;
+
+/* c is borrowed. The directory may be NULL (then there are no accounts). Takes *d. */
+struct policy *policy_new(const struct conf *c, struct directory **d);
+void policy_free(struct policy **p);
+
+struct policy_answer {
+	enum auth_result result;
+	char user[DIRECTORY_NAME_MAX + 1];
+	char authcid[DIRECTORY_NAME_MAX + 1];
+	bool proxied, admin;
+	uint64_t claim;
+	char grant[AUTH_GRANT_MAX];
+};
+
+/* authzid empty: the same as authcid. */
+void policy_login(struct policy *p, const char *service, struct slice authzid,
+		  struct slice authcid, struct slice secret, struct policy_answer *a_r);
+
+#define POLICY_SECRET_MAX 1024
+struct policy_credentials {
+	enum auth_result result;
+	char user[DIRECTORY_NAME_MAX + 1];
+	char authcid[DIRECTORY_NAME_MAX + 1];
+	char secret[POLICY_SECRET_MAX];
+};
+void policy_make_credentials(struct policy *p, const char *grant, const char *service,
+			     const char *store, uint64_t claim, struct policy_credentials *c_r);
+
+struct policy_final {
+	enum auth_result result;
+	bool domain_unknown;
+	char user[DIRECTORY_NAME_MAX + 1];
+	char detail[DIRECTORY_NAME_MAX + 1];
+	char home[DIRECTORY_STORE_MAX + 1];
+};
+void policy_resolve(struct policy *p, struct slice address, struct policy_final *f_r);
+
+/* For auth_lookup(): the account itself, whatever its status. */
+enum auth_result policy_lookup(struct policy *p, struct slice user,
+			       struct directory_account *a_r);
+
+#endif
