@@ -46,7 +46,7 @@ define module_rules
 MODULES += $(1)
 DEPS_$(1) := $(2)
 LIBS_$(1) := $(3)
-SRCS_$(1) := $(filter-out %/main.c,$(wildcard $(1)/*.c))
+SRCS_$(1) := $(filter-out %/main.c,$(wildcard $(1)/*.c)) $(MORE_$(1))
 $(call lib,$(1)): $$(patsubst %.c,$(B)/obj/%.o,$$(SRCS_$(1)))
 	@mkdir -p $$(@D)
 	@rm -f $$@

@@ -30,9 +30,10 @@ struct link {
 	bool congested; /* output above high, not yet at low again */
 	bool closed_told;
 	bool feed_queued;
-	bool in_tls;                /* from link_start_tls_*() to the end of the handshake */
-	struct tls_ctx *tls_wanted; /* starts when the command is consumed */
-	char *tls_hostname;         /* owned; NULL: server */
+	bool in_tls;     /* from link_start_tls_*() to the end of the handshake */
+	bool tls_wanted; /* starts when the command is consumed */
+	struct tls_ctx *tls;
+	char *tls_hostname; /* owned; NULL: server */
 };
 
 static void
@@ -82,13 +83,11 @@ link_flush(struct link *l)
 static void
 start_tls(struct link *l)
 {
-	struct tls_ctx *tls = l->tls_wanted;
-
-	l->tls_wanted = NULL;
+	l->tls_wanted = false;
 	if (l->tls_hostname != NULL)
-		conn_start_tls_client(l->conn, tls, l->tls_hostname);
+		conn_start_tls_client(l->conn, l->tls, l->tls_hostname);
 	else
-		conn_start_tls_server(l->conn, tls);
+		conn_start_tls_server(l->conn, l->tls);
 }
 
 /* After each callback of the core. False when the link is gone. */
@@ -102,7 +101,7 @@ settle(struct link *l)
 	}
 	if (!l->ended)
 		link_flush(l);
-	if (!l->ended && l->tls_wanted != NULL)
+	if (!l->ended && l->tls_wanted)
 		start_tls(l);
 	return !l->ended;
 }
@@ -332,7 +331,8 @@ want_tls(struct link *l, struct tls_ctx *tls, const char *hostname)
 {
 	must(!l->in_tls);
 	l->in_tls = true;
-	l->tls_wanted = tls;
+	l->tls_wanted = true;
+	l->tls = tls;
 	l->tls_hostname = hostname != NULL ? xstrdup(hostname) : NULL;
 	if (l->depth == 0)
 		(void)settle(l);

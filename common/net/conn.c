@@ -64,9 +64,9 @@ static void start_tls(struct conn *c);
 static void
 conn_destroy(struct conn *c)
 {
-	if (c->bev != NULL)
-		bufferevent_free(c->bev);
-	if (c->fd != -1)
+	/* a bufferevent with TLS owns the descriptor and the TLS session */
+	bufferevent_free(c->bev);
+	if (!c->is_tls)
 		close(c->fd);
 	timer_fini(&c->linger);
 	free(c->tls_hostname);
@@ -276,6 +276,8 @@ conn_free(struct conn **cp)
 	c->handler = NULL;
 	c->freed = true;
 	timer_cancel(&c->linger);
+	if (c->tls_text[0] != '\0')
+		tls_session_shutdown(bufferevent_openssl_get_ssl(c->bev));
 	bufferevent_disable(c->bev, EV_READ | EV_WRITE);
 	bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
 	if (!c->in_callback)
@@ -385,7 +387,7 @@ start_tls(struct conn *c)
 	bev = bufferevent_openssl_socket_new(loop_base(c->loop), c->fd, ssl,
 	                                     c->tls_hostname == NULL ? BUFFEREVENT_SSL_ACCEPTING
 	                                                             : BUFFEREVENT_SSL_CONNECTING,
-	                                     BEV_OPT_DEFER_CALLBACKS);
+	                                     BEV_OPT_DEFER_CALLBACKS | BEV_OPT_CLOSE_ON_FREE);
 	must(bev != NULL);
 	/* A peer that closes without close_notify has closed: our protocols end in-band. */
 	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);

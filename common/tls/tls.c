@@ -126,6 +126,13 @@ tls_session_new(struct tls_ctx *t, bool server, const char *hostname)
 	return ssl;
 }
 
+void
+tls_session_shutdown(struct ssl_st *ssl)
+{
+	(void)SSL_shutdown(ssl);
+	ERR_clear_error();
+}
+
 const char *
 tls_session_text(struct ssl_st *ssl, char *text_r, size_t room)
 {

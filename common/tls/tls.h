@@ -25,6 +25,8 @@ void tls_free(struct tls_ctx **ctx);
 
 /* For net/ only. The caller owns it (SSL_free through bufferevent). */
 struct ssl_st *tls_session_new(struct tls_ctx *ctx, bool server, const char *hostname);
+/* Tells the peer that nothing more comes (close_notify), as far as the socket takes it. */
+void tls_session_shutdown(struct ssl_st *ssl);
 const char *tls_session_text(struct ssl_st *ssl, char *text_r, size_t room);
 
 #endif

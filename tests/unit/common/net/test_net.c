@@ -1,0 +1,293 @@
+/* net on real sockets: loop, dial, listener, conn, TLS in the middle; addresses. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "lib/test.h"
+#include "net/conn.h"
+#include "net/dial.h"
+#include "net/listener.h"
+#include "tls/tls.h"
+
+TEST(addresses_are_parsed_and_shown)
+{
+	static const struct {
+		const char *in, *out; /* out NULL: refused */
+	} rows[] = {
+		{ "127.0.0.1:25", "127.0.0.1:25" },
+		{ "127.0.0.1", "127.0.0.1:99" },
+		{ "[::1]:25", "[::1]:25" },
+		{ "[::1]", "[::1]:99" },
+		{ "::1", "[::1]:99" },
+		{ "*:25", "[::]:25" },
+		{ "/run/x", "/run/x" },
+		{ "127.0.0.1:65536", NULL },
+		{ "127.0.0.1:", NULL },
+		{ "127.0.0.256:1", NULL },
+		{ "[::1", NULL },
+		{ "[::1]x:1", NULL },
+		{ "name:25", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[ADDR_TEXT_LEN];
+		struct err err;
+		struct addr a;
+		bool ok = addr_parse(slice_of(rows[i].in), 99, &a, &err);
+
+		test_check(ok == (rows[i].out != NULL), "%s", rows[i].in);
+		if (ok)
+			test_eq_str(rows[i].in, addr_text(&a, text), rows[i].out);
+	}
+}
+
+TEST(networks_contain_their_addresses)
+{
+	static const struct {
+		const char *net, *addr;
+		bool has;
+	} rows[] = {
+		{ "127.0.0.0/8", "127.9.9.9", true }, { "127.0.0.0/8", "128.0.0.1", false },
+		{ "10.0.0.0/9", "10.127.0.1", true }, { "10.0.0.0/9", "10.128.0.1", false },
+		{ "0.0.0.0/0", "1.2.3.4", true },     { "0.0.0.0/0", "[::1]", false },
+		{ "::/0", "[2001:db8::1]", true },    { "192.0.2.1", "192.0.2.1", true },
+		{ "192.0.2.1", "192.0.2.2", false },  { "::1/128", "[::1]", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct addr_net net;
+		struct addr a;
+
+		assert_true(addr_net_parse(slice_of(rows[i].net), &net));
+		assert_true(addr_parse(slice_of(rows[i].addr), 1, &a, NULL));
+		test_check(addr_net_has(&net, &a) == rows[i].has, "%s %s", rows[i].net,
+		           rows[i].addr);
+	}
+	assert_false(addr_net_parse(SLICE("10.0.0.0/33"), &(struct addr_net){ 0 }));
+	assert_false(addr_net_parse(SLICE("*"), &(struct addr_net){ 0 }));
+}
+
+/* A server that greets and upgrades at "tls"; a client that asks for it. */
+struct world {
+	struct loop *loop;
+	struct tls_ctx *server_tls, *client_tls;
+	struct listener *listener;
+	struct conn *server, *client;
+	char heard[64];
+	bool server_secure, client_secure, client_ended;
+	enum conn_end why;
+	const char *hostname;
+};
+
+static void
+server_input(void *ctx)
+{
+	struct world *w = ctx;
+	struct slice in = conn_input(w->server);
+	bool tls = slice_eq(in, SLICE("tls\n"));
+
+	conn_consume(w->server, in.n);
+	if (tls) {
+		conn_write(w->server, SLICE("go\n"));
+		conn_start_tls_server(w->server, w->server_tls);
+	} else {
+		conn_write(w->server, SLICE("hello back\n"));
+		conn_finish(&w->server, 1000);
+	}
+}
+
+static void
+server_tls(void *ctx)
+{
+	((struct world *)ctx)->server_secure = true;
+}
+
+static void
+server_end(void *ctx, UNUSED enum conn_end why)
+{
+	conn_free(&((struct world *)ctx)->server);
+}
+
+static const struct conn_handler server_handler = { server_input, NULL, server_tls, server_end };
+
+static void
+client_input(void *ctx)
+{
+	struct world *w = ctx;
+	struct slice in = conn_input(w->client);
+
+	if (slice_eq(in, SLICE("go\n"))) {
+		conn_consume(w->client, in.n);
+		conn_start_tls_client(w->client, w->client_tls, w->hostname);
+		return;
+	}
+	snprintf(w->heard + strlen(w->heard), sizeof(w->heard) - strlen(w->heard), "%.*s",
+	         SLICE_ARG(in));
+	conn_consume(w->client, in.n);
+}
+
+static void
+client_tls(void *ctx)
+{
+	struct world *w = ctx;
+
+	w->client_secure = true;
+	conn_write(w->client, SLICE("hello\n"));
+}
+
+static void
+client_end(void *ctx, enum conn_end why)
+{
+	struct world *w = ctx;
+
+	w->client_ended = true;
+	w->why = why;
+	conn_free(&w->client);
+	loop_stop(w->loop);
+}
+
+static const struct conn_handler client_handler = { client_input, NULL, client_tls, client_end };
+
+static void
+on_accept(void *ctx, struct conn **c)
+{
+	struct world *w = ctx;
+
+	w->server = *c;
+	*c = NULL;
+	conn_set_handler(w->server, &server_handler, w);
+}
+
+static void
+on_dialled(void *ctx, struct conn **c, const char *why)
+{
+	struct world *w = ctx;
+
+	test_check(*c != NULL, "dial: %s", why);
+	w->client = *c;
+	conn_set_handler(w->client, &client_handler, w);
+	conn_write(w->client, SLICE("tls\n"));
+}
+
+static void
+give_up(void *ctx)
+{
+	loop_stop(((struct world *)ctx)->loop);
+}
+
+static void
+play_tls(struct world *w, const char *hostname)
+{
+	char cert[300], key[300], cmd[1000];
+	struct addr any, at = { .len = sizeof(at.ss) };
+	struct timer timer;
+	struct err err;
+	int fd;
+
+	snprintf(cert, sizeof(cert), "%s/cert.pem", test_dir());
+	snprintf(key, sizeof(key), "%s/key.pem", test_dir());
+	snprintf(cmd, sizeof(cmd),
+	         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+	         "-subj /CN=mail.test -addext subjectAltName=DNS:mail.test,IP:127.0.0.1 "
+	         "-keyout %s -out %s 2>/dev/null",
+	         key, cert);
+	assert_int_equal(system(cmd), 0);
+	w->hostname = hostname;
+	w->loop = loop_new();
+	w->server_tls = tls_server_new(cert, key, &err);
+	test_check(w->server_tls != NULL, "%s", err.text);
+	w->client_tls = tls_client_new(cert, TLS_VERIFY_NAME, &err);
+	assert_true(addr_parse(SLICE("127.0.0.1:0"), 1, &any, &err));
+	fd = listener_open_socket(&any, true, &err);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at.ss, &at.len), 0);
+	w->listener = listener_new(w->loop, fd, on_accept, w);
+	dial_start(w->loop, &at, 5000, on_dialled, w);
+	timer_init(&timer, w->loop, give_up, w);
+	timer_set(&timer, 10000);
+	loop_run(w->loop);
+	timer_fini(&timer);
+	listener_free(&w->listener);
+	conn_free(&w->server);
+	conn_free(&w->client);
+	loop_free(&w->loop);
+	tls_free(&w->server_tls);
+	tls_free(&w->client_tls);
+	close(fd);
+}
+
+TEST(tls_starts_in_the_middle_and_the_end_arrives_after_the_data)
+{
+	struct world w = { 0 };
+
+	play_tls(&w, "mail.test");
+	assert_true(w.server_secure && w.client_secure);
+	test_eq_str("heard", w.heard, "hello back\n");
+	assert_int_equal(w.why, CONN_END_EOF);
+}
+
+TEST(a_certificate_for_an_address_is_believed_for_the_address)
+{
+	struct world w = { 0 };
+
+	play_tls(&w, "127.0.0.1");
+	assert_true(w.client_secure);
+}
+
+TEST(a_certificate_for_another_name_is_refused)
+{
+	struct world w = { 0 };
+
+	play_tls(&w, "other.test");
+	assert_false(w.client_secure);
+	assert_true(w.client_ended);
+	assert_int_equal(w.why, CONN_END_TLS);
+}
+
+static void
+on_refused(void *ctx, struct conn **c, const char *why)
+{
+	struct world *w = ctx;
+
+	assert_null(*c);
+	snprintf(w->heard, sizeof(w->heard), "%s", why);
+	loop_stop(w->loop);
+}
+
+TEST(a_refused_dial_says_why_from_the_loop)
+{
+	struct world w = { .loop = loop_new() };
+	struct addr any, at = { .len = sizeof(at.ss) };
+	struct err err;
+	int fd;
+
+	assert_true(addr_parse(SLICE("127.0.0.1:0"), 1, &any, &err));
+	fd = listener_open_socket(&any, true, &err);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at.ss, &at.len), 0);
+	close(fd);
+	dial_start(w.loop, &at, 5000, on_refused, &w);
+	test_eq_str("not from inside", w.heard, "");
+	loop_run(w.loop);
+	test_eq_str("why", w.heard, "Connection refused");
+	loop_free(&w.loop);
+}
+
+TEST(a_port_in_use_is_named)
+{
+	struct addr any, at = { .len = sizeof(at.ss) };
+	struct err err;
+	char want[200];
+	int fd;
+
+	assert_true(addr_parse(SLICE("127.0.0.1:0"), 1, &any, &err));
+	fd = listener_open_socket(&any, true, &err);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at.ss, &at.len), 0);
+	assert_int_equal(listener_open_socket(&at, true, &err), -1);
+	snprintf(want, sizeof(want), "port %u on 127.0.0.1 is in use by another program",
+	         addr_port(&at));
+	test_eq_str("text", err.text, want);
+	close(fd);
+}
