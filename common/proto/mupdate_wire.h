@@ -62,7 +62,9 @@ struct mupdate_lexer {
 	bool word_open; /* the last word of the line is not finished */
 	bool literal_sync;
 	uint64_t literal_left;
-	size_t line_bytes; /* of this line so far, without literals */
+	unsigned literal_digits;
+	unsigned skip_tail; /* how much of "+}" CR the skipped line ends in */
+	size_t line_bytes;  /* of this line so far, without literals */
 	size_t word_start[MUPDATE_WORDS_MAX];
 	size_t word_len[MUPDATE_WORDS_MAX];
 	struct buf text;
