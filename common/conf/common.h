@@ -43,10 +43,10 @@
 #include "conf/conf.h"
 
 extern const struct conf_def conf_common_settings[];
-extern const struct conf_kind conf_common_server, conf_common_identity;
+extern const struct conf_kind conf_common_kinds[]; /* ended by kind == NULL */
 
 /* The programs of the family; sections of others are checked by the others. */
-extern const char *const conf_common_programs[];	/* NULL-terminated */
+extern const char *const conf_common_programs[]; /* NULL-terminated */
 
 /* The setting hostname, or the host's own name. Borrowed. */
 const char *conf_common_hostname(const struct conf *c);

@@ -12,10 +12,11 @@
  *	imap = 10.0.0.1:1143
  *	include conf.d/extra.conf   relative to this file
  *
- * A value runs to the end of the line; `"..."` keeps spaces and `#`, with \" \\ \n \t
- * as escapes. Lists are separated by spaces or commas. A later section of the same
- * name adds to the first; the same setting twice in one section is an error. What is
- * more special wins: instance, program, common, default.
+ * A value runs to the end of the line or to ` #`; `"..."` keeps spaces and `#`, with \"
+ * and \\ as escapes. Lists are separated by spaces or commas. A later section of the
+ * same name adds to the first; the same setting twice in one section is an error. What
+ * is more special wins: instance, program, common, default. An instance that is asked
+ * for must have its section.
  *
  * Every error names file, line, setting and what is allowed.
  */
@@ -29,41 +30,42 @@
 #include "base/err.h"
 #include "net/addr.h"
 
-#define CONF_EXIT 78	/* EX_CONFIG: what main() returns for bad settings */
+#define CONF_EXIT 78 /* EX_CONFIG: what main() returns for bad settings */
 
 enum conf_type {
 	CONF_STRING,
-	CONF_PATH,	/* relative ones are taken from the folder of the settings file */
-	CONF_BOOL,	/* yes no true false on off */
+	CONF_PATH, /* relative ones are taken from the folder of the settings file */
+	CONF_BOOL, /* yes no true false on off */
 	CONF_INT,
-	CONF_BYTES,	/* 512, 64K, 10M, 2G (or KiB, MiB, GiB): powers of 1024 */
-	CONF_DURATION,	/* 500ms, 30s, 5m, 2h, 7d; kept in milliseconds; 0 needs no unit */
-	CONF_LIST,	/* of words */
-	CONF_ADDRESS,	/* one net/addr.h address */
+	CONF_BYTES,    /* 512, 64K, 10M, 2G (or KiB, MiB, GiB): powers of 1024 */
+	CONF_DURATION, /* 500ms, 30s, 5m, 2h, 7d; kept in milliseconds; 0 needs no unit */
+	CONF_LIST,     /* of words */
+	CONF_ADDRESS,  /* one net/addr.h address */
 	CONF_ADDRESSES,
-	CONF_NETWORKS,	/* list of net/addr.h networks */
-	CONF_ENUM,	/* one of words */
+	CONF_NETWORKS, /* list of net/addr.h networks */
+	CONF_ENUM,     /* one of words */
 };
 
 enum {
-	CONF_REQUIRED = 1,	/* no default: the setting must be there */
-	CONF_SECRET = 2,	/* never printed */
-	CONF_AUTH_ONLY = 4,	/* wiped in every process but the auth workers */
+	CONF_REQUIRED = 1,  /* no default: the setting must be there */
+	CONF_SECRET = 2,    /* never printed */
+	CONF_AUTH_ONLY = 4, /* wiped in every process but the auth workers */
 };
 
 /* A row; a table ends with a row whose name is NULL. All borrowed for ever. */
 struct conf_def {
 	const char *name;
 	enum conf_type type;
-	const char *deflt;	/* as it would stand in the file; NULL: not set */
-	uint64_t min, max;	/* INT, BYTES, DURATION (ms); max 0: none. ADDRESS(ES): min is
+	const char *deflt; /* as it would stand in the file; NULL: not set */
+	uint64_t min, max; /* INT, BYTES, DURATION (ms); max 0: none. ADDRESS(ES): min is
 				 * the port when none is given, 0: it must be given */
-	const char *words;	/* ENUM: allowed words, separated by one space */
-	const char *help;	/* one or two sentences */
+	const char *words; /* ENUM: allowed words, separated by one space */
+	const char *help;  /* one or two sentences */
 	unsigned flags;
 };
 
-/* Sections `[kind NAME]` that are not programs. */
+/* Sections `[kind NAME]` that are not programs. They are listed in conf/common.h, since
+ * every program must know every section of the file. */
 struct conf_kind {
 	const char *kind;
 	const struct conf_def *defs;
@@ -73,9 +75,8 @@ struct conf_kind {
 /* What one program knows. The tables of conf/common.h belong to every program and
  * are added by themselves. */
 struct conf_schema {
-	const char *program;			/* "roost-imap" */
-	const struct conf_def *const *tables;	/* NULL-terminated list; may be NULL */
-	const struct conf_kind *const *kinds;	/* NULL-terminated list; may be NULL */
+	const char *program;                  /* "roost-imap" */
+	const struct conf_def *const *tables; /* NULL-terminated list; may be NULL */
 };
 
 /* ---- reading ---------------------------------------------------------------------- */
@@ -85,10 +86,10 @@ struct conf;
 /* instance may be NULL. NULL with the operator's text on failure. A file changed
  * later does not matter: reload by loading a new object. */
 struct conf *conf_load(const char *path, const struct conf_schema *schema, const char *instance,
-		       struct err *err) MUST_CHECK;
+                       struct err *err) MUST_CHECK;
 /* The same from memory; name stands for the file in errors. For tests. */
 struct conf *conf_load_text(const char *name, struct slice text, const struct conf_schema *schema,
-			    const char *instance, struct err *err) MUST_CHECK;
+                            const char *instance, struct err *err) MUST_CHECK;
 void conf_free(struct conf **c);
 /* Wipes the values marked CONF_AUTH_ONLY (they read as not set from then on). */
 void conf_wipe_auth_only(struct conf *c);
@@ -103,14 +104,14 @@ const char *conf_path(const struct conf *c);
  * name must stand in the tables with the type asked for (our own mistake otherwise).
  * Everything is borrowed for the life of c.
  */
-const char *conf_str(const struct conf *c, const char *name);	/* STRING, PATH; NULL: not set */
+const char *conf_str(const struct conf *c, const char *name); /* STRING, PATH; NULL: not set */
 bool conf_bool(const struct conf *c, const char *name);
-uint64_t conf_int(const struct conf *c, const char *name);	/* INT */
+uint64_t conf_int(const struct conf *c, const char *name); /* INT */
 uint64_t conf_bytes(const struct conf *c, const char *name);
-uint64_t conf_ms(const struct conf *c, const char *name);	/* DURATION */
-int conf_enum(const struct conf *c, const char *name);		/* position in words */
+uint64_t conf_ms(const struct conf *c, const char *name); /* DURATION */
+int conf_enum(const struct conf *c, const char *name);    /* position in words */
 const char *conf_enum_text(const struct conf *c, const char *name);
-const struct addr *conf_addr(const struct conf *c, const char *name);	/* NULL: not set */
+const struct addr *conf_addr(const struct conf *c, const char *name); /* NULL: not set */
 const struct addr *conf_addrs(const struct conf *c, const char *name, size_t *count_r);
 const char *const *conf_list(const struct conf *c, const char *name, size_t *count_r);
 bool conf_list_has(const struct conf *c, const char *name, const char *word);
@@ -127,7 +128,7 @@ const char *conf_where(const struct conf *c, const char *name, char *text_r, siz
 const struct conf *conf_section(const struct conf *c, const char *kind, const char *name);
 /* One after the other in the order of the file; *pos starts at 0; NULL at the end. */
 const struct conf *conf_next_section(const struct conf *c, const char *kind, size_t *pos,
-				     const char **name_r);
+                                     const char **name_r);
 
 /* ---- the file as it is: for tools that look at all programs ------------------------ */
 
@@ -136,7 +137,13 @@ struct conf_file *conf_file_read(const char *path, struct err *err) MUST_CHECK;
 void conf_file_free(struct conf_file **f);
 /* Section heads: "roost-store" and "store1" (name NULL without one). */
 bool conf_file_next(const struct conf_file *f, size_t *pos, const char **kind_r,
-		    const char **name_r);
+                    const char **name_r);
+/* The settings of one program from a file that was read. */
+struct conf *conf_new(const struct conf_file *f, const struct conf_schema *schema,
+                      const char *instance, struct err *err) MUST_CHECK;
+/* The whole file as bytes for a process that may not read it, and back. */
+void conf_file_pack(const struct conf_file *f, struct buf *out);
+struct conf_file *conf_file_unpack(struct slice packed) MUST_CHECK; /* NULL: damaged */
 
 /* ---- reference ---------------------------------------------------------------------- */
 

@@ -40,7 +40,7 @@ bool json_get_bool(const struct json *j, const char *key, bool deflt);
 size_t json_count(const struct json *arr);
 const struct json *json_item(const struct json *arr, size_t i);
 const char *json_as_str(const struct json *j);	/* NULL: not a string */
-bool json_is_object(const struct json *j);
+bool json_is_obj(const struct json *j);
 bool json_next_member(const struct json *obj, size_t *pos, const char **key_r,
 		      const struct json **value_r);
 

@@ -58,7 +58,6 @@ struct svc_program {
 	const char *summary;	/* what --help says first, one paragraph */
 	unsigned flags;
 	const struct conf_def *const *tables;	/* NULL-terminated list of tables */
-	const struct conf_kind *const *kinds;	/* more kinds, or NULL */
 	const struct svc_listen_def *listeners;	/* ended by setting == NULL; may be NULL */
 
 	/* In the supervisor before anything is opened, at every reload, and for --check:

@@ -1,13 +1,12 @@
 /*
- * sasl - SASL conversations, by Cyrus SASL; the only includer of it.
+ * sasl_conv - SASL conversations of servers, by Cyrus SASL; the only includer of it.
  *
  * No configuration of the host has a say: paths and options come from callbacks, and
- * only the mechanisms asked for are offered. Blocking (password checks), so the server
- * side runs in auth workers. The client side is PLAIN, small and without a library call
- * that could block.
+ * only the mechanisms asked for are offered. Blocking (password checks), so it runs in
+ * auth workers. (Not called sasl.h: that name is the library's.)
  */
-#ifndef SASL_SASL_H
-#define SASL_SASL_H
+#ifndef SASL_SASL_CONV_H
+#define SASL_SASL_CONV_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,15 +24,13 @@ enum sasl_result {
 	SASL_RESULT_TEMP,
 };
 
-/* ---- server -------------------------------------------------------------------------- */
-
 /* Is this password right, and may authcid act for authzid (empty: for himself)? */
 typedef enum sasl_result sasl_check_fn(void *ctx, struct slice authzid, struct slice authcid,
 				       struct slice password);
 
 /* Once per process. mechs: "PLAIN". -1 with the operator's text. */
-int sasl_global_open(const char *mechs, struct err *err) MUST_CHECK;
-void sasl_global_close(void);
+int sasl_conv_global_open(const char *mechs, struct err *err) MUST_CHECK;
+void sasl_conv_global_close(void);
 
 struct sasl_conv;
 
@@ -48,11 +45,5 @@ enum sasl_result sasl_conv_step(struct sasl_conv *c, struct slice response,
 				struct slice *challenge_r) MUST_CHECK;
 /* Why it was denied, for the log. Borrowed. */
 const char *sasl_conv_reason(const struct sasl_conv *c);
-
-/* ---- client --------------------------------------------------------------------------- */
-
-/* RFC 4616 message: authzid NUL authcid NUL secret. False: a part has a NUL. */
-bool sasl_plain_message(struct buf *out, const char *authzid, const char *authcid,
-			const char *secret) MUST_CHECK;
 
 #endif

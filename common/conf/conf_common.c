@@ -1,0 +1,115 @@
+/*
+ * The tables of conf/common.h.
+ */
+#include "conf/common.h"
+
+#include "base/must.h"
+
+#include <string.h>
+#include <unistd.h>
+
+const char *const conf_common_programs[] = {
+	"roost-mupdate", "roost-store", "roost-imap", "roost-smtp", "roostctl", NULL,
+};
+
+const struct conf_def conf_common_settings[] = {
+	{ "run_dir", CONF_PATH, "/run/roost", .help = "Folder of control sockets and pid files." },
+	{ "user", CONF_STRING,
+	  .help = "Daemons started as root become this user once their sockets are open. Not "
+	          "set: they stay what they are." },
+	{ "log", CONF_STRING, "stderr",
+	  .help = "Where the log goes: stderr, syslog, or the path of a file." },
+	{ "log_level", CONF_ENUM, "info", .words = "error warning info debug trace",
+	  .help = "The least important lines that are still logged." },
+	{ "hostname", CONF_STRING,
+	  .help = "This host's name in greetings and Received headers. Not set: the name the "
+	          "system has." },
+	{ "default_domain", CONF_STRING,
+	  .help = "Domain of logins without one. Mailboxes of its users are named without the "
+	          "domain; do not change it later." },
+	{ "recipient_delimiter", CONF_STRING, "+",
+	  .help = "Separates user and detail in addresses: fred+list@example.org. Empty: no "
+	          "details." },
+	{ "directory", CONF_STRING, "sqlite:/var/lib/roost/directory.db",
+	  .help = "The database of domains and accounts." },
+	{ "cluster_secret", CONF_STRING, .flags = CONF_SECRET | CONF_AUTH_ONLY,
+	  .help = "Shared by all front ends and stores: front ends show tokens made with it. At "
+	          "least 16 bytes; openssl rand -hex 32 makes a good one." },
+	{ "trusted_networks", CONF_NETWORKS, "127.0.0.0/8 ::1",
+	  .help = "Front ends live there: client addresses and session ids are taken from them "
+	          "(ID, XCLIENT, XROOST)." },
+	{ "plaintext_networks", CONF_NETWORKS, "127.0.0.0/8 ::1",
+	  .help = "Clients there may log in without TLS." },
+	{ "tls_cert", CONF_PATH, .help = "PEM file with the certificate and its chain." },
+	{ "tls_key", CONF_PATH, .help = "PEM file with the private key." },
+	{ "tls_ca", CONF_PATH,
+	  .help = "PEM file with the authorities for the links between our programs. Not set: "
+	          "the system's." },
+	{ "location_dir", CONF_PATH, "/var/lib/roost/location",
+	  .help = "Folder of this host's location replica." },
+	{ "location_socket", CONF_PATH, "/run/roost/location.sock",
+	  .help = "Unix socket of this host's location replica, for barriers." },
+	{ "workers", CONF_INT, "2", 1, 256,
+	  .help = "Processes that serve sessions; one for each core is a good number. Stores and "
+	          "location servers always have one." },
+	{ "auth_workers", CONF_INT, "2", 1, 64,
+	  .help = "Processes that check passwords and ask the directory." },
+	{ "auth_timeout", CONF_DURATION, "10s", 100, 300000,
+	  .help = "An answer of an auth worker that takes longer counts as \"later\"." },
+	{ "login_failure_delay", CONF_DURATION, "2s", 0, 60000,
+	  .help = "A failed login is answered after this time." },
+	{ "drain_timeout", CONF_DURATION, "60s", 0, 86400000,
+	  .help = "How long sessions may go on after SIGTERM, or with the old settings after "
+	          "SIGHUP." },
+	{ "metrics", CONF_ADDRESSES,
+	  .help = "Addresses that serve Prometheus metrics by HTTP at /metrics." },
+	{ NULL },
+};
+
+static const struct conf_def server_settings[] = {
+	{ "kind", CONF_ENUM, "roost", .words = "roost imap",
+	  .help = "roost: a roost-store of this cluster. imap: any other server, entered by "
+	          "proxy_user." },
+	{ "imap", CONF_ADDRESS, NULL, 143, .help = "Where it speaks IMAP." },
+	{ "pop3", CONF_ADDRESS, NULL, 110, .help = "Where it speaks POP3." },
+	{ "lmtp", CONF_ADDRESS, NULL, 24, .help = "Where it takes mail by LMTP." },
+	{ "tls", CONF_ENUM, "off", .words = "off starttls",
+	  .help = "starttls: links to it are encrypted, and its certificate is verified." },
+	{ "tls_name", CONF_STRING,
+	  .help = "The name in its certificate. Not set: the section's name." },
+	{ "proxy_user", CONF_STRING, .flags = CONF_AUTH_ONLY,
+	  .help = "kind = imap: logs in there for our users (SASL PLAIN with authorisation)." },
+	{ "proxy_secret", CONF_STRING, .flags = CONF_SECRET | CONF_AUTH_ONLY,
+	  .help = "Its password." },
+	{ NULL },
+};
+
+static const struct conf_def identity_settings[] = {
+	{ "password", CONF_STRING, .flags = CONF_SECRET | CONF_AUTH_ONLY | CONF_REQUIRED,
+	  .help = "Its password, plain or as a crypt(3) hash." },
+	{ "services", CONF_LIST, "mupdate",
+	  .help = "Where it may log in: mupdate, imap, pop3, lmtp." },
+	{ "servers", CONF_LIST,
+	  .help = "Server names it may speak for at the location master. Not set: any." },
+	{ "admin", CONF_BOOL, "no", .help = "It may act as any user, and administer." },
+	{ NULL },
+};
+
+const struct conf_kind conf_common_kinds[] = {
+	{ "server", server_settings, "a store, as front ends find it." },
+	{ "identity", identity_settings, "a name that is no mail user and may log in." },
+	{ NULL },
+};
+
+const char *
+conf_common_hostname(const struct conf *c)
+{
+	static char host[256];
+	const char *set = conf_str(c, "hostname");
+
+	if (set != NULL && *set != '\0')
+		return set;
+	if (gethostname(host, sizeof(host) - 1) == -1 || *host == '\0')
+		return "localhost";
+	return host;
+}

@@ -1,0 +1,2 @@
+$(call module,common/conf,common/base common/net,)
+$(call unit,common/conf)

@@ -1,0 +1,2 @@
+$(call module,common/json,common/base,-ljansson)
+$(call unit,common/json)
