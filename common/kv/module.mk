@@ -1,0 +1,2 @@
+$(call module,common/kv,common/base,-llmdb)
+$(call unit,common/kv)
