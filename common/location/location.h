@@ -46,10 +46,11 @@ struct location {
 	uint64_t claim;           /* only in the record of a user's INBOX; else 0 */
 };
 
-/* Well-formed name: 1..490 octets of 0x20..0x7e, at most one "!" (a domain before it, not
- * empty), no empty part between dots, no part "..", nothing a client could not have. */
+/* Fit for the map: 1..490 octets of 0x20..0x7e, at most one "!" with something on both
+ * sides, no empty part between dots. Wider than mail/mbox_name, since Cyrus has names that
+ * our clients cannot make (DELETED.*). */
 bool location_name_ok(struct slice name);
-/* Server: letters, digits, "-", "_", ".", ":", "[", "]"; partition the same or empty. */
+/* Letters, digits, "-", "_", ".", ":", "[", "]"; the partition may be empty. */
 bool location_place_ok(struct slice server, struct slice partition);
 bool location_acl_ok(struct slice acl);
 
@@ -57,13 +58,6 @@ bool location_acl_ok(struct slice acl);
 void location_place_split(struct slice place, struct slice *server_r, struct slice *partition_r);
 /* Always with "!": "server!" when the partition is empty. */
 void location_place_add(struct buf *out, const struct location *loc);
-
-/* Is this a user's INBOX ("user.fred", "example.org!user.fred")? *user_r (may be NULL) is
- * the part that names the user's whole tree, which is the name itself. */
-bool location_is_inbox(struct slice name);
-/* The INBOX name a user's mailbox belongs to ("user.fred.Sent" -> "user.fred"), borrowed
- * from name; empty for shared mailboxes. */
-struct slice location_inbox_of(struct slice name);
 
 /* The next pair of an ACL; false at its end. */
 bool location_acl_next(struct slice *rest, struct slice *id_r, struct slice *rights_r);

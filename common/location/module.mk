@@ -1,2 +1,2 @@
-$(call module,common/location,common/kv common/net common/log common/base,)
+$(call module,common/location,common/kv common/link common/net common/log common/mail common/base,)
 $(call unit_fake,common/location)
