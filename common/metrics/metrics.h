@@ -30,21 +30,29 @@ enum metric_type { METRIC_TYPE_COUNTER, METRIC_TYPE_GAUGE, METRIC_TYPE_HISTOGRAM
 
 struct metric {
 	const char *name;
-	const char *labels;		/* `code="250"`, or NULL */
+	const char *labels; /* `code="250"`, or NULL */
 	const char *help;
 	enum metric_type type;
-	const uint64_t *bounds;		/* histogram: upper bounds, rising, ended by 0 */
-	double unit;			/* histogram: what one means in print (0.001: ms as s) */
-	uint64_t own;			/* the cell while not registered */
-	size_t index;			/* first cell in the slot, plus 1; 0: not registered */
+	const uint64_t *bounds; /* histogram: upper bounds, rising, ended by 0 */
+	double unit;            /* histogram: what one means in print (0.001: ms as s) */
+	uint64_t own;           /* the cell while not registered */
+	size_t index;           /* first cell in the slot, plus 1; 0: not registered */
 };
 
-#define METRIC_COUNTER(n, l, h) { .name = n, .labels = l, .help = h, .type = METRIC_TYPE_COUNTER }
-#define METRIC_GAUGE(n, l, h) { .name = n, .labels = l, .help = h, .type = METRIC_TYPE_GAUGE }
+#define METRIC_COUNTER(n, l, h)                                                                    \
+	{                                                                                          \
+		.name = n, .labels = l, .help = h, .type = METRIC_TYPE_COUNTER                     \
+	}
+#define METRIC_GAUGE(n, l, h)                                                                      \
+	{                                                                                          \
+		.name = n, .labels = l, .help = h, .type = METRIC_TYPE_GAUGE                       \
+	}
 /* Observed in milliseconds, printed in seconds. */
-#define METRIC_HISTOGRAM(n, l, h, b)                                                      \
-	{ .name = n, .labels = l, .help = h, .type = METRIC_TYPE_HISTOGRAM, .bounds = b, \
-	  .unit = 0.001 }
+#define METRIC_HISTOGRAM(n, l, h, b)                                                               \
+	{                                                                                          \
+		.name = n, .labels = l, .help = h, .type = METRIC_TYPE_HISTOGRAM, .bounds = b,     \
+		.unit = 0.001                                                                      \
+	}
 
 /* 1, 2, 5, 10, ... 60,000 ms */
 extern const uint64_t metrics_ms_bounds[];
@@ -58,10 +66,10 @@ void metrics_use_slot(unsigned i);
 /* Zeroes the gauges of a process that is gone (svc does). */
 void metrics_clear_gauges(unsigned slot);
 
-void metrics_add(struct metric *m, uint64_t n);		/* counter, gauge */
-void metrics_sub(struct metric *m, uint64_t n);		/* gauge */
-void metrics_set(struct metric *m, uint64_t value);	/* gauge, this process' part */
-void metrics_observe(struct metric *m, uint64_t value);	/* histogram */
+void metrics_add(struct metric *m, uint64_t n);         /* counter, gauge */
+void metrics_sub(struct metric *m, uint64_t n);         /* gauge */
+void metrics_set(struct metric *m, uint64_t value);     /* gauge, this process' part */
+void metrics_observe(struct metric *m, uint64_t value); /* histogram */
 /* Sum over all processes; of a histogram the number of observations. */
 uint64_t metrics_value(const struct metric *m);
 

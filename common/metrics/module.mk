@@ -1,0 +1,2 @@
+$(call module,common/metrics,common/base,)
+$(call unit,common/metrics)
