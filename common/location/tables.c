@@ -46,3 +46,70 @@ location_row_parse(struct slice name, struct slice value, struct location_row *r
 	return !r.bad && version == ROW_VERSION &&
 	       (state == LOCATION_RESERVED || state == LOCATION_ACTIVE);
 }
+
+/* ---- meta and interned names ------------------------------------------------------------ */
+
+uint64_t
+location_meta_u64(struct kv_txn *txn, const char *key)
+{
+	struct slice v;
+
+	if (!kv_get(txn, LOCATION_T_META, slice_of(key), &v) || v.n != 8)
+		return 0;
+	return num_get_le64((const uint8_t *)v.p);
+}
+
+uint32_t
+location_meta_u32(struct kv_txn *txn, const char *key)
+{
+	struct slice v;
+
+	if (!kv_get(txn, LOCATION_T_META, slice_of(key), &v) || v.n != 4)
+		return 0;
+	return num_get_le32((const uint8_t *)v.p);
+}
+
+bool
+location_meta_history(struct kv_txn *txn, uint8_t history_r[LOCATION_HISTORY_LEN])
+{
+	struct slice v;
+
+	if (!kv_get(txn, LOCATION_T_META, SLICE("history"), &v) || v.n != LOCATION_HISTORY_LEN)
+		return false;
+	memcpy(history_r, v.p, v.n);
+	return true;
+}
+
+bool
+location_intern_find(struct kv_txn *txn, char kind, struct slice text, uint32_t *id_r)
+{
+	char key[1 + LOCATION_ACL_IDENTIFIER_MAX];
+	struct slice v;
+
+	if (text.n > LOCATION_ACL_IDENTIFIER_MAX)
+		return false;
+	key[0] = kind;
+	memcpy(key + 1, text.p, text.n);
+	if (!kv_get(txn, LOCATION_T_INTERN, slice_make(key, 1 + text.n), &v) || v.n != 4)
+		return false;
+	*id_r = num_get_le32((const uint8_t *)v.p);
+	return true;
+}
+
+bool
+location_intern_text(struct kv_txn *txn, char kind, uint32_t id, struct slice *text_r)
+{
+	uint8_t key[5] = { (uint8_t)(kind - 'a' + 'A') };
+
+	num_put_be32(key + 1, id);
+	return kv_get(txn, LOCATION_T_INTERN, slice_make(key, sizeof(key)), text_r);
+}
+
+struct slice
+location_id_key(uint8_t key_r[LOCATION_ID_KEY_MAX], uint32_t id, struct slice name)
+{
+	must(name.n <= LOCATION_NAME_MAX);
+	num_put_be32(key_r, id);
+	memcpy(key_r + 4, name.p, name.n);
+	return slice_make(key_r, 4 + name.n);
+}

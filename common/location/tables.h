@@ -29,6 +29,7 @@
 
 #include "base/buf.h"
 #include "base/must.h"
+#include "kv/kv.h"
 #include "location/location.h"
 
 #define LOCATION_FORMAT 1
@@ -65,5 +66,19 @@ void location_row_add(struct buf *out, const struct location *loc, uint32_t serv
 /* name and value are borrowed. False: damaged. */
 bool location_row_parse(struct slice name, struct slice value,
                         struct location_row *row_r) MUST_CHECK;
+
+/* Zero, or false, when it is not there (or the transaction has failed). */
+uint64_t location_meta_u64(struct kv_txn *txn, const char *key);
+uint32_t location_meta_u32(struct kv_txn *txn, const char *key);
+bool location_meta_history(struct kv_txn *txn, uint8_t history_r[LOCATION_HISTORY_LEN]);
+
+/* kind 's': servers, 'a': ACL identifiers. */
+bool location_intern_find(struct kv_txn *txn, char kind, struct slice text, uint32_t *id_r);
+/* Borrowed from the transaction. */
+bool location_intern_text(struct kv_txn *txn, char kind, uint32_t id, struct slice *text_r);
+
+/* Keys of the tables server and acl. */
+#define LOCATION_ID_KEY_MAX (4 + LOCATION_NAME_MAX)
+struct slice location_id_key(uint8_t key_r[LOCATION_ID_KEY_MAX], uint32_t id, struct slice name);
 
 #endif

@@ -1,0 +1,320 @@
+#include "location/reader.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/num.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "kv/kv.h"
+#include "log/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define OPEN_AGAIN_MS 200	/* while there is nothing to open */
+#define CHECK_AGAIN_MS 500	/* is the environment still the one we have open? */
+/* Servers are few; ids beyond this are looked up each time. */
+#define SERVER_CACHE_MAX 4096
+
+struct location_reader {
+	char *dir, *data_path;
+	struct kv_env *env;	/* NULL: blind */
+	uint64_t next_open_ms, next_check_ms;
+	dev_t dev;		/* of the data file we have open */
+	ino_t ino;
+	struct arena *cache;	/* names of servers by id; they never change in an environment */
+	struct slice *servers;
+	uint32_t server_count;
+};
+
+const char *
+location_result_text(enum location_result r)
+{
+	static const char *const texts[] = { "found", "reserved", "none", "blind" };
+
+	return texts[r];
+}
+
+struct location_reader *
+location_reader_new(const char *dir)
+{
+	struct location_reader *r = xcalloc(1, sizeof(*r));
+	struct buf path = BUF_INIT(4096);
+
+	buf_printf(&path, "%s/data.mdb", dir);
+	r->dir = xstrdup(dir);
+	r->data_path = buf_steal_cstr(&path);
+	return r;
+}
+
+static void
+reader_close(struct location_reader *r)
+{
+	kv_close(&r->env);
+	arena_free(&r->cache);
+	free(r->servers);
+	r->servers = NULL;
+	r->server_count = 0;
+}
+
+void
+location_reader_free(struct location_reader **r)
+{
+	if (*r == NULL)
+		return;
+	reader_close(*r);
+	free((*r)->dir);
+	free((*r)->data_path);
+	free(*r);
+	*r = NULL;
+}
+
+static void
+reader_open(struct location_reader *r, struct err *err)
+{
+	const struct kv_config conf = {
+		.dir = r->dir,
+		.tables = location_table_names,
+		.table_count = LOCATION_T_COUNT,
+		.read_only = true,
+	};
+	struct stat st;
+
+	if (stat(r->data_path, &st) == -1) {
+		err_set_errno(err, "%s", r->data_path);
+		return;
+	}
+	if (kv_open(&conf, &r->env, err) != KV_OK)
+		return;
+	r->dev = st.st_dev;
+	r->ino = st.st_ino;
+	r->cache = arena_new("location.servers");
+	log_debug(NULL, "location.opened dir=%s", log_esc(r->dir));
+}
+
+/* The replica moves a damaged environment aside and makes a new one. */
+static bool
+is_replaced(const struct location_reader *r)
+{
+	struct stat st;
+
+	return stat(r->data_path, &st) == -1 || st.st_dev != r->dev || st.st_ino != r->ino;
+}
+
+static struct kv_txn *
+reader_begin(struct location_reader *r, struct err *err)
+{
+	uint64_t now = clock_mono_ms();
+	struct kv_txn *txn;
+	enum kv_err e;
+
+	if (r->env != NULL && now >= r->next_check_ms) {
+		r->next_check_ms = now + CHECK_AGAIN_MS;
+		if (is_replaced(r))
+			reader_close(r);
+	}
+	if (r->env == NULL) {
+		if (now < r->next_open_ms) {
+			err_set(err, "%s: not readable", r->dir);
+			return NULL;
+		}
+		r->next_open_ms = now + OPEN_AGAIN_MS;
+		r->next_check_ms = now + CHECK_AGAIN_MS;
+		reader_open(r, err);
+		if (r->env == NULL)
+			return NULL;
+	}
+	e = kv_begin_read(r->env, &txn, err);
+	if (e == KV_OK)
+		return txn;
+	if (e != KV_READERS)
+		reader_close(r);
+	return NULL;
+}
+
+/* True when everything read was true; else the answer must be "blind". */
+static bool
+reader_end(struct location_reader *r, struct kv_txn *txn)
+{
+	enum kv_err e = kv_txn_error(txn);
+
+	kv_end(&txn);
+	if (e == KV_OK)
+		return true;
+	log_error(NULL, "location.unreadable dir=%s error=%s", log_esc(r->dir),
+		  log_esc(kv_err_text(e)));
+	reader_close(r);
+	return false;
+}
+
+static bool
+server_name(struct location_reader *r, struct kv_txn *txn, uint32_t id, struct slice *name_r)
+{
+	if (id < r->server_count && r->servers[id].n > 0) {
+		*name_r = r->servers[id];
+		return true;
+	}
+	if (!location_intern_text(txn, 's', id, name_r))
+		return false;
+	if (id >= SERVER_CACHE_MAX)
+		return true;
+	if (id >= r->server_count) {
+		r->servers = xreallocarray(r->servers, id + 1, sizeof(*r->servers));
+		memset(r->servers + r->server_count, 0,
+		       (id + 1 - r->server_count) * sizeof(*r->servers));
+		r->server_count = id + 1;
+	}
+	r->servers[id] = arena_slice_dup(r->cache, *name_r);
+	return true;
+}
+
+/* False: the row is damaged. */
+static bool
+row_to_location(struct location_reader *r, struct kv_txn *txn, struct slice name,
+		struct slice value, struct location *loc_r)
+{
+	struct location_row row;
+
+	if (!location_row_parse(name, value, &row) ||
+	    !server_name(r, txn, row.server_id, &row.loc.server)) {
+		log_error(NULL, "location.damaged dir=%s mbox=%s", log_esc(r->dir),
+			  log_esc_slice(name));
+		return false;
+	}
+	*loc_r = row.loc;
+	return true;
+}
+
+static bool
+is_complete(struct kv_txn *txn)
+{
+	return location_meta_u32(txn, "state") == LOCATION_MAP_COMPLETE &&
+	       location_meta_u32(txn, "format") == LOCATION_FORMAT;
+}
+
+enum location_result
+location_reader_find(struct location_reader *r, struct slice name, struct arena *a,
+		     struct location *loc_r)
+{
+	enum location_result result;
+	struct kv_txn *txn;
+	struct location loc;
+	struct slice value;
+
+	if (!location_name_ok(name))
+		return LOCATION_NONE;
+	txn = reader_begin(r, NULL);
+	if (txn == NULL)
+		return LOCATION_BLIND;
+	if (kv_get(txn, LOCATION_T_NAMES, name, &value)) {
+		result = LOCATION_BLIND;
+		if (row_to_location(r, txn, name, value, &loc)) {
+			*loc_r = location_dup(a, &loc);
+			result = loc.state == LOCATION_ACTIVE ? LOCATION_FOUND
+							      : LOCATION_IS_RESERVED;
+		}
+	} else {
+		result = is_complete(txn) ? LOCATION_NONE : LOCATION_BLIND;
+	}
+	return reader_end(r, txn) ? result : LOCATION_BLIND;
+}
+
+enum location_result
+location_reader_list(struct location_reader *r, struct slice prefix, location_each_fn *fn, void *ctx)
+{
+	struct kv_txn *txn = reader_begin(r, NULL);
+	struct kv_cursor *c;
+	struct slice name, value;
+	struct location loc;
+	bool more, complete;
+
+	if (txn == NULL || prefix.n > LOCATION_NAME_MAX) {
+		kv_end(&txn);
+		return LOCATION_BLIND;
+	}
+	complete = is_complete(txn);
+	c = kv_cursor_new(txn, LOCATION_T_NAMES);
+	for (more = complete && kv_cursor_seek(c, prefix, &name, &value);
+	     more && slice_starts(name, prefix); more = kv_cursor_next(c, &name, &value))
+		if (row_to_location(r, txn, name, value, &loc) && !fn(ctx, &loc))
+			break;
+	kv_cursor_free(&c);
+	return reader_end(r, txn) && complete ? LOCATION_FOUND : LOCATION_BLIND;
+}
+
+/* Rows of a table with keys "be32 id, name"; the location itself is in `names`. */
+static enum location_result
+list_by_id(struct location_reader *r, char kind, unsigned table, struct slice text,
+	   struct slice prefix, location_each_fn *fn, void *ctx)
+{
+	struct kv_txn *txn = reader_begin(r, NULL);
+	uint8_t start_bytes[LOCATION_ID_KEY_MAX];
+	struct slice start, key, value;
+	struct kv_cursor *c;
+	bool more, complete;
+	uint32_t id;
+
+	if (txn == NULL || prefix.n > LOCATION_NAME_MAX) {
+		kv_end(&txn);
+		return LOCATION_BLIND;
+	}
+	complete = is_complete(txn);
+	if (!complete || !location_intern_find(txn, kind, text, &id))
+		return reader_end(r, txn) && complete ? LOCATION_FOUND : LOCATION_BLIND;
+	start = location_id_key(start_bytes, id, prefix);
+	c = kv_cursor_new(txn, table);
+	for (more = kv_cursor_seek(c, start, &key, NULL); more && slice_starts(key, start);
+	     more = kv_cursor_next(c, &key, NULL)) {
+		struct slice name = slice_skip(key, 4);
+		struct location loc;
+
+		if (kv_get(txn, LOCATION_T_NAMES, name, &value) &&
+		    row_to_location(r, txn, name, value, &loc) && !fn(ctx, &loc))
+			break;
+	}
+	kv_cursor_free(&c);
+	return reader_end(r, txn) ? LOCATION_FOUND : LOCATION_BLIND;
+}
+
+enum location_result
+location_reader_list_acl(struct location_reader *r, struct slice identifier, struct slice prefix,
+			 location_each_fn *fn, void *ctx)
+{
+	return list_by_id(r, 'a', LOCATION_T_ACL, identifier, prefix, fn, ctx);
+}
+
+enum location_result
+location_reader_list_server(struct location_reader *r, struct slice server, location_each_fn *fn,
+			    void *ctx)
+{
+	return list_by_id(r, 's', LOCATION_T_SERVER, server, SLICE(""), fn, ctx);
+}
+
+int
+location_reader_info(struct location_reader *r, struct location_info *info_r, struct err *err)
+{
+	struct kv_txn *txn = reader_begin(r, err);
+	struct buf hex = BUF_INIT(sizeof(info_r->history));
+	uint8_t history[LOCATION_HISTORY_LEN];
+	uint64_t now = clock_wall_us(), heard;
+
+	memset(info_r, 0, sizeof(*info_r));
+	if (txn == NULL)
+		return -1;
+	if (location_meta_history(txn, history)) {
+		text_hex_add(&hex, slice_make(history, sizeof(history)));
+		memcpy(info_r->history, buf_slice(&hex).p, hex.len);
+		buf_fini(&hex);
+	}
+	info_r->revision = location_meta_u64(txn, "revision");
+	info_r->term = location_meta_u64(txn, "term");
+	info_r->names = kv_count(txn, LOCATION_T_NAMES);
+	info_r->complete = is_complete(txn);
+	heard = location_meta_u64(txn, "heard");
+	info_r->age_ms = heard != 0 && now > heard ? (now - heard) / 1000 : 0;
+	if (reader_end(r, txn))
+		return 0;
+	err_set(err, "%s: the list is damaged", r->dir);
+	return -1;
+}
