@@ -1,0 +1,1 @@
+$(call module,common/hash,common/base,)
