@@ -71,7 +71,7 @@ struct header_params {
 	struct header_param *params;
 	size_t count;
 };
-#define HEADER_MAX_PARAMS 200
+#define HEADER_MAX_PARAMS 100
 /* Content-Type (type/subtype) and Content-Disposition (type only). Comments dropped,
  * the first of equal names kept, at most HEADER_MAX_PARAMS. Lenient: never fails.
  * Memory is a's. */

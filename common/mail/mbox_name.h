@@ -25,11 +25,12 @@
  *	Shared Folders/lists/announce	lists.announce (of the viewer's domain)
  *	Shared Folders/lists@other.net/announce   other.net!lists.announce
  *
- * (with no domain at all, as seen from a domain: "bob@").
+ * (users of the default domain as seen from another domain: "bob@example.org"; "bob@"
+ * where there is no default domain).
  *
- * Users are written "fred@example.org": local part and domain in lower case, at most
- * 64 and 255 octets, UTF-8 in the local part. Only where default_domain is empty may
- * a user be bare.
+ * Users are canonical: lower case, "fred@other.net", those of the default domain without
+ * it: "fred"; local part and domain at most 64 and 255 octets, UTF-8 in the local part.
+ * All functions also take "fred@<default domain>" and mean the same.
  */
 #ifndef MAIL_MBOX_NAME_H
 #define MAIL_MBOX_NAME_H
@@ -51,7 +52,7 @@ struct mbox_name {
 	char s[MBOX_NAME_MAX + 1];
 };
 
-/* "fred@example.org", NUL-terminated. Copied by value. */
+/* "fred" or "fred@other.net", NUL-terminated. Copied by value. */
 struct mbox_user {
 	uint16_t n;
 	char s[MBOX_USER_MAX + 1];
@@ -148,9 +149,9 @@ enum mbox_name_error mbox_name_rebase(struct slice name, struct slice from, stru
 
 /* ---- users ---- */
 
-/* "Fred" or "Fred@Example.ORG" -> "fred@example.org"; a bare login gets default_domain
- * (when that is not empty). False: no possible user (empty, control characters, blanks,
- * / ! ^ % * and the like, bad UTF-8, over-long, odd dots). */
+/* "Fred", "Fred@Example.ORG" (the default domain) -> "fred"; "Fred@Other.net" ->
+ * "fred@other.net". False: no possible user (empty, control characters, blanks, / ! ^ %
+ * and the like, bad UTF-8, over-long, odd dots, a leading -, anyone, anonymous). */
 bool mbox_user_from_login(struct slice login, struct slice default_domain,
                           struct mbox_user *user_r) MUST_CHECK;
 /* INBOX of a user as mbox_user_from_login() made it. False for what is not such. */

@@ -15,12 +15,15 @@
 #include "base/must.h"
 #include "base/slice.h"
 
-#define PATTERN_MAX 1023 /* after runs of wildcards are folded */
-#define PATTERN_WORDS ((PATTERN_MAX + 64) / 64)
+#define PATTERN_MAX 511 /* after runs of wildcards are folded */
+#define PATTERN_WORDS ((PATTERN_MAX + 1) / 64)
 
-/* About 1.2 KB; no heap. */
+/* About 17 KB; no heap, copied by value. */
 struct pattern {
 	size_t n;
+	size_t words;                                      /* of the sets below that are used */
+	uint64_t is[256][PATTERN_WORDS];                   /* bit i: text[i] is this byte */
+	uint64_t star[PATTERN_WORDS], wild[PATTERN_WORDS]; /* `*`; `*` or `%` */
 	char text[PATTERN_MAX];
 };
 
