@@ -437,6 +437,12 @@ get(const struct conf *c, const char *name, enum conf_type type)
 }
 
 const char *
+conf_program(const struct conf *c)
+{
+	return c->kind;
+}
+
+const char *
 conf_instance(const struct conf *c)
 {
 	return c->name;

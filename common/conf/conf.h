@@ -94,7 +94,9 @@ void conf_free(struct conf **c);
 /* Wipes the values marked CONF_AUTH_ONLY (they read as not set from then on). */
 void conf_wipe_auth_only(struct conf *c);
 
-/* NULL when none was given. */
+/* The program of the schema; for a named section its kind. */
+const char *conf_program(const struct conf *c);
+/* NULL when none was given; for a named section its name. */
 const char *conf_instance(const struct conf *c);
 /* The settings file, absolute; NULL from memory. */
 const char *conf_path(const struct conf *c);

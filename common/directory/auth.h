@@ -23,33 +23,33 @@ struct auth;
 
 enum auth_result {
 	AUTH_OK,
-	AUTH_CONTINUE,	/* send the challenge, answer with auth_step() */
-	AUTH_DENIED,	/* wrong password, unknown or disabled user, not allowed here */
-	AUTH_INVALID,	/* the exchange is malformed or the mechanism not offered */
-	AUTH_UNKNOWN,	/* no such address or user */
+	AUTH_CONTINUE, /* send the challenge, answer with auth_step() */
+	AUTH_DENIED,   /* wrong password, unknown or disabled user, not allowed here */
+	AUTH_INVALID,  /* the exchange is malformed or the mechanism not offered */
+	AUTH_UNKNOWN,  /* no such address or user */
 	AUTH_TEMP,
 };
-const char *auth_result_name(enum auth_result r);	/* "ok", for logs */
+const char *auth_result_name(enum auth_result r); /* "ok", for logs */
 
 /* ---- logins ------------------------------------------------------------------------- */
 
 struct auth_session {
-	const char *service;	/* imap pop3 smtp lmtp mupdate sieve */
-	const char *session;	/* session id, for the log */
-	const char *peer;	/* client address, for the log */
-	bool tls;		/* the client's conn is encrypted */
+	const char *service; /* imap pop3 smtp lmtp mupdate sieve */
+	const char *session; /* session id, for the log */
+	const char *peer;    /* client address, for the log */
+	bool tls;            /* the client's conn is encrypted */
 };
 
 struct auth_reply {
 	enum auth_result result;
-	struct slice challenge;	/* CONTINUE: raw, not base64. OK: final data, mostly empty */
+	struct slice challenge; /* CONTINUE: raw, not base64. OK: final data, mostly empty */
 	/* OK: */
-	const char *user;	/* authorised identity, canonical (lower case, no default domain) */
-	const char *authcid;	/* who proved who he is; often the same */
-	bool proxied;		/* a front end speaks for user, by token */
-	bool admin;		/* an identity with admin = yes */
-	uint64_t claim;		/* proxied: the claim the front end knew */
-	const char *grant;	/* for auth_credentials(); opaque, shorter than AUTH_GRANT_MAX */
+	const char *user;    /* authorised identity, canonical (lower case, no default domain) */
+	const char *authcid; /* who proved who he is; often the same */
+	bool proxied;        /* a front end speaks for user, by token */
+	bool admin;          /* an identity with admin = yes */
+	uint64_t claim;      /* proxied: the claim the front end knew */
+	const char *grant;   /* for auth_credentials(); opaque, shorter than AUTH_GRANT_MAX */
 };
 #define AUTH_GRANT_MAX 1024
 
@@ -60,13 +60,13 @@ typedef void auth_fn(void *ctx, uint64_t id, const struct auth_reply *reply);
  * one is p != NULL, n == 0). A conversation ends with any result but CONTINUE. DENIED is
  * answered after `login_failure_delay`, and is logged by us. */
 uint64_t auth_start(struct auth *a, const struct auth_session *s, const char *mech,
-		    struct slice initial, auth_fn *fn, void *ctx);
+                    struct slice initial, auth_fn *fn, void *ctx);
 /* The client's response, decoded. Same id, same callback. Only after CONTINUE. */
 void auth_step(struct auth *a, uint64_t id, struct slice response);
 /* LOGIN, USER/PASS: a user name as the client wrote it and a password. Wiping the
  * password is the caller's. */
 uint64_t auth_login(struct auth *a, const struct auth_session *s, struct slice user,
-		    struct slice password, auth_fn *fn, void *ctx);
+                    struct slice password, auth_fn *fn, void *ctx);
 /* Also aborts a conversation (client sent `*`, client gone). Unknown ids are fine. */
 void auth_cancel(struct auth *a, uint64_t id);
 
@@ -76,7 +76,7 @@ const char *auth_mechs(const struct auth *a);
 /* ---- credentials for stores ---------------------------------------------------------- */
 
 struct auth_credentials {
-	enum auth_result result;	/* OK, DENIED (no grant), TEMP */
+	enum auth_result result; /* OK, DENIED (no grant), TEMP */
 	/* For SASL PLAIN: authzid is the user of the grant. Wiped when the callback returns. */
 	const char *authzid, *authcid, *secret;
 };
@@ -84,22 +84,22 @@ typedef void auth_credentials_fn(void *ctx, uint64_t id, const struct auth_crede
 
 /* What a front end shows to a store for a user who logged in: a token (Roost) or the
  * proxy login ([server] kind = imap). Valid 60 s. */
-uint64_t auth_credentials(struct auth *a, const char *grant, const char *service,
-			  const char *store, uint64_t claim, auth_credentials_fn *fn, void *ctx);
+uint64_t auth_credentials(struct auth *a, const char *grant, const char *service, const char *store,
+                          uint64_t claim, auth_credentials_fn *fn, void *ctx);
 
 /* ---- addresses and users --------------------------------------------------------------- */
 
 struct auth_final {
-	const char *user;	/* canonical: "fred@example.org", "fred" of the default domain */
-	const char *detail;	/* "" without one */
-	const char *home;	/* store for mailboxes that do not exist yet; "" unknown */
+	const char *user;   /* canonical: "fred@example.org", "fred" of the default domain */
+	const char *detail; /* "" without one */
+	const char *home;   /* store for mailboxes that do not exist yet; "" unknown */
 };
 
 struct auth_resolved {
-	enum auth_result result;	/* OK, UNKNOWN, DENIED (exists, may not receive), TEMP,
+	enum auth_result result;         /* OK, UNKNOWN, DENIED (exists, may not receive), TEMP,
 					 * INVALID (not an address) */
-	bool relay_domain_unknown;	/* UNKNOWN: the domain is not ours at all */
-	const struct auth_final *finals;	/* OK */
+	bool relay_domain_unknown;       /* UNKNOWN: the domain is not ours at all */
+	const struct auth_final *finals; /* OK */
 	size_t final_count;
 };
 typedef void auth_resolve_fn(void *ctx, uint64_t id, const struct auth_resolved *r);
@@ -107,12 +107,12 @@ typedef void auth_resolve_fn(void *ctx, uint64_t id, const struct auth_resolved 
 /* address: "fred+list@example.org" without angle brackets; "postmaster" alone and bare
  * local parts belong to the default domain. */
 uint64_t auth_resolve(struct auth *a, struct slice address, const char *session,
-		      auth_resolve_fn *fn, void *ctx);
+                      auth_resolve_fn *fn, void *ctx);
 
 struct auth_user {
-	enum auth_result result;	/* OK, UNKNOWN, TEMP */
-	const char *user;		/* canonical */
-	const char *home;		/* store for his mailboxes; "" unknown */
+	enum auth_result result; /* OK, UNKNOWN, TEMP */
+	const char *user;        /* canonical */
+	const char *home;        /* store for his mailboxes; "" unknown */
 	bool disabled;
 };
 typedef void auth_user_fn(void *ctx, uint64_t id, const struct auth_user *u);
@@ -122,15 +122,15 @@ uint64_t auth_lookup(struct auth *a, struct slice user, auth_user_fn *fn, void *
 
 struct auth_ops {
 	uint64_t (*start)(struct auth *a, const struct auth_session *s, const char *mech,
-			  struct slice initial, auth_fn *fn, void *ctx);
+	                  struct slice initial, auth_fn *fn, void *ctx);
 	void (*step)(struct auth *a, uint64_t id, struct slice response);
 	void (*cancel)(struct auth *a, uint64_t id);
 	const char *(*mechs)(const struct auth *a);
 	uint64_t (*credentials)(struct auth *a, const char *grant, const char *service,
-				const char *store, uint64_t claim, auth_credentials_fn *fn,
-				void *ctx);
+	                        const char *store, uint64_t claim, auth_credentials_fn *fn,
+	                        void *ctx);
 	uint64_t (*resolve)(struct auth *a, struct slice address, const char *session,
-			    auth_resolve_fn *fn, void *ctx);
+	                    auth_resolve_fn *fn, void *ctx);
 	uint64_t (*lookup)(struct auth *a, struct slice user, auth_user_fn *fn, void *ctx);
 	void (*free)(struct auth *a);
 };

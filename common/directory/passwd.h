@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-#define PASSWD_MAX 512	/* longest password, in bytes (limit of crypt(3)) */
+#define PASSWD_MAX 512 /* longest password, in bytes (limit of crypt(3)) */
 
 /* hash_r has DIRECTORY_HASH_MAX + 1 bytes. -1: the password has a NUL or is too long,
  * or the system cannot hash. */

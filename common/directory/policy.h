@@ -30,8 +30,8 @@ struct policy_answer {
 };
 
 /* authzid empty: the same as authcid. */
-void policy_login(struct policy *p, const char *service, struct slice authzid,
-		  struct slice authcid, struct slice secret, struct policy_answer *a_r);
+void policy_login(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
+                  struct slice secret, struct policy_answer *a_r);
 
 #define POLICY_SECRET_MAX 1024
 struct policy_credentials {
@@ -41,7 +41,7 @@ struct policy_credentials {
 	char secret[POLICY_SECRET_MAX];
 };
 void policy_make_credentials(struct policy *p, const char *grant, const char *service,
-			     const char *store, uint64_t claim, struct policy_credentials *c_r);
+                             const char *store, uint64_t claim, struct policy_credentials *c_r);
 
 struct policy_final {
 	enum auth_result result;
@@ -53,7 +53,6 @@ struct policy_final {
 void policy_resolve(struct policy *p, struct slice address, struct policy_final *f_r);
 
 /* For auth_lookup(): the account itself, whatever its status. */
-enum auth_result policy_lookup(struct policy *p, struct slice user,
-			       struct directory_account *a_r);
+enum auth_result policy_lookup(struct policy *p, struct slice user, struct directory_account *a_r);
 
 #endif

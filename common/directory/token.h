@@ -17,7 +17,7 @@
 #include "base/slice.h"
 
 #define TOKEN_LIFE_S 60
-#define TOKEN_SKEW_S 60		/* hosts' clocks may differ that much */
+#define TOKEN_SKEW_S 60 /* hosts' clocks may differ that much */
 #define TOKEN_PROXY_AUTHCID "roost-proxy"
 
 enum token_purpose { TOKEN_STORE, TOKEN_GRANT };
@@ -30,9 +30,9 @@ struct token {
 
 /* False: a field has `$` or a control byte, or out overflowed. */
 bool token_mint(struct slice secret, enum token_purpose purpose, const struct token *t,
-		struct buf *out) MUST_CHECK;
+                struct buf *out) MUST_CHECK;
 /* True when it is whole, ours and not expired at now_s. t_r borrows from text. */
 bool token_verify(struct slice secret, enum token_purpose purpose, struct slice text,
-		  uint64_t now_s, struct token *t_r) MUST_CHECK;
+                  uint64_t now_s, struct token *t_r) MUST_CHECK;
 
 #endif

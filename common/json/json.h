@@ -34,15 +34,15 @@ struct json *json_set_array(struct json *obj, const char *key);
 
 /* Borrowed. j may be NULL or another type: then the answer is "not there". */
 const struct json *json_get(const struct json *j, const char *key);
-const char *json_get_str(const struct json *j, const char *key);	/* NULL: not there */
+const char *json_get_str(const struct json *j, const char *key); /* NULL: not there */
 int64_t json_get_int(const struct json *j, const char *key, int64_t deflt);
 bool json_get_bool(const struct json *j, const char *key, bool deflt);
 size_t json_count(const struct json *arr);
 const struct json *json_item(const struct json *arr, size_t i);
-const char *json_as_str(const struct json *j);	/* NULL: not a string */
+const char *json_as_str(const struct json *j); /* NULL: not a string */
 bool json_is_obj(const struct json *j);
 bool json_next_member(const struct json *obj, size_t *pos, const char **key_r,
-		      const struct json **value_r);
+                      const struct json **value_r);
 
 /* One line, no newline. */
 void json_print(const struct json *j, struct buf *out);

@@ -20,13 +20,13 @@ enum sasl_result {
 	SASL_RESULT_OK,
 	SASL_RESULT_CONTINUE,
 	SASL_RESULT_DENIED,
-	SASL_RESULT_INVALID,	/* malformed, or the mechanism is not offered */
+	SASL_RESULT_INVALID, /* malformed, or the mechanism is not offered */
 	SASL_RESULT_TEMP,
 };
 
 /* Is this password right, and may authcid act for authzid (empty: for himself)? */
 typedef enum sasl_result sasl_check_fn(void *ctx, struct slice authzid, struct slice authcid,
-				       struct slice password);
+                                       struct slice password);
 
 /* Once per process. mechs: "PLAIN". -1 with the operator's text. */
 int sasl_conv_global_open(const char *mechs, struct err *err) MUST_CHECK;
@@ -36,13 +36,13 @@ struct sasl_conv;
 
 /* service: "imap". NULL with the text when out of means. */
 struct sasl_conv *sasl_conv_new(const char *service, const char *hostname, bool tls,
-				sasl_check_fn *check, void *ctx, struct err *err) MUST_CHECK;
+                                sasl_check_fn *check, void *ctx, struct err *err) MUST_CHECK;
 void sasl_conv_free(struct sasl_conv **c);
 /* initial.p NULL: none was sent. challenge_r is borrowed until the next call on c. */
 enum sasl_result sasl_conv_start(struct sasl_conv *c, const char *mech, struct slice initial,
-				 struct slice *challenge_r) MUST_CHECK;
+                                 struct slice *challenge_r) MUST_CHECK;
 enum sasl_result sasl_conv_step(struct sasl_conv *c, struct slice response,
-				struct slice *challenge_r) MUST_CHECK;
+                                struct slice *challenge_r) MUST_CHECK;
 /* Why it was denied, for the log. Borrowed. */
 const char *sasl_conv_reason(const struct sasl_conv *c);
 

@@ -13,6 +13,6 @@
 /* Appends authzid NUL authcid NUL secret, not base64. authzid "" for none. False: a
  * part is empty that must not be, or out overflowed. */
 bool sasl_plain_message(struct buf *out, const char *authzid, const char *authcid,
-			const char *secret) MUST_CHECK;
+                        const char *secret) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * fakeauth - directory/auth.h from a table, in this process: for session tests and
- * scenarios on the fake network. Answers by loop_defer().
+ * scenarios on the fake network. Answers in the next turn of the loop.
  */
 #ifndef TESTS_FAKEAUTH_FAKEAUTH_H
 #define TESTS_FAKEAUTH_FAKEAUTH_H
@@ -9,8 +9,7 @@
 #include "net/loop.h"
 
 /* PLAIN only. The default domain is example.org: `fred@example.org` is user `fred`;
- * pass default_domain NULL for none. Free with auth_free(). Answers that are due stay
- * in the loop harmlessly. */
+ * pass default_domain NULL for none. Free with auth_free(), before the loop. */
 struct auth *fakeauth_new(struct loop *l, const char *default_domain);
 
 /* user is canonical ("fred", "ann@example.net"). home may be "". Copies. */
@@ -20,6 +19,9 @@ void fakeauth_add_domain(struct auth *a, const char *domain);
 /* An alias or list: address resolves to these users ("fred ann@example.net"). */
 void fakeauth_add_alias(struct auth *a, const char *address, const char *users);
 void fakeauth_disable_user(struct auth *a, const char *user);
+
+/* An [identity]: user for services such as "mupdate"; admin may act for any user. */
+void fakeauth_add_identity(struct auth *a, const char *name, const char *password, bool admin);
 
 /* Everything answers AUTH_TEMP until set back: the directory is away. */
 void fakeauth_set_temp(struct auth *a, bool temp);

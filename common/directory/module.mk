@@ -1,0 +1,2 @@
+$(call module,common/directory,common/sasl common/conf common/net common/tls common/log common/base,-lsqlite3 -lcrypt)
+$(call unit,common/directory)

@@ -1,0 +1,1 @@
+$(call module,tests/fakeauth,common/directory common/base,)
