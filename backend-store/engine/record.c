@@ -6,7 +6,7 @@
 #include "base/num.h"
 #include "hash/hash.h"
 
-#define MAGIC_SEGMENT 0x474553545353554fULL	/* any fixed number would do */
+#define MAGIC_SEGMENT 0x47455354534f4f52ULL
 #define MAGIC_BATCH 0x54414252u
 #define MAGIC_RECORD 0x43455252u
 

@@ -65,11 +65,11 @@ struct ctl_req;
 typedef void ctl_cmd_fn(void *ctx, struct ctl_req *req, const struct json *args);
 
 struct ctl_cmd {
-	const char *name;	/* "mailbox.create" */
-	const char *args;	/* "mailbox": for help */
+	const char *name; /* "mailbox.create" */
+	const char *args; /* "mailbox": for help */
 	const char *help;
 	ctl_cmd_fn *fn;
-	unsigned deadline_ms;	/* 0: 10 s */
+	unsigned deadline_ms; /* 0: 10 s */
 };
 
 /* The socket is replaced when stale. NULL with the operator's text on failure. */
@@ -90,6 +90,6 @@ void ctl_fail(struct ctl_req *req, const char *error, const char *fmt, ...) PRIN
 /* Sends request and waits. NULL with the operator's text when nobody answers in time;
  * an answer with "ok":false is an answer. The caller frees it. */
 struct json *ctl_call(const char *path, const struct json *request, unsigned timeout_ms,
-		      struct err *err) MUST_CHECK;
+                      struct err *err) MUST_CHECK;
 
 #endif

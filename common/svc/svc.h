@@ -42,23 +42,23 @@ enum { SVC_EXIT_USAGE = 64, SVC_EXIT_START = 71, SVC_EXIT_CONFIG = CONF_EXIT };
 
 /* A setting of type CONF_ADDRESSES whose addresses the supervisor opens. */
 struct svc_listen_def {
-	const char *setting;	/* "imap_listen", in the program's own tables */
-	const char *service;	/* "imap": for svc_listen() */
+	const char *setting; /* "imap_listen", in the program's own tables */
+	const char *service; /* "imap": for svc_listen() */
 };
 
 enum {
-	SVC_ONE_WORKER = 1,	/* exactly one; reloads in place */
-	SVC_AUTH = 2,		/* has auth workers; svc_auth() */
+	SVC_ONE_WORKER = 1, /* exactly one; reloads in place */
+	SVC_AUTH = 2,       /* has auth workers; svc_auth() */
 };
 
 struct svc_worker;
 
 struct svc_program {
-	const char *name;	/* "roost-imap": program and section of the settings */
-	const char *summary;	/* what --help says first, one paragraph */
+	const char *name;    /* "roost-imap": program and section of the settings */
+	const char *summary; /* what --help says first, one paragraph */
 	unsigned flags;
-	const struct conf_def *const *tables;	/* NULL-terminated list of tables */
-	const struct svc_listen_def *listeners;	/* ended by setting == NULL; may be NULL */
+	const struct conf_def *const *tables;   /* NULL-terminated list of tables */
+	const struct svc_listen_def *listeners; /* ended by setting == NULL; may be NULL */
 
 	/* In the supervisor before anything is opened, at every reload, and for --check:
 	 * what the tables cannot say (two settings that contradict each other, files that
@@ -87,7 +87,7 @@ int svc_main(const struct svc_program *p, int argc, char **argv);
 
 struct loop *svc_loop(struct svc_worker *w);
 const struct conf *svc_conf(const struct svc_worker *w);
-unsigned svc_index(const struct svc_worker *w);		/* 0 .. workers - 1 */
+unsigned svc_index(const struct svc_worker *w); /* 0 .. workers - 1 */
 /* SVC_AUTH only. Borrowed for the worker's life. */
 struct auth *svc_auth(struct svc_worker *w);
 /* Register the program's commands on it in start(): ctl_register(). */
@@ -109,6 +109,6 @@ void svc_set_status(struct svc_worker *w, svc_status_fn *fn, void *ctx);
 /* <run_dir>/<program>[-instance][.worker].ctl (worker 0 has no number). path_r: 108. */
 #define SVC_PATH_LEN 108
 bool svc_ctl_path(const char *run_dir, const char *program, const char *instance, unsigned worker,
-		  char path_r[SVC_PATH_LEN]) MUST_CHECK;
+                  char path_r[SVC_PATH_LEN]) MUST_CHECK;
 
 #endif

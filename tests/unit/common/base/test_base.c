@@ -77,8 +77,8 @@ TEST(a_map_keeps_what_was_set_through_growth_and_deletion)
 
 TEST(base64_is_strict)
 {
-	static const char *const bad[] = { "A", "AA", "AAA", "A===", "AA=A", "AB==", "AAB=",
-					   "AA==AA==", "AA A", "====" };
+	static const char *const bad[] = { "A",    "AA",   "AAA",      "A===", "AA=A",
+		                           "AB==", "AAB=", "AA==AA==", "AA A", "====" };
 	struct buf out = BUF_INIT(SIZE_MAX);
 	char raw[64];
 
@@ -100,9 +100,10 @@ TEST(base64_is_strict)
 
 TEST(utf8_refuses_what_is_not_shortest_or_not_a_character)
 {
-	static const char *const bad[] = { "\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80",
-					   "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-					   "a\xc3" };
+	static const char *const bad[] = {
+		"\x80",         "\xc0\x80",         "\xc1\xbf",         "\xe0\x80\x80",
+		"\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xc3"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		test_check(!text_is_utf8(slice_of(bad[i])), "row %zu", i);
@@ -143,11 +144,11 @@ TEST(list_each_allows_unlinking_the_current_item)
 		items[i].v = i;
 		list_add_tail(&head, &items[i].link);
 	}
-	LIST_EACH(it, &head, struct item, link) {
+	LIST_EACH (it, &head, struct item, link) {
 		if (it->v % 2 == 0)
 			list_del(&it->link);
 	}
-	LIST_EACH(it, &head, struct item, link)
+	LIST_EACH (it, &head, struct item, link)
 		sum = sum * 10 + it->v;
 	assert_int_equal(sum, 13);
 }

@@ -18,7 +18,7 @@ static const struct conf_def table[] = {
 	{ "words", CONF_LIST, "a b", .help = "Some." },
 	{ "near", CONF_ADDRESS, .help = "One." },
 	{ "token", CONF_STRING, .help = "Hidden.", .flags = CONF_SECRET },
-	{ NULL },
+	{ .name = NULL },
 };
 static const struct conf_def *const tables[] = { table, NULL };
 static const struct conf_schema schema = { "roost-store", tables };
@@ -260,7 +260,7 @@ TEST(a_bad_secret_is_not_shown)
 {
 	static const struct conf_def t[] = {
 		{ "pin", CONF_INT, "1", .help = "x", .flags = CONF_SECRET },
-		{ NULL },
+		{ .name = NULL },
 	};
 	static const struct conf_def *const ts[] = { t, NULL };
 	static const struct conf_schema s = { "roost-imap", ts };

@@ -1,0 +1,431 @@
+/*
+ * Who may log in. Unknown users cost the time of a wrong password; a database that
+ * cannot answer is "later" for everybody it might know.
+ *
+ * A password that was right stays so for CACHE_LIFE_S as long as the hash in the database
+ * is the same one: hashing is slow on purpose, and clients log in all the time. What is
+ * kept is a keyed MAC of user, hash and password, the key living in this process only.
+ */
+#include "directory/policy.h"
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/must.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "directory/passwd.h"
+#include "directory/token.h"
+#include "log/log.h"
+#include "tls/digest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECRET_MIN 16
+#define GRANT_LIFE_S (7 * 86400)
+#define CACHE_ROWS 4096 /* direct-mapped */
+#define CACHE_LIFE_S 300
+
+struct cache_row {
+	uint8_t mac[DIGEST_LEN];
+	uint64_t until_ms;
+};
+
+struct policy {
+	const struct conf *conf;
+	struct directory *directory;
+	const char *default_domain;
+	struct slice secret; /* n == 0: none */
+	bool is_store;
+	uint8_t cache_key[DIGEST_LEN];
+	struct cache_row *cache;
+};
+
+struct policy *
+policy_new(const struct conf *c, struct directory **d)
+{
+	struct policy *p = xcalloc(1, sizeof(*p));
+
+	p->conf = c;
+	p->directory = *d;
+	*d = NULL;
+	p->default_domain = conf_str(c, "default_domain");
+	p->secret = slice_of(conf_str(c, "cluster_secret"));
+	if (p->secret.n < SECRET_MIN)
+		p->secret.n = 0;
+	p->is_store = strcmp(conf_program(c), "roost-store") == 0;
+	p->cache = xcalloc(CACHE_ROWS, sizeof(*p->cache));
+	ids_random(p->cache_key, sizeof(p->cache_key));
+	return p;
+}
+
+void
+policy_free(struct policy **p)
+{
+	if (*p == NULL)
+		return;
+	directory_close(&(*p)->directory);
+	secret_wipe((*p)->cache_key, sizeof((*p)->cache_key));
+	free((*p)->cache);
+	free(*p);
+	*p = NULL;
+}
+
+static void
+copy_str(char *to, size_t room, struct slice s)
+{
+	must(s.n < room);
+	memcpy(to, s.p, s.n);
+	to[s.n] = '\0';
+}
+
+/* The database's trouble is logged here, once for each question. */
+static enum auth_result
+directory_answer(enum directory_result r, const struct err *err)
+{
+	if (r == DIRECTORY_OK)
+		return AUTH_OK;
+	if (r == DIRECTORY_UNKNOWN || r == DIRECTORY_INVALID)
+		return AUTH_UNKNOWN;
+	log_error(NULL, "directory.temp err=%s", log_esc(err->text));
+	return AUTH_TEMP;
+}
+
+static enum auth_result
+get_account(struct policy *p, const char *user, struct directory_account *a_r)
+{
+	struct err err = { "there is none" };
+
+	if (p->directory == NULL)
+		return directory_answer(DIRECTORY_TEMP, &err);
+	return directory_answer(directory_get(p->directory, user, a_r, &err), &err);
+}
+
+/* ---- passwords ---------------------------------------------------------------------------- */
+
+static struct cache_row *
+cache_find(struct policy *p, const char *user, const char *hash, struct slice password,
+           uint8_t mac_r[DIGEST_LEN])
+{
+	struct buf b = BUF_INIT(4096);
+	uint32_t row;
+
+	buf_add(&b, user, strlen(user) + 1);
+	buf_add(&b, hash, strlen(hash) + 1);
+	buf_add_slice(&b, password);
+	digest_hmac(slice_make(p->cache_key, sizeof(p->cache_key)), buf_slice(&b), mac_r);
+	buf_wipe(&b);
+	memcpy(&row, mac_r, sizeof(row));
+	return &p->cache[row % CACHE_ROWS];
+}
+
+static bool
+check_hash(struct policy *p, const char *user, const char *hash, struct slice password)
+{
+	uint8_t mac[DIGEST_LEN];
+	struct cache_row *row;
+
+	if (password.n >= PASSWD_MAX)
+		return false;
+	row = cache_find(p, user, hash, password, mac);
+	if (clock_mono_ms() < row->until_ms &&
+	    text_secret_eq(slice_make(row->mac, sizeof(mac)), slice_make(mac, sizeof(mac))))
+		return true;
+	if (passwd_check(password, hash) != 1)
+		return false;
+	memcpy(row->mac, mac, sizeof(mac));
+	row->until_ms = clock_mono_ms() + CACHE_LIFE_S * 1000;
+	return true;
+}
+
+/* Settings hold passwords in clear or hashed. */
+static bool
+check_setting(struct policy *p, const char *name, const char *want, struct slice password)
+{
+	uint8_t a[DIGEST_LEN], b[DIGEST_LEN];
+
+	if (want == NULL || *want == '\0')
+		return false;
+	if (*want == '$')
+		return check_hash(p, name, want, password);
+	digest_of(slice_of(want), a);
+	digest_of(password, b);
+	return text_secret_eq(slice_make(a, sizeof(a)), slice_make(b, sizeof(b)));
+}
+
+/* ---- logins ---------------------------------------------------------------------------------- */
+
+static void
+login_token(struct policy *p, const char *service, struct slice authzid, struct slice secret,
+            struct policy_answer *a)
+{
+	const char *store = conf_instance(p->conf);
+	struct token t;
+
+	a->result = AUTH_DENIED;
+	if (!p->is_store || p->secret.n == 0 || store == NULL ||
+	    !token_verify(p->secret, TOKEN_STORE, secret, clock_wall_s(), &t))
+		return;
+	if (!slice_eq(t.user, authzid) || !slice_eq_str(t.service, service) ||
+	    !slice_eq_str(t.store, store) || t.user.n > DIRECTORY_NAME_MAX)
+		return;
+	copy_str(a->user, sizeof(a->user), t.user);
+	snprintf(a->authcid, sizeof(a->authcid), "%s", TOKEN_PROXY_AUTHCID);
+	a->proxied = true;
+	a->claim = t.claim;
+	a->result = AUTH_OK;
+}
+
+static void
+login_identity(struct policy *p, const struct conf *identity, const char *service,
+               struct slice authzid, struct slice password, struct policy_answer *a)
+{
+	const char *name = conf_instance(identity);
+
+	a->result = AUTH_DENIED;
+	if (!check_setting(p, name, conf_str(identity, "password"), password) ||
+	    !conf_list_has(identity, "services", service))
+		return;
+	snprintf(a->authcid, sizeof(a->authcid), "%s", name);
+	snprintf(a->user, sizeof(a->user), "%s", name);
+	a->admin = conf_bool(identity, "admin");
+	if (authzid.n > 0 && !slice_eq_str(authzid, name) &&
+	    (!a->admin || !directory_canon(authzid, p->default_domain, a->user)))
+		return;
+	a->result = AUTH_OK;
+}
+
+static void
+login_account(struct policy *p, struct slice authzid, struct slice authcid, struct slice password,
+              struct policy_answer *a)
+{
+	struct directory_account account;
+	char other[DIRECTORY_NAME_MAX + 1];
+	bool right;
+
+	a->result = AUTH_UNKNOWN;
+	if (directory_canon(authcid, p->default_domain, a->user))
+		a->result = get_account(p, a->user, &account);
+	if (a->result == AUTH_UNKNOWN) {
+		passwd_waste_time(password);
+		a->result = AUTH_DENIED;
+	}
+	if (a->result != AUTH_OK)
+		return;
+	right = check_hash(p, a->user, account.hash, password);
+	secret_wipe(account.hash, sizeof(account.hash));
+	a->result = AUTH_DENIED;
+	if (!right || account.status != DIRECTORY_ACTIVE)
+		return;
+	if (authzid.n > 0 &&
+	    (!directory_canon(authzid, p->default_domain, other) || strcmp(other, a->user) != 0))
+		return;
+	snprintf(a->authcid, sizeof(a->authcid), "%s", a->user);
+	a->result = AUTH_OK;
+}
+
+static void
+add_grant(struct policy *p, const char *service, struct policy_answer *a)
+{
+	struct buf out = BUF_INIT(AUTH_GRANT_MAX - 1);
+	struct token t = {
+		.user = slice_of(a->user),
+		.service = slice_of(service),
+		.store = SLICE_INIT("*"),
+		.expires_s = clock_wall_s() + GRANT_LIFE_S,
+	};
+
+	if (token_mint(p->secret, TOKEN_GRANT, &t, &out))
+		copy_str(a->grant, sizeof(a->grant), buf_slice(&out));
+	buf_wipe(&out);
+}
+
+void
+policy_login(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
+             struct slice secret, struct policy_answer *a_r)
+{
+	char name[DIRECTORY_NAME_MAX + 1] = "";
+	const struct conf *identity;
+
+	memset(a_r, 0, sizeof(*a_r));
+	a_r->result = AUTH_DENIED;
+	if (authcid.n == 0 || authcid.n > DIRECTORY_NAME_MAX || authzid.n > DIRECTORY_NAME_MAX)
+		return;
+	copy_str(name, sizeof(name), authcid);
+	if (strcmp(name, TOKEN_PROXY_AUTHCID) == 0) {
+		login_token(p, service, authzid, secret, a_r);
+		return;
+	}
+	identity = conf_section(p->conf, "identity", name);
+	if (identity != NULL)
+		login_identity(p, identity, service, authzid, secret, a_r);
+	else if (strcmp(service, "mupdate") != 0)
+		login_account(p, authzid, authcid, secret, a_r);
+	if (a_r->result == AUTH_OK && p->secret.n > 0)
+		add_grant(p, service, a_r);
+}
+
+/* ---- credentials -------------------------------------------------------------------------------- */
+
+static enum auth_result
+foreign_credentials(const struct conf *server, struct policy_credentials *c)
+{
+	const char *user = conf_str(server, "proxy_user"),
+		   *secret = conf_str(server, "proxy_secret");
+
+	if (user == NULL || secret == NULL || strlen(user) >= sizeof(c->authcid) ||
+	    strlen(secret) >= sizeof(c->secret)) {
+		log_error(NULL,
+		          "auth.credentials store=%s err=\"proxy_user or proxy_secret is "
+		          "missing in the settings\"",
+		          conf_instance(server));
+		return AUTH_TEMP;
+	}
+	snprintf(c->authcid, sizeof(c->authcid), "%s", user);
+	snprintf(c->secret, sizeof(c->secret), "%s", secret);
+	return AUTH_OK;
+}
+
+static enum auth_result
+roost_credentials(struct policy *p, const char *service, const char *store, uint64_t claim,
+                  struct policy_credentials *c)
+{
+	struct buf out = BUF_INIT(POLICY_SECRET_MAX - 1);
+	struct token t = {
+		.user = slice_of(c->user),
+		.service = slice_of(service),
+		.store = slice_of(store),
+		.claim = claim,
+		.expires_s = clock_wall_s() + TOKEN_LIFE_S,
+	};
+	bool ok = token_mint(p->secret, TOKEN_STORE, &t, &out);
+
+	if (ok)
+		copy_str(c->secret, sizeof(c->secret), buf_slice(&out));
+	snprintf(c->authcid, sizeof(c->authcid), "%s", TOKEN_PROXY_AUTHCID);
+	buf_wipe(&out);
+	return ok ? AUTH_OK : AUTH_DENIED;
+}
+
+void
+policy_make_credentials(struct policy *p, const char *grant, const char *service, const char *store,
+                        uint64_t claim, struct policy_credentials *c_r)
+{
+	const struct conf *server = conf_section(p->conf, "server", store);
+	struct token t;
+
+	memset(c_r, 0, sizeof(*c_r));
+	c_r->result = AUTH_DENIED;
+	if (p->secret.n == 0) {
+		log_error(NULL,
+		          "auth.credentials store=%s err=\"cluster_secret is not set or "
+		          "shorter than %d bytes\"",
+		          log_esc(store), SECRET_MIN);
+		c_r->result = AUTH_TEMP;
+		return;
+	}
+	if (!token_verify(p->secret, TOKEN_GRANT, slice_of(grant), clock_wall_s(), &t) ||
+	    t.user.n > DIRECTORY_NAME_MAX)
+		return;
+	copy_str(c_r->user, sizeof(c_r->user), t.user);
+	if (server != NULL && strcmp(conf_enum_text(server, "kind"), "imap") == 0)
+		c_r->result = foreign_credentials(server, c_r);
+	else
+		c_r->result = roost_credentials(p, service, store, claim, c_r);
+}
+
+/* ---- recipients --------------------------------------------------------------------------------------- */
+
+/* "fred+list" -> "fred", "list". */
+static bool
+split_detail(const struct policy *p, struct slice local, struct slice *plain_r,
+             struct slice *detail_r)
+{
+	const char *delimiter = conf_str(p->conf, "recipient_delimiter");
+	size_t at =
+		delimiter != NULL && *delimiter != '\0' ? slice_find(local, *delimiter) : local.n;
+
+	*plain_r = slice_sub(local, 0, at);
+	*detail_r = at < local.n ? slice_skip(local, at + 1) : SLICE("");
+	return plain_r->n > 0 && plain_r->n + 256 <= DIRECTORY_NAME_MAX;
+}
+
+/* "fred" of "\"fred\"": the same mailbox by RFC 5321 section 4.1.2. */
+static struct slice
+unquote(struct slice local, char *room)
+{
+	size_t n = 0;
+
+	if (local.n < 2 || local.p[0] != '"' || local.p[local.n - 1] != '"')
+		return local;
+	for (size_t i = 1; i + 1 < local.n; i++) {
+		if (local.p[i] == '\\' && i + 2 < local.n)
+			i++;
+		room[n++] = local.p[i];
+	}
+	return slice_make(room, n);
+}
+
+static enum auth_result
+resolve_domain(struct policy *p, struct slice domain, struct policy_final *f)
+{
+	struct err err = { "there is none" };
+	enum auth_result r;
+
+	if (p->default_domain != NULL && slice_ieq_str(domain, p->default_domain))
+		return AUTH_OK;
+	r = directory_answer(p->directory != NULL ? directory_has_domain(p->directory, domain, &err)
+	                                          : DIRECTORY_TEMP,
+	                     &err);
+	f->domain_unknown = r == AUTH_UNKNOWN;
+	return r;
+}
+
+void
+policy_resolve(struct policy *p, struct slice address, struct policy_final *f_r)
+{
+	size_t at = slice_find_last(address, '@');
+	struct slice local = slice_sub(address, 0, at);
+	struct slice domain =
+		at < address.n ? slice_skip(address, at + 1) : slice_of(p->default_domain);
+	struct slice plain, detail;
+	struct directory_account account;
+	char room[DIRECTORY_NAME_MAX + 1], name[DIRECTORY_NAME_MAX + 1];
+
+	memset(f_r, 0, sizeof(*f_r));
+	f_r->result = AUTH_INVALID;
+	if (local.n == 0 || address.n > DIRECTORY_NAME_MAX || domain.n == 0)
+		return;
+	f_r->result = resolve_domain(p, domain, f_r);
+	if (f_r->result != AUTH_OK)
+		return;
+	f_r->result = AUTH_UNKNOWN;
+	if (!split_detail(p, unquote(local, room), &plain, &detail))
+		return;
+	snprintf(name, sizeof(name), "%.*s@%.*s", SLICE_ARG(plain), SLICE_ARG(domain));
+	if (!directory_canon(slice_of(name), p->default_domain, f_r->user))
+		return;
+	f_r->result = get_account(p, f_r->user, &account);
+	if (f_r->result != AUTH_OK)
+		return;
+	secret_wipe(account.hash, sizeof(account.hash));
+	copy_str(f_r->detail, sizeof(f_r->detail), detail);
+	snprintf(f_r->home, sizeof(f_r->home), "%s", account.home);
+	if (account.status != DIRECTORY_ACTIVE)
+		f_r->result = AUTH_DENIED;
+}
+
+enum auth_result
+policy_lookup(struct policy *p, struct slice user, struct directory_account *a_r)
+{
+	char name[DIRECTORY_NAME_MAX + 1];
+	enum auth_result r;
+
+	if (!directory_canon(user, p->default_domain, name))
+		return AUTH_UNKNOWN;
+	r = get_account(p, name, a_r);
+	if (r == AUTH_OK)
+		secret_wipe(a_r->hash, sizeof(a_r->hash));
+	return r;
+}

@@ -1,0 +1,263 @@
+/*
+ * Cyrus SASL as a library of mechanisms only: it reads no settings (getopt answers for
+ * every option), loads plug-ins from the system's folder alone, and asks our callback
+ * about passwords and authorisation.
+ *
+ * PLAIN calls the password check first and the authorisation later, in two callbacks;
+ * ours is one question. So the first keeps what it was told, and the second asks. The
+ * password is wiped as soon as it was asked about.
+ */
+#include "sasl/sasl_conv.h"
+
+#include "base/xalloc.h"
+
+#include <sasl/sasl.h>
+#include <sasl/saslplug.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sasl_conv {
+	sasl_conn_t *conn;
+	sasl_check_fn *check;
+	void *ctx;
+	sasl_callback_t callbacks[4];
+	struct buf authcid, password; /* between the two callbacks */
+	enum sasl_result verdict;     /* of check(); INVALID before it was asked */
+	bool done;                    /* ended: no further step */
+	char reason[256];
+};
+
+static char global_mechs[256];
+
+static int
+on_getopt(void *ctx, const char *plugin, const char *option, const char **result, unsigned *len)
+{
+	const char *value = NULL;
+
+	if (strcmp(option, "mech_list") == 0)
+		value = global_mechs;
+	else if (strcmp(option, "auxprop_plugin") == 0)
+		value = "none-of-the-host";
+	else if (strcmp(option, "pwcheck_method") == 0)
+		value = "auxprop"; /* never asked: our callback comes first */
+	else if (strcmp(option, "log_level") == 0)
+		value = "0";
+	else
+		return SASL_FAIL;
+	*result = value;
+	if (len != NULL)
+		*len = (unsigned)strlen(value);
+	return SASL_OK;
+}
+
+/* No <service>.conf is read: its folder does not exist. */
+static int
+on_getconfpath(void *ctx, char **path)
+{
+	static char nowhere[] = "/nonexistent";
+
+	*path = nowhere;
+	return SASL_OK;
+}
+
+static int
+on_log(void *ctx, int level, const char *message)
+{
+	return SASL_OK;
+}
+
+static int
+on_checkpass(sasl_conn_t *conn, void *ctx, const char *user, const char *password,
+             unsigned password_len, struct propctx *props)
+{
+	struct sasl_conv *c = ctx;
+
+	buf_clear(&c->authcid);
+	buf_add_str(&c->authcid, user);
+	buf_wipe(&c->password);
+	buf_init(&c->password, 4096);
+	buf_add(&c->password, password, password_len);
+	return c->authcid.overflow || c->password.overflow ? SASL_BADAUTH : SASL_OK;
+}
+
+static int
+on_authorize(sasl_conn_t *conn, void *ctx, const char *authzid, unsigned authzid_len,
+             const char *authcid, unsigned authcid_len, const char *realm, unsigned realm_len,
+             struct propctx *props)
+{
+	struct sasl_conv *c = ctx;
+
+	c->verdict = c->check(c->ctx, slice_make(authzid, authzid_len), buf_slice(&c->authcid),
+	                      buf_slice(&c->password));
+	buf_wipe(&c->password);
+	buf_init(&c->password, 4096);
+	return c->verdict == SASL_RESULT_OK ? SASL_OK : SASL_NOAUTHZ;
+}
+
+/* The library takes the user name for a Unix one and cuts or folds it; ours is whole
+ * and folded by the directory. */
+static int
+on_canon(sasl_conn_t *conn, void *ctx, const char *in, unsigned in_len, unsigned flags,
+         const char *realm, char *out, unsigned out_max, unsigned *out_len)
+{
+	if (in_len >= out_max)
+		return SASL_BUFOVER;
+	memcpy(out, in, in_len);
+	out[in_len] = '\0';
+	*out_len = in_len;
+	return SASL_OK;
+}
+
+typedef int callback_fn(void);
+
+static sasl_callback_t global_callbacks[] = {
+	{ SASL_CB_GETOPT, (callback_fn *)(void *)on_getopt, NULL },
+	{ SASL_CB_GETCONFPATH, (callback_fn *)(void *)on_getconfpath, NULL },
+	{ SASL_CB_LOG, (callback_fn *)(void *)on_log, NULL },
+	{ SASL_CB_LIST_END, NULL, NULL },
+};
+
+int
+sasl_conv_global_open(const char *mechs, struct err *err)
+{
+	int r;
+
+	snprintf(global_mechs, sizeof(global_mechs), "%s", mechs);
+	r = sasl_server_init(global_callbacks, "roost");
+	if (r == SASL_OK)
+		return 0;
+	err_set(err, "Cyrus SASL does not start: %s", sasl_errstring(r, NULL, NULL));
+	return -1;
+}
+
+void
+sasl_conv_global_close(void)
+{
+	sasl_server_done();
+}
+
+struct sasl_conv *
+sasl_conv_new(const char *service, const char *hostname, bool tls, sasl_check_fn *check, void *ctx,
+              struct err *err)
+{
+	struct sasl_conv *c = xcalloc(1, sizeof(*c));
+	sasl_security_properties_t props = { .max_ssf = 0 }; /* no security layers */
+	sasl_ssf_t ssf = tls ? 128 : 0;
+	int r;
+
+	c->check = check;
+	c->ctx = ctx;
+	c->verdict = SASL_RESULT_INVALID;
+	buf_init(&c->authcid, 1024);
+	buf_init(&c->password, 4096);
+	c->callbacks[0] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS,
+		                             (callback_fn *)(void *)on_checkpass, c };
+	c->callbacks[1] =
+		(sasl_callback_t){ SASL_CB_PROXY_POLICY, (callback_fn *)(void *)on_authorize, c };
+	c->callbacks[2] =
+		(sasl_callback_t){ SASL_CB_CANON_USER, (callback_fn *)(void *)on_canon, c };
+	c->callbacks[3] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
+	r = sasl_server_new(service, hostname, NULL, NULL, NULL, c->callbacks, 0, &c->conn);
+	if (r == SASL_OK)
+		r = sasl_setprop(c->conn, SASL_SEC_PROPS, &props);
+	if (r == SASL_OK)
+		r = sasl_setprop(c->conn, SASL_SSF_EXTERNAL, &ssf);
+	if (r == SASL_OK)
+		return c;
+	err_set(err, "Cyrus SASL: %s", sasl_errstring(r, NULL, NULL));
+	sasl_conv_free(&c);
+	return NULL;
+}
+
+void
+sasl_conv_free(struct sasl_conv **c)
+{
+	if (*c == NULL)
+		return;
+	if ((*c)->conn != NULL)
+		sasl_dispose(&(*c)->conn);
+	buf_fini(&(*c)->authcid);
+	buf_wipe(&(*c)->password);
+	free(*c);
+	*c = NULL;
+}
+
+/* Our own verdict, when it came to that, is better than the library's code. */
+static enum sasl_result
+result_of(struct sasl_conv *c, int r, const char *out, unsigned out_len, struct slice *challenge_r)
+{
+	*challenge_r = slice_make(out != NULL ? out : "", out != NULL ? out_len : 0);
+	if (r == SASL_CONTINUE)
+		return SASL_RESULT_CONTINUE;
+	c->done = true;
+	if (r != SASL_OK)
+		snprintf(c->reason, sizeof(c->reason), "%s", sasl_errstring(r, NULL, NULL));
+	if (c->verdict != SASL_RESULT_INVALID)
+		return c->verdict;
+	switch (r) {
+	case SASL_OK:
+		return SASL_RESULT_DENIED; /* nobody asked us: never a yes */
+	case SASL_NOMECH:
+	case SASL_BADPROT:
+	case SASL_BADPARAM:
+	case SASL_TOOWEAK:
+	case SASL_ENCRYPT:
+		return SASL_RESULT_INVALID;
+	case SASL_NOMEM:
+	case SASL_UNAVAIL:
+	case SASL_TRYAGAIN:
+		return SASL_RESULT_TEMP;
+	default:
+		return SASL_RESULT_DENIED;
+	}
+}
+
+/* The library would start any mechanism it has; ours are those asked for. */
+static bool
+is_offered(const char *mech)
+{
+	struct slice rest = slice_of(global_mechs);
+
+	while (rest.n > 0)
+		if (slice_ieq_str(slice_cut(&rest, ' '), mech))
+			return true;
+	return false;
+}
+
+enum sasl_result
+sasl_conv_start(struct sasl_conv *c, const char *mech, struct slice initial,
+                struct slice *challenge_r)
+{
+	const char *out = NULL;
+	unsigned out_len = 0;
+	int r = SASL_NOMECH;
+
+	if (initial.n > INT_MAX)
+		r = SASL_BADPROT;
+	else if (is_offered(mech))
+		r = sasl_server_start(c->conn, mech, initial.p, (unsigned)initial.n, &out,
+		                      &out_len);
+	return result_of(c, r, out, out_len, challenge_r);
+}
+
+enum sasl_result
+sasl_conv_step(struct sasl_conv *c, struct slice response, struct slice *challenge_r)
+{
+	const char *out = NULL;
+	unsigned out_len = 0;
+	int r = SASL_BADPROT;
+
+	if (!c->done && response.n <= INT_MAX)
+		r = sasl_server_step(c->conn, response.p != NULL ? response.p : "",
+		                     (unsigned)response.n, &out, &out_len);
+	return result_of(c, r, out, out_len, challenge_r);
+}
+
+const char *
+sasl_conv_reason(const struct sasl_conv *c)
+{
+	return c->reason;
+}
