@@ -6,6 +6,8 @@
  * knows what may be said when, and leads the dialogue until the login; what commands do
  * after the login is the caller's. APOP is not offered.
  *
+ * Who is trusted is greeted with [XCLIENT] and may say XCLIENT, in Dovecot's dialect.
+ *
  *	for (;;) {
  *		switch (pop3_server_input(s, in, &used, out, &ev)) {
  *		case 0:  wait for more bytes
@@ -25,40 +27,45 @@
 #include "base/must.h"
 #include "base/slice.h"
 
-#define POP3_LINE_MAX 4096	/* with CRLF; RFC 2449 says 255, SASL needs more */
-#define POP3_SESSION_MAX 64	/* SESSION= of XCLIENT */
+#define POP3_LINE_MAX 4096 /* with CRLF; RFC 2449 says 255, SASL needs more */
+#define POP3_USER_MAX 512
+#define POP3_SESSION_MAX 64   /* SESSION= of XCLIENT */
+#define POP3_BAD_MAX 20       /* bad commands of a session, the one after the last ends it */
+#define POP3_COMMANDS_MAX 100 /* before the login */
+#define POP3_FAILED_MAX 5     /* failed logins */
 
 struct pop3_server;
 
 /* Borrowed for the machine's life. */
 struct pop3_server_settings {
-	const char *mechs;	/* SASL mechanisms, "PLAIN"; "" for none */
-	bool tls_offered;	/* there is a certificate */
-	bool plaintext_ok;	/* logins without TLS */
-	bool xclient_ok;	/* this peer may say whom it speaks for */
-	const char *implementation;	/* for CAPA, NULL: none */
+	const char *mechs;          /* SASL mechanisms, "PLAIN"; "" for none */
+	bool tls_offered;           /* there is a certificate */
+	bool plaintext_ok;          /* logins without TLS */
+	bool xclient_ok;            /* this peer may say whom it speaks for */
+	const char *implementation; /* for CAPA, NULL: none */
 };
 
 enum pop3_event_kind {
 	/* before the login */
-	POP3_LOGIN,		/* user, secret: answer with pop3_server_logged_in/_refused() */
-	POP3_SASL_START,	/* mech, data (p == NULL: no initial response): the same */
-	POP3_SASL_STEP,		/* data */
-	POP3_SASL_CANCEL,	/* the dialogue is over; the answer is written */
-	POP3_STLS,		/* the answer is written: start TLS, then pop3_server_tls_done() */
-	POP3_XCLIENT,		/* addr, session (each perhaps p == NULL), checked; answered */
+	POP3_LOGIN,       /* user, secret: answer with pop3_server_logged_in/_refused() */
+	POP3_SASL_START,  /* mech, data (p == NULL: no initial response): the same */
+	POP3_SASL_STEP,   /* data */
+	POP3_SASL_CANCEL, /* the dialogue is over; the answer is written */
+	POP3_STLS,        /* the answer is written: start TLS, then pop3_server_tls_done() */
+	POP3_XCLIENT,     /* addr, session (each perhaps p == NULL), checked; answered */
 	/* after it; the caller answers */
 	POP3_STAT,
-	POP3_LIST,		/* number, 0: all */
-	POP3_UIDL,		/* number, 0: all */
-	POP3_RETR,		/* number */
-	POP3_TOP,		/* number, lines */
-	POP3_DELE,		/* number */
+	POP3_LIST, /* number, 0: all */
+	POP3_UIDL, /* number, 0: all */
+	POP3_RETR, /* number */
+	POP3_TOP,  /* number, lines */
+	POP3_DELE, /* number */
 	POP3_NOOP,
 	POP3_RSET,
-	POP3_CAPA,		/* pop3_server_add_capa() */
-	POP3_QUIT,		/* also before the login: then it is answered already */
-	POP3_REPLY,		/* text: a ready answer (to a bad command), in its turn */
+	POP3_CAPA,  /* pop3_server_add_capa() */
+	POP3_QUIT,  /* also before the login: then it is answered already */
+	POP3_REPLY, /* text: a ready answer (to a bad command), in its turn */
+	POP3_BYE,   /* text: the last answer, in its turn; then end */
 };
 
 /* Slices are borrowed from the input or the machine until the next call. */
@@ -69,7 +76,7 @@ struct pop3_event {
 	struct slice data;
 	struct slice addr, session;
 	uint32_t number, lines;
-	const char *text;
+	const char *text; /* a literal, without CRLF */
 };
 
 struct pop3_server *pop3_server_new(const struct pop3_server_settings *settings, bool tls);
@@ -78,11 +85,12 @@ void pop3_server_free(struct pop3_server **s);
 /* "+OK text ready" */
 void pop3_server_greet(struct pop3_server *s, const char *text, struct buf *out);
 
-/* 1: *ev_r is set. 0: wants more bytes. -1: enough is enough (too many bad commands or
- * logins, an endless line, a bare LF): a goodbye is in out. *used_r bytes are consumed
- * in any case. Must not be called between an event that waits and its answer. */
+/* 1: *ev_r is set. 0: wants more bytes. -1: the session is over; a goodbye is in out
+ * (too many bad commands, an endless line, a bare LF; after the login these are POP3_BYE).
+ * *used_r bytes are consumed in any case. Must not be called between an event that waits
+ * and its answer. */
 int pop3_server_input(struct pop3_server *s, struct slice in, size_t *used_r, struct buf *out,
-		      struct pop3_event *ev_r) MUST_CHECK;
+                      struct pop3_event *ev_r) MUST_CHECK;
 
 /* ---- answers ---- */
 
@@ -91,18 +99,25 @@ void pop3_server_challenge(struct pop3_server *s, struct slice challenge, struct
 /* From now on the transaction state. Writes nothing. */
 void pop3_server_logged_in(struct pop3_server *s);
 enum pop3_refusal {
-	POP3_REFUSED_AUTH,	/* [AUTH] wrong credentials */
-	POP3_REFUSED_INVALID,	/* the exchange was malformed */
-	POP3_REFUSED_TEMP,	/* [SYS/TEMP] later */
-	POP3_REFUSED_IN_USE,	/* [IN-USE] the maildrop is locked */
+	POP3_REFUSED_AUTH,    /* [AUTH] wrong credentials */
+	POP3_REFUSED_INVALID, /* the exchange was malformed */
+	POP3_REFUSED_TEMP,    /* [SYS/TEMP] later */
+	POP3_REFUSED_IN_USE,  /* [IN-USE] the maildrop is locked */
 };
-/* Writes the -ERR; the client may try again. */
+/* Writes the -ERR; the client may try again, unless the machine is over now. */
 void pop3_server_refused(struct pop3_server *s, enum pop3_refusal why, struct buf *out);
+/* That was one failed login too many: send out and end. */
+bool pop3_server_is_over(const struct pop3_server *s);
 /* TLS is up: what was said before is forgotten. */
 void pop3_server_tls_done(struct pop3_server *s);
 bool pop3_server_is_tls(const struct pop3_server *s);
 
-/* "+OK" and the list, for the state and the link as they are. */
-void pop3_server_add_capa(const struct pop3_server *s, struct buf *out);
+/* What the mailbox behind can do; all of it unless the caller says less (a proxy). */
+struct pop3_capa {
+	bool no_top, no_uidl;
+};
+/* "+OK" and the list, for the state and the link as they are. less may be NULL. */
+void pop3_server_add_capa(const struct pop3_server *s, const struct pop3_capa *less,
+                          struct buf *out);
 
 #endif
