@@ -10,7 +10,7 @@ VARIANT := $(notdir $(CC))$(if $(SAN),-$(SAN))$(if $(COV),-cov)
 B := build/$(VARIANT)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wwrite-strings -Wformat=2 -Wundef -Wvla -Wno-unused-parameter -Wno-format-nonliteral
+	-Wwrite-strings -Wformat=2 -Wundef -Wvla -Wno-missing-field-initializers -Wno-unused-parameter -Wno-format-nonliteral
 WERROR ?= -Werror
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -pthread -fno-strict-aliasing -fstack-protector-strong \
