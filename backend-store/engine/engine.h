@@ -32,6 +32,7 @@
 
 #define ENGINE_GUID_LEN 32			/* SHA-256 of the body */
 #define ENGINE_BLOB_MAX (64u << 20)		/* body bytes */
+#define ENGINE_SUMMARY_MAX (1u << 20)
 #define ENGINE_SEGMENT_DEFAULT (256ull << 20)
 
 struct engine;

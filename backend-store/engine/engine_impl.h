@@ -84,7 +84,8 @@ struct engine {
 	struct map *unindexed;		/* blob id -> struct engine_item of a published tx */
 	struct fd_slot fds[ENGINE_FDS];
 	uint64_t fd_turn;
-	bool step_queued;
+	bool step_queued, index_queued;
+	uint64_t unindexed_records;
 	uint64_t damaged;
 
 	pthread_mutex_t lock;
@@ -97,6 +98,7 @@ struct engine {
 	bool publish_posted, indexed_posted;	/* (L) */
 	bool closing;			/* (L) */
 	pthread_t writer, indexer;
+	bool has_writer, has_indexer;
 
 	/* W */
 	struct segment current, ahead;	/* ahead.fd -1: none yet */
@@ -127,6 +129,7 @@ int segment_read(struct engine *e, int fd, void *p, size_t n, uint64_t at);
 void *writer_main(void *ctx);
 bool writer_step(struct engine *e);	/* false: nothing to write */
 int writer_write(struct engine *e, struct list *txs);
+void writer_look_at_space(struct engine *e);
 void engine_publish(void *ctx);
 
 /* indexer.c */

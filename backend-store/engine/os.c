@@ -52,6 +52,12 @@ real_fdatasync(UNUSED struct os *os, int fd)
 }
 
 static int
+real_truncate(UNUSED struct os *os, int fd, uint64_t size)
+{
+	return ftruncate(fd, (off_t)size);
+}
+
+static int
 real_sync_dir(UNUSED struct os *os, const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
@@ -106,6 +112,7 @@ static const struct os_ops real_ops = {
 	.pwritev = real_pwritev,
 	.pread = real_pread,
 	.fdatasync = real_fdatasync,
+	.truncate = real_truncate,
 	.sync_dir = real_sync_dir,
 	.unlink = real_unlink,
 	.size = real_size,

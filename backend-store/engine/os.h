@@ -26,6 +26,8 @@ struct os_ops {
 	ssize_t (*pwritev)(struct os *os, int fd, const struct iovec *iov, int count, uint64_t at);
 	ssize_t (*pread)(struct os *os, int fd, void *p, size_t n, uint64_t at);
 	int (*fdatasync)(struct os *os, int fd);
+	/* Cuts the file. */
+	int (*truncate)(struct os *os, int fd, uint64_t size);
 	/* Makes creations and removals in dir durable. */
 	int (*sync_dir)(struct os *os, const char *dir);
 	int (*unlink)(struct os *os, const char *path);

@@ -163,8 +163,8 @@ writer_write(struct engine *e, struct list *txs)
 	return 0;
 }
 
-static void
-look_at_space(struct engine *e)
+void
+writer_look_at_space(struct engine *e)
 {
 	int64_t free_bytes = e->os->ops->free_bytes(e->os, e->dir);
 	bool full = free_bytes >= 0 && (uint64_t)free_bytes < e->config.floor_bytes;
@@ -232,12 +232,12 @@ writer_step(struct engine *e)
 	pthread_mutex_unlock(&e->lock);
 	/* Behind the answer, so that nobody waits for it. */
 	if (!e->failed && e->ahead.fd == -1 && e->current.at > e->current.bytes / 2) {
-		look_at_space(e);
+		writer_look_at_space(e);
 		if (!e->full && make_ahead(e, 0) == -1)
 			log_warning(NULL, "engine.no_segment_ahead error=%s",
 				    log_esc(strerror(errno)));
 	} else if (e->batches % 64 == 0) {
-		look_at_space(e);
+		writer_look_at_space(e);
 	}
 	return true;
 }

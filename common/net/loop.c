@@ -26,6 +26,7 @@ struct loop {
 	struct event_base *base;
 	struct event *run_deferred;
 	struct list deferred; /* struct call */
+	struct list running;  /* struct call: the rest of those that run just now */
 	pthread_mutex_t lock; /* guards posted */
 	struct list posted;   /* struct call, from any thread */
 	int wake_fd;
@@ -39,21 +40,27 @@ loop_base(struct loop *l)
 }
 
 static void
-run_calls(struct list *calls)
+move_calls(struct list *from, struct list *to)
 {
-	struct list now;
 	struct call *c;
 
-	/* What a call defers runs in the next turn: no call can starve the loop. */
-	list_init(&now);
-	while ((c = LIST_FIRST(calls, struct call, link)) != NULL) {
+	while ((c = LIST_FIRST(from, struct call, link)) != NULL) {
 		list_del(&c->link);
-		list_add_tail(&now, &c->link);
+		list_add_tail(to, &c->link);
 	}
-	while ((c = LIST_FIRST(&now, struct call, link)) != NULL) {
+}
+
+static void
+run_calls(struct loop *l)
+{
+	struct call *c;
+
+	while ((c = LIST_FIRST(&l->running, struct call, link)) != NULL) {
+		struct call now = *c;
+
 		list_del(&c->link);
-		c->fn(c->ctx);
 		free(c);
+		now.fn(now.ctx);
 	}
 }
 
@@ -62,7 +69,9 @@ on_deferred(UNUSED evutil_socket_t fd, UNUSED short what, void *ctx)
 {
 	struct loop *l = ctx;
 
-	run_calls(&l->deferred);
+	/* What a call defers runs in the next turn: no call can starve the loop. */
+	move_calls(&l->deferred, &l->running);
+	run_calls(l);
 	if (!list_is_empty(&l->deferred))
 		event_active(l->run_deferred, 0, 0);
 }
@@ -71,20 +80,14 @@ static void
 on_wake(evutil_socket_t fd, UNUSED short what, void *ctx)
 {
 	struct loop *l = ctx;
-	struct list taken;
-	struct call *c;
 	uint64_t count;
 
 	if (read(fd, &count, sizeof(count)) == -1)
 		must(errno == EAGAIN || errno == EINTR);
-	list_init(&taken);
 	pthread_mutex_lock(&l->lock);
-	while ((c = LIST_FIRST(&l->posted, struct call, link)) != NULL) {
-		list_del(&c->link);
-		list_add_tail(&taken, &c->link);
-	}
+	move_calls(&l->posted, &l->running);
 	pthread_mutex_unlock(&l->lock);
-	run_calls(&taken);
+	run_calls(l);
 }
 
 struct loop *
@@ -98,6 +101,7 @@ loop_new(void)
 	/* Deferred calls come after the I/O of the turn. */
 	must(event_base_priority_init(l->base, 2) == 0);
 	list_init(&l->deferred);
+	list_init(&l->running);
 	list_init(&l->posted);
 	must(pthread_mutex_init(&l->lock, NULL) == 0);
 	l->run_deferred = event_new(l->base, -1, 0, on_deferred, l);
@@ -107,6 +111,29 @@ loop_new(void)
 	l->wake = event_new(l->base, l->wake_fd, EV_READ | EV_PERSIST, on_wake, l);
 	must(l->wake != NULL && event_add(l->wake, NULL) == 0);
 	return l;
+}
+
+static void
+forget_in(struct list *calls, const void *ctx)
+{
+	struct call *c;
+
+	LIST_EACH(c, calls, struct call, link) {
+		if (c->ctx == ctx) {
+			list_del(&c->link);
+			free(c);
+		}
+	}
+}
+
+void
+loop_forget(struct loop *l, const void *ctx)
+{
+	forget_in(&l->running, ctx);
+	forget_in(&l->deferred, ctx);
+	pthread_mutex_lock(&l->lock);
+	forget_in(&l->posted, ctx);
+	pthread_mutex_unlock(&l->lock);
 }
 
 static void
@@ -128,8 +155,10 @@ loop_free(struct loop **lp)
 	if (l == NULL)
 		return;
 	/* Frees that were deferred still happen; they may defer more. */
-	for (int i = 0; i < 8 && !list_is_empty(&l->deferred); i++)
-		run_calls(&l->deferred);
+	for (int i = 0; i < 8 && !list_is_empty(&l->deferred); i++) {
+		move_calls(&l->deferred, &l->running);
+		run_calls(l);
+	}
 	drop_calls(&l->deferred);
 	drop_calls(&l->posted);
 	event_free(l->run_deferred);

@@ -28,6 +28,8 @@ void loop_stop(struct loop *l);
 void loop_defer(struct loop *l, loop_fn *fn, void *ctx);
 /* The same from any thread. */
 void loop_post(struct loop *l, loop_fn *fn, void *ctx);
+/* Drops every deferred and posted call with this ctx: before ctx goes. */
+void loop_forget(struct loop *l, const void *ctx);
 
 /* A timer inside its owner. One shot. */
 struct timer {

@@ -143,6 +143,19 @@ loop_post(struct loop *l, loop_fn *fn, void *ctx)
 }
 
 void
+loop_forget(struct loop *l, const void *ctx)
+{
+	struct call *c;
+
+	LIST_EACH(c, &l->calls, struct call, link) {
+		if (c->ctx == ctx) {
+			list_del(&c->link);
+			free(c);
+		}
+	}
+}
+
+void
 timer_init(struct timer *t, struct loop *l, loop_fn *fn, void *ctx)
 {
 	struct fake_timer *f = xcalloc(1, sizeof(*f));
