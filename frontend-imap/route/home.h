@@ -15,7 +15,6 @@
 #include "base/slice.h"
 #include "directory/auth.h"
 #include "location/lookup.h"
-#include "net/loop.h"
 #include "route/servers.h"
 
 enum home_result {
@@ -38,8 +37,8 @@ struct home;
 typedef void home_fn(void *ctx, uint64_t id, const struct home_answer *a);
 
 /* All borrowed. default_domain may be empty. */
-struct home *home_new(struct loop *l, struct lookup *lookup, struct auth *auth,
-                      struct servers *servers, struct slice default_domain);
+struct home *home_new(struct lookup *lookup, struct auth *auth, struct servers *servers,
+                      struct slice default_domain);
 /* Questions under way are dropped unanswered. Before lookup and auth. */
 void home_free(struct home **h);
 
