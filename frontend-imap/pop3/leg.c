@@ -10,7 +10,7 @@ enum state { CONNECT, GREETING, STLS, TLS, XCLIENT, CAPA, CAPA_LIST, AUTH, UP };
 struct pop3_leg {
 	struct loop *loop;
 	struct auth *auth;
-	const struct pop3_leg_target *target;
+	const struct server *server;
 	const struct pop3_leg_login *login;
 	const struct log_ctx *log;
 	const struct pop3_leg_ops *ops;
@@ -94,7 +94,7 @@ on_greeting(struct pop3_leg *leg, const struct pop3_reply *r)
 		return;
 	}
 	leg->offer.xclient = pop3_reply_has_code(r, "XCLIENT");
-	if (leg->target->tls != NULL)
+	if (leg->server->starttls)
 		send_line(leg, STLS, "STLS");
 	else
 		introduce(leg);
@@ -108,7 +108,7 @@ on_stls(struct pop3_leg *leg, const struct pop3_reply *r)
 		return;
 	}
 	leg->state = TLS;
-	link_start_tls_client(leg->link, leg->target->tls, leg->target->tls_name);
+	link_start_tls_client(leg->link, leg->server->tls, leg->server->tls_name);
 }
 
 static void
@@ -135,7 +135,7 @@ on_auth(struct pop3_leg *leg, const struct pop3_reply *r)
 		link_set_deadline(leg->link, 0);
 		leg->ops->up(leg->ctx, &leg->offer);
 	} else if (r->kind == POP3_ERR) {
-		log_warning(leg->log, "pop3.store_refused store=%s text=%s", leg->target->server,
+		log_warning(leg->log, "pop3.store_refused store=%s text=%s", leg->server->name,
 		            log_esc_slice(r->text));
 		down(leg, pop3_reply_has_code(r, "IN-USE"), "the store refuses the login");
 	} else {
@@ -156,7 +156,7 @@ on_reply(struct pop3_leg *leg, const struct pop3_reply *r)
 	case XCLIENT:
 		if (r->kind != POP3_OK)
 			log_warning(leg->log, "pop3.xclient_refused store=%s text=%s",
-			            leg->target->server, log_esc_slice(r->text));
+			            leg->server->name, log_esc_slice(r->text));
 		ask_capa(leg);
 		return;
 	case CAPA:
@@ -264,11 +264,11 @@ on_dialled(void *ctx, struct conn **c, const char *why)
 	}
 	leg->link = link_new(c, &leg_link_ops, leg, NULL);
 	leg->state = GREETING;
-	link_set_deadline(leg->link, leg->target->login_ms);
+	link_set_deadline(leg->link, leg->login->login_ms);
 }
 
 struct pop3_leg *
-pop3_leg_new(struct loop *l, struct auth *a, const struct pop3_leg_target *target,
+pop3_leg_new(struct loop *l, struct auth *a, const struct server *server,
              const struct pop3_leg_login *login, const struct log_ctx *log,
              const struct pop3_leg_ops *ops, void *ctx)
 {
@@ -276,16 +276,16 @@ pop3_leg_new(struct loop *l, struct auth *a, const struct pop3_leg_target *targe
 
 	leg->loop = l;
 	leg->auth = a;
-	leg->target = target;
+	leg->server = server;
 	leg->login = login;
 	leg->log = log;
 	leg->ops = ops;
 	leg->ctx = ctx;
 	buf_init(&leg->auth_line, SIZE_MAX);
 	buf_init(&leg->auth_later, SIZE_MAX);
-	leg->dial = dial_start(l, target->addr, target->connect_ms, on_dialled, leg);
-	leg->credentials_id = auth_credentials(a, login->grant, "pop3", target->server,
-	                                       login->claim, on_credentials, leg);
+	leg->dial = dial_start(l, server->pop3, login->connect_ms, on_dialled, leg);
+	leg->credentials_id = auth_credentials(a, login->grant, "pop3", server->name, login->claim,
+	                                       on_credentials, leg);
 	return leg;
 }
 

@@ -14,25 +14,17 @@
 #include "directory/auth.h"
 #include "link/link.h"
 #include "log/log.h"
-#include "net/addr.h"
 #include "proto/pop3_client.h"
+#include "route/servers.h"
 
 struct pop3_leg;
-
-/* Where to. Borrowed for the leg's life. */
-struct pop3_leg_target {
-	const char *server; /* its name in the settings */
-	const struct addr *addr;
-	struct tls_ctx *tls; /* NULL: in clear */
-	const char *tls_name;
-	uint64_t connect_ms, login_ms;
-};
 
 /* For whom. Borrowed until up or down. */
 struct pop3_leg_login {
 	const char *grant; /* of the client's login: directory/auth.h */
 	uint64_t claim;
 	const char *peer, *session; /* the client's */
+	uint64_t connect_ms, login_ms;
 };
 
 struct pop3_leg_ops {
@@ -46,8 +38,8 @@ struct pop3_leg_ops {
 	void (*down)(void *ctx, bool in_use, const char *why);
 };
 
-/* No callback comes from inside. log, auth, ops and ctx are borrowed for its life. */
-struct pop3_leg *pop3_leg_new(struct loop *l, struct auth *a, const struct pop3_leg_target *target,
+/* server has an address for POP3. No callback comes from inside. server, log, auth, ops and ctx are borrowed for its life. */
+struct pop3_leg *pop3_leg_new(struct loop *l, struct auth *a, const struct server *server,
                               const struct pop3_leg_login *login, const struct log_ctx *log,
                               const struct pop3_leg_ops *ops, void *ctx);
 /* Cuts what there is. Fine from inside a callback. Accepts NULL, leaves NULL. */

@@ -113,7 +113,7 @@ pop3_proxy_each(const struct pop3_proxy *p, pop3_session_each_fn *fn, void *ctx)
 			.session = s->id,
 			.peer = s->peer,
 			.user = s->log.user,
-			.store = *s->server != '\0' ? s->server : NULL,
+			.store = s->server != NULL ? s->server->name : NULL,
 			.state = s->logged_in ? "TRANSACTION" : "AUTHORIZATION",
 			.tls = pop3_server_is_tls(s->core),
 			.age_s = (clock_mono_ms() - s->started_ms) / 1000,

@@ -266,7 +266,7 @@ void
 relay_store_lost(struct pop3_session *s, const char *why)
 {
 	metrics_add(&pop3_metrics[POP3_M_STORE_LOST], 1);
-	log_warning(&s->log, "pop3.store_lost store=%s why=%s", s->server, log_esc(why));
+	log_warning(&s->log, "pop3.store_lost store=%s why=%s", session_store(s), log_esc(why));
 	if (!s->relay.in_body)
 		buf_add_str(link_out(s->client),
 		            "-ERR [SYS/TEMP] The mailbox is not reachable, please try again "

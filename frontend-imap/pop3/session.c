@@ -30,6 +30,12 @@ session_free(void *ctx)
 	free(s);
 }
 
+const char *
+session_store(const struct pop3_session *s)
+{
+	return s->server != NULL ? log_esc(s->server->name) : "-";
+}
+
 void
 session_end(struct pop3_session *s, const char *why)
 {
@@ -41,13 +47,12 @@ session_end(struct pop3_session *s, const char *why)
 	log_info(&s->log,
 	         "pop3.session why=%s store=%s commands=%" PRIu64 " bytes=%" PRIu64
 	         " tls=%d ms=%" PRIu64,
-	         log_esc(why), log_esc(s->server), s->relay.commands, s->relay.bytes,
+	         log_esc(why), session_store(s), s->relay.commands, s->relay.bytes,
 	         pop3_server_is_tls(s->core), clock_mono_ms() - s->started_ms);
 	metrics_sub(&pop3_metrics[POP3_M_SESSIONS], 1);
 	if (s->auth_id != 0)
 		auth_cancel(s->proxy->c.auth, s->auth_id);
-	if (s->lookup_id != 0)
-		lookup_cancel(s->proxy->c.lookup, s->lookup_id);
+	home_cancel(s->proxy->c.home, s->home_id);
 	pop3_leg_free(&s->leg);
 	link_end(&s->client);
 	list_del(&s->node);
@@ -65,7 +70,7 @@ refuse(struct pop3_session *s, enum pop3_refusal why)
 	                                  : POP3_M_LOGIN_DENIED],
 	            1);
 	s->log.user = NULL;
-	s->server[0] = '\0';
+	s->server = NULL;
 	secret_wipe(s->grant, sizeof(s->grant));
 	pop3_server_refused(s->core, why, link_out(s->client));
 	if (pop3_server_is_over(s->core)) {
@@ -85,7 +90,7 @@ on_leg_up(void *ctx, const struct pop3_offer *offer)
 	s->logged_in = true;
 	secret_wipe(s->grant, sizeof(s->grant));
 	metrics_add(&pop3_metrics[POP3_M_LOGIN_OK], 1);
-	log_debug(&s->log, "pop3.login store=%s", s->server);
+	log_debug(&s->log, "pop3.login store=%s", session_store(s));
 	buf_add_str(link_out(s->client), "+OK Logged in.\r\n");
 	relay_start(s, offer);
 	link_flush(s->client);
@@ -101,7 +106,8 @@ on_leg_down(void *ctx, bool in_use, const char *why)
 		relay_store_lost(s, why);
 		return;
 	}
-	log_warning(&s->log, "pop3.store_unavailable store=%s why=%s", s->server, log_esc(why));
+	log_warning(&s->log, "pop3.store_unavailable store=%s why=%s", session_store(s),
+	            log_esc(why));
 	pop3_leg_free(&s->leg);
 	refuse(s, in_use ? POP3_REFUSED_IN_USE : POP3_REFUSED_TEMP);
 }
@@ -127,66 +133,32 @@ static const struct pop3_leg_ops leg_ops = {
 
 /* ---- the way home ------------------------------------------------------------------------- */
 
-/* Fills s->target from [server NAME]. False: it cannot be reached by POP3. */
-static bool
-find_target(struct pop3_session *s)
-{
-	const struct pop3_proxy *p = s->proxy;
-	const struct conf *server = conf_section(p->c.conf, "server", s->server);
-
-	if (server == NULL)
-		return false;
-	s->target = (struct pop3_leg_target){ .server = s->server,
-		                              .addr = conf_addr(server, "pop3"),
-		                              .tls_name = conf_str(server, "tls_name"),
-		                              .connect_ms = p->limits.connect_ms,
-		                              .login_ms = p->limits.store_ms };
-	if (s->target.tls_name == NULL)
-		s->target.tls_name = s->server;
-	if (strcmp(conf_enum_text(server, "tls"), "off") != 0) {
-		s->target.tls = p->c.store_tls;
-		if (s->target.tls == NULL)
-			return false;
-	}
-	return s->target.addr != NULL;
-}
-
 static void
-on_location(void *ctx, enum location_result result, const struct location *loc)
+on_home(void *ctx, uint64_t id, const struct home_answer *a)
 {
 	struct pop3_session *s = ctx;
+	struct pop3_proxy *p = s->proxy;
 
-	s->lookup_id = 0;
-	if (result != LOCATION_FOUND) {
-		log_warning(&s->log, "pop3.no_home why=%s", log_esc(location_result_text(result)));
+	s->home_id = 0;
+	if (a->result != HOME_FOUND) {
+		log_warning(&s->log, "pop3.no_home result=%s why=%s", home_result_text(a->result),
+		            log_esc(a->why));
 		refuse(s, POP3_REFUSED_TEMP);
 		return;
 	}
-	snprintf(s->server, sizeof(s->server), "%.*s", SLICE_ARG(loc->server));
-	if (!find_target(s)) {
-		log_error(&s->log, "pop3.no_server store=%s", log_esc(s->server));
+	s->server = a->server;
+	if (s->server->pop3 == NULL) {
+		log_error(&s->log, "pop3.no_address store=%s", session_store(s));
 		refuse(s, POP3_REFUSED_TEMP);
 		return;
 	}
-	s->login = (struct pop3_leg_login){
-		.grant = s->grant, .claim = loc->claim, .peer = s->peer, .session = s->id
-	};
-	s->leg = pop3_leg_new(s->proxy->c.loop, s->proxy->c.auth, &s->target, &s->login, &s->log,
-	                      &leg_ops, s);
-}
-
-static void
-go_home(struct pop3_session *s)
-{
-	const char *domain = conf_str(s->proxy->c.conf, "default_domain");
-	struct mbox_name inbox;
-
-	if (!mbox_name_of_user(slice_of(s->user), slice_of(domain), &inbox)) {
-		log_error(&s->log, "pop3.no_home why=\"the user's name is no mailbox name\"");
-		refuse(s, POP3_REFUSED_TEMP);
-		return;
-	}
-	s->lookup_id = lookup_find(s->proxy->c.lookup, mbox_name_slice(&inbox), on_location, s);
+	s->login = (struct pop3_leg_login){ .grant = s->grant,
+		                            .claim = a->claim,
+		                            .peer = s->peer,
+		                            .session = s->id,
+		                            .connect_ms = p->limits.connect_ms,
+		                            .login_ms = p->limits.store_ms };
+	s->leg = pop3_leg_new(p->c.loop, p->c.auth, s->server, &s->login, &s->log, &leg_ops, s);
 }
 
 /* ---- who is it? ------------------------------------------------------------------------------ */
@@ -225,7 +197,7 @@ on_auth(void *ctx, uint64_t id, const struct auth_reply *r)
 	snprintf(s->user, sizeof(s->user), "%s", r->user);
 	snprintf(s->grant, sizeof(s->grant), "%s", r->grant);
 	s->log.user = s->user;
-	go_home(s);
+	s->home_id = home_find(s->proxy->c.home, slice_of(s->user), on_home, s);
 }
 
 static void
@@ -391,6 +363,7 @@ pop3_session_start(struct pop3_proxy *p, struct conn **c, bool tls)
 {
 	struct pop3_session *s = xcalloc(1, sizeof(*s));
 
+	must(!tls || p->c.tls != NULL);
 	s->proxy = p;
 	session_begin(s, c, tls);
 	if (tls) {

@@ -14,10 +14,10 @@
 
 #include "conf/conf.h"
 #include "directory/auth.h"
-#include "location/lookup.h"
 #include "metrics/metrics.h"
 #include "net/conn.h"
 #include "net/loop.h"
+#include "route/home.h"
 #include "tls/tls.h"
 
 /* Settings of roost-imap, beside those of conf/common.h. */
@@ -38,10 +38,9 @@ extern struct metric pop3_metrics[POP3_M_COUNT];
 struct pop3_proxy_config {
 	struct loop *loop;
 	struct auth *auth;
-	struct lookup *lookup;
+	struct home *home;
 	const struct conf *conf;
-	struct tls_ctx *tls;       /* for clients; NULL: not offered */
-	struct tls_ctx *store_tls; /* for [server] tls = starttls; NULL: such stores are "later" */
+	struct tls_ctx *tls; /* for clients; NULL: not offered, and no port 995 */
 };
 
 struct pop3_proxy;

@@ -67,15 +67,16 @@ struct pop3_session {
 	struct log_ctx log;
 	uint64_t started_ms;
 
-	uint64_t auth_id, lookup_id; /* 0: nothing asked */
+	uint64_t auth_id, home_id; /* 0: nothing asked */
 	char grant[AUTH_GRANT_MAX];
-	char server[LOCATION_SERVER_MAX + 1];
-	struct pop3_leg_target target;
+	const struct server *server; /* NULL: not known */
 	struct pop3_leg_login login;
 	struct pop3_leg *leg;
 	struct relay relay;
 };
 
+/* For the log. */
+const char *session_store(const struct pop3_session *s);
 /* No callback comes any more; freed at the end of the loop's turn. why: for the log. */
 void session_end(struct pop3_session *s, const char *why);
 
