@@ -95,7 +95,7 @@ unit = $(eval $(call test_rules,UNIT,tests/unit/$(strip $(1)),$(strip $(1)) $(2)
 unit_fake = $(eval $(call test_rules,UNIT,tests/unit/$(strip $(1)),$(strip $(1)) $(2),common/net,tests/fakenet,$(call includes,$(1))))
 # scenarios on the fake network: $(call scenario,FOLDER,MODULES,-I FLAGS)
 scenario = $(eval $(call test_rules,SCENARIO,$(strip $(1)),$(2),common/net,tests/fakenet,$(3)))
-crash = $(eval $(call test_rules,CRASH,$(strip $(1)),$(2),,,$(3)))
+crash = $(eval $(call test_rules,CRASH,$(strip $(1)),$(2),common/net,tests/fakenet,$(3)))
 
 MODULE_FILES := $(sort $(shell find common mupdate frontend-smtp frontend-imap backend-store \
 	tests -name module.mk 2>/dev/null))

@@ -1,0 +1,41 @@
+/*
+ * disk - a disk in memory behind the engine's os seam, whose power can be cut.
+ *
+ * What was written and not synced is, after a cut, there, not there, or there in part
+ * (whole sectors, in any order); creations and removals not followed by a sync of the
+ * directory likewise. Everything by one seed, so that a failure can be repeated.
+ */
+#ifndef CRASH_DISK_H
+#define CRASH_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/os.h"
+
+struct disk;
+
+struct disk *disk_new(uint64_t seed);
+void disk_free(struct disk **d);
+struct os *disk_os(struct disk *d);
+
+/* After so many more operations that change something every call fails with EIO (the
+ * process does not get further). 0: never. */
+void disk_cut_after(struct disk *d, uint64_t operations);
+bool disk_is_cut(const struct disk *d);
+/* Power is back: unsynced changes are decided by lot. */
+void disk_power_on(struct disk *d);
+/* Only the process died: everything written is there. */
+void disk_process_died(struct disk *d);
+
+/* The next sync (write) fails once with err (EIO, ENOSPC). */
+void disk_fail_sync(struct disk *d, int err);
+void disk_fail_write(struct disk *d, int err);
+void disk_set_free_bytes(struct disk *d, int64_t bytes);
+/* Flips one bit of the file with the number-th name in order, at `at`. */
+void disk_damage(struct disk *d, unsigned file, uint64_t at);
+uint64_t disk_file_bytes(struct disk *d, unsigned file);
+unsigned disk_file_count(const struct disk *d);
+uint64_t disk_operations(const struct disk *d);
+
+#endif

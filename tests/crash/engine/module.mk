@@ -1,0 +1,1 @@
+$(call crash,tests/crash/engine,tests/crash/disk backend-store/engine,-Itests/crash -Ibackend-store)
