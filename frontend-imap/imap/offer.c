@@ -1,0 +1,70 @@
+#include "imap/offer.h"
+
+#include "proto/imap_resp.h"
+
+STATIC_ASSERT(OFFER_BIT_COUNT <= 64);
+
+static const struct cap {
+	const char *name;
+	bool ours;  /* we announce it */
+	bool store; /* if the store has it too */
+} caps[OFFER_BIT_COUNT] = {
+#define X(bit, text, s) [OFFER_BIT_##bit] = { text, true, s },
+	OFFER_CAPS(X)
+#undef X
+		[OFFER_BIT_STARTTLS] = { "STARTTLS", false, true },
+	[OFFER_BIT_AUTH_PLAIN] = { "AUTH=PLAIN", false, true },
+};
+
+uint64_t
+offer_parse(struct slice words)
+{
+	struct slice word;
+	uint64_t bits = 0;
+
+	while (imap_resp_next_word(&words, &word))
+		for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+			if (slice_ieq_str(word, caps[i].name))
+				bits |= (uint64_t)1 << i;
+	return bits;
+}
+
+uint64_t
+offer_for_store(uint64_t store)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+		if (caps[i].ours && (!caps[i].store || (store >> i & 1) != 0))
+			bits |= (uint64_t)1 << i;
+	return bits;
+}
+
+uint64_t
+offer_for_all(struct servers *s)
+{
+	uint64_t bits = UINT64_MAX;
+
+	for (size_t i = 0; i < servers_count(s); i++) {
+		const struct server *server = servers_at(s, i);
+
+		if (server->imap_offer.known)
+			bits &= server->imap_offer.bits;
+		else if (server->kind == SERVER_FOREIGN)
+			bits &= OFFER(IMAP4REV1);
+	}
+	return offer_for_store(bits | OFFER(IMAP4REV1));
+}
+
+void
+offer_add(struct buf *out, uint64_t bits)
+{
+	const char *space = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(caps); i++) {
+		if ((bits >> i & 1) == 0)
+			continue;
+		buf_printf(out, "%s%s", space, caps[i].name);
+		space = " ";
+	}
+}
