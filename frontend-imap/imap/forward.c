@@ -1,0 +1,452 @@
+/*
+ * forward - commands to a store by structure, and its responses to the client.
+ *
+ * Tags are the client's own: a reply must carry the tag of a command that this store has to
+ * answer, or the store is out of step. Literals flow through: a client that waits gets the
+ * store's continuation; one that does not wait is held back where the store wants to be
+ * asked. While a store is in the middle of a response nothing else is said to the client.
+ */
+#include "imap/session_impl.h"
+
+#include "base/xalloc.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define REPLY_LOST "NO [UNAVAILABLE] The store went away, try again"
+
+/* ---- flights ----------------------------------------------------------------------------------------- */
+
+static void
+flight_free(struct imap_session *s, struct imap_flight *f)
+{
+	if (s->stream_flight == f)
+		s->stream_flight = NULL;
+	if (s->idle_flight == f) {
+		s->idle_flight = NULL;
+		s->idle = IDLE_NO;
+	}
+	list_del(&f->link);
+	s->flight_count--;
+	free(f->mailbox);
+	free(f);
+}
+
+void
+imap_forward_free_flights(struct imap_session *s)
+{
+	struct imap_flight *f;
+
+	while ((f = LIST_FIRST(&s->flights, struct imap_flight, link)) != NULL)
+		flight_free(s, f);
+}
+
+static struct imap_flight *
+flight_new(struct imap_session *s, struct imap_leg *leg)
+{
+	struct imap_flight *f = xcalloc(1, sizeof(*f));
+	const struct imap_head *h = &s->head;
+
+	must(h->tag.n < sizeof(f->tag));
+	f->row = h->row;
+	f->leg = leg;
+	memcpy(f->tag, h->tag.p, h->tag.n);
+	if ((h->row->flags & ROW_SELECT) != 0)
+		f->mailbox = slice_dup(h->args[0]);
+	list_add_tail(&s->flights, &f->link);
+	s->flight_count++;
+	return f;
+}
+
+/* The same tag twice in flight: the older one is answered first. */
+static struct imap_flight *
+flight_find(struct imap_session *s, const struct imap_leg *leg, struct slice tag)
+{
+	struct imap_flight *f;
+
+	LIST_EACH (f, &s->flights, struct imap_flight, link)
+		if (f->leg == leg && slice_eq_str(tag, f->tag))
+			return f;
+	return NULL;
+}
+
+static bool
+has_flights(struct imap_session *s, const struct imap_leg *leg)
+{
+	struct imap_flight *f;
+
+	LIST_EACH (f, &s->flights, struct imap_flight, link)
+		if (f->leg == leg)
+			return true;
+	return false;
+}
+
+/* A store that owes us something must say something in time; in IDLE it owes nothing. */
+static void
+arm_leg(struct imap_session *s, struct imap_leg *leg)
+{
+	bool owes = has_flights(s, leg) && s->idle != IDLE_ON;
+
+	imap_leg_set_deadline(leg, owes ? s->proxy->limits.store_ms : 0);
+}
+
+/* ---- to the store ---------------------------------------------------------------------------------------- */
+
+static void
+add_literal(struct imap_session *s, struct imap_leg *leg, bool sync, bool literal8, uint64_t n)
+{
+	bool plus = (imap_leg_server(leg)->imap_offer.bits & OFFER(LITERAL_PLUS)) != 0;
+
+	buf_printf(imap_leg_out(leg), "%s{%" PRIu64 "%s}\r\n", literal8 ? "~" : "", n,
+	           !sync && plus ? "+" : "");
+	s->stream = leg;
+	s->go = sync ? GO_PASS : plus ? GO_NONE : GO_HOLD;
+}
+
+static void
+end_stream(struct imap_session *s)
+{
+	s->stream = NULL;
+	s->stream_flight = NULL;
+	s->go = GO_NONE;
+}
+
+static bool
+contains(struct slice text, const char *word)
+{
+	struct slice w = slice_of(word);
+
+	for (size_t i = 0; i + w.n <= text.n; i++)
+		if (slice_istarts(slice_skip(text, i), w))
+			return true;
+	return false;
+}
+
+/* RFC 7162 section 3.1: these enable CONDSTORE without ENABLE. A quoted string that has such
+ * a word does no harm: the client asked for an extension it does not use. */
+static void
+note_condstore(struct imap_session *s)
+{
+	struct slice text = s->head.text;
+
+	if ((s->store->imap_offer.bits & OFFER(CONDSTORE)) == 0)
+		return;
+	if (contains(text, "CONDSTORE") || contains(text, "MODSEQ") ||
+	    contains(text, "CHANGEDSINCE"))
+		s->condstore = true;
+}
+
+void
+imap_forward_head(struct imap_session *s, struct imap_leg *leg)
+{
+	const struct imap_head *h = &s->head;
+	struct buf *out = imap_leg_out(leg);
+	struct imap_flight *f = flight_new(s, leg);
+
+	buf_printf(out, "%s %s", f->tag, h->row->def.name);
+	for (size_t i = 0; h->row->def.args[i] != '\0'; i++) {
+		buf_add_char(out, ' ');
+		if (h->row->def.args[i] == 'a')
+			imap_cmd_add_quoted(out, h->args[i]);
+		else
+			buf_add_slice(out, h->args[i]);
+	}
+	buf_add_slice(out, h->text);
+	if ((h->row->flags & ROW_CONDSTORE) != 0)
+		note_condstore(s);
+	if ((h->row->flags & ROW_IDLE) != 0 && h->last) {
+		s->idle = IDLE_ASKED;
+		s->idle_flight = f;
+	}
+	if (h->last) {
+		buf_add_str(out, "\r\n");
+	} else {
+		s->stream_flight = f;
+		add_literal(s, leg, h->sync, h->literal8, h->literal_n);
+	}
+	arm_leg(s, leg);
+}
+
+void
+imap_forward_text(struct imap_session *s, const struct imap_cmd_event *ev)
+{
+	struct imap_leg *leg = s->stream;
+
+	must(leg != NULL);
+	if (s->stream_flight == NULL && !ev->last && ev->sync) {
+		/* answered, and yet the client would wait for a continuation for ever */
+		imap_forward_lost(s, leg, "an early answer that leaves the client waiting");
+		return;
+	}
+	buf_add_slice(imap_leg_out(leg), ev->text);
+	if (ev->last) {
+		buf_add_str(imap_leg_out(leg), "\r\n");
+		end_stream(s);
+	} else {
+		add_literal(s, leg, ev->sync, ev->literal8, ev->literal_n);
+	}
+}
+
+void
+imap_forward_bytes(struct imap_session *s, struct slice bytes)
+{
+	must(s->stream != NULL);
+	buf_add_slice(imap_leg_out(s->stream), bytes);
+}
+
+bool
+imap_forward_bad(struct imap_session *s, const char *instead)
+{
+	if (s->stream == NULL)
+		return false;
+	/* no command of any kind ends with an open list: the store cannot but refuse */
+	buf_add_str(imap_leg_out(s->stream), " (\r\n");
+	if (s->stream_flight != NULL)
+		s->stream_flight->instead = instead;
+	end_stream(s);
+	return true;
+}
+
+void
+imap_forward_idle_line(struct imap_session *s, struct slice line)
+{
+	bool done = slice_ieq(line, SLICE("DONE"));
+
+	if (s->idle != IDLE_ON) {
+		/* the store has ended it before the client did */
+		if (!done)
+			imap_session_say(s, "* BAD IDLE has ended");
+		return;
+	}
+	buf_add_str(imap_leg_out(s->idle_flight->leg), "DONE\r\n");
+	s->idle = done ? IDLE_DONE : IDLE_BAD;
+	if (!done)
+		s->idle_flight->instead = "BAD IDLE ends with DONE";
+	arm_leg(s, s->idle_flight->leg);
+}
+
+/* ---- to the client ----------------------------------------------------------------------------------------- */
+
+static void
+pass(struct imap_session *s, struct slice bytes)
+{
+	buf_add_slice(link_out(s->client), bytes);
+	s->bytes_out += bytes.n;
+	metrics_add(&imap_metrics[IMAP_M_BYTES_OUT], bytes.n);
+}
+
+static void
+set_selected(struct imap_session *s, struct imap_leg *leg, char *mailbox)
+{
+	s->selected = leg;
+	free(s->mailbox);
+	s->mailbox = mailbox;
+}
+
+static void
+note_done(struct imap_session *s, struct imap_flight *f, enum imap_resp_status status)
+{
+	unsigned flags = f->row->flags;
+
+	if ((flags & ROW_SELECT) != 0 && status == IMAP_RESP_OK) {
+		set_selected(s, f->leg, f->mailbox);
+		f->mailbox = NULL;
+	} else if ((flags & ROW_SELECT) != 0 && status == IMAP_RESP_NO) {
+		set_selected(s, NULL, NULL);
+	} else if ((flags & ROW_DESELECT) != 0 && status == IMAP_RESP_OK) {
+		set_selected(s, NULL, NULL);
+	} else if ((flags & ROW_ENABLE) != 0 && status == IMAP_RESP_OK) {
+		s->condstore = true;
+	}
+}
+
+/* The command whose text still comes has its answer. */
+static void
+stream_answered(struct imap_session *s)
+{
+	if (s->go == GO_PASS) {
+		/* instead of a continuation: the literal does not come */
+		(void)imap_cmd_discard(&s->cmd, false);
+		end_stream(s);
+	} else if (s->go == GO_HOLD) {
+		/* the client sends it all the same, and the store must not get it */
+		if (!imap_cmd_discard(&s->cmd, true))
+			s->after_discard = NULL;
+		end_stream(s);
+	}
+	/* else the store has said that it takes literals unasked, and swallows the rest */
+}
+
+static const char *const status_text[] = {
+	[IMAP_RESP_OK] = "OK",
+	[IMAP_RESP_NO] = "NO",
+	[IMAP_RESP_BAD] = "BAD",
+};
+
+static bool
+on_tagged(struct imap_session *s, struct imap_leg *leg, const struct imap_resp_event *ev)
+{
+	struct imap_flight *f = flight_find(s, leg, ev->tag);
+
+	if (f == NULL || ev->status > IMAP_RESP_BAD)
+		return false;
+	if (f->instead != NULL)
+		imap_session_say(s, "%s %s", f->tag, f->instead);
+	else if (slice_ieq(ev->code, SLICE("CAPABILITY")))
+		imap_session_say(s, "%s %s %.*s", f->tag, status_text[ev->status],
+		                 SLICE_ARG(ev->text));
+	else
+		pass(s, ev->bytes);
+	note_done(s, f, ev->status);
+	if (f == s->stream_flight)
+		stream_answered(s);
+	flight_free(s, f);
+	arm_leg(s, leg);
+	return true;
+}
+
+static bool
+on_untagged(struct imap_session *s, struct imap_leg *leg, const struct imap_resp_event *ev)
+{
+	if (ev->status == IMAP_RESP_BYE || ev->status == IMAP_RESP_PREAUTH) {
+		log_info(&s->log, "imap.store_bye store=%s text=%s", imap_leg_server(leg)->name,
+		         log_esc_slice(ev->text));
+		return false;
+	}
+	/* the store's capabilities are not ours */
+	if (!slice_ieq(ev->code, SLICE("CAPABILITY")))
+		pass(s, ev->bytes);
+	return true;
+}
+
+static bool
+on_continue(struct imap_session *s, struct imap_leg *leg, const struct imap_resp_event *ev)
+{
+	if (s->stream == leg && s->go != GO_NONE) {
+		if (s->go == GO_PASS)
+			pass(s, ev->bytes);
+		s->go = GO_NONE;
+		return true;
+	}
+	if (s->idle == IDLE_ASKED && s->idle_flight->leg == leg) {
+		s->idle = IDLE_ON;
+		imap_cmd_expect_line(&s->cmd);
+		pass(s, ev->bytes);
+		arm_leg(s, leg);
+		return true;
+	}
+	return false;
+}
+
+/* What may be said of a mailbox, and of names. Everything else of a store stays there:
+ * CAPABILITY, ID, NAMESPACE are answered here. */
+static bool
+is_for_client(struct imap_session *s, const struct imap_leg *leg, struct slice name)
+{
+	static const char *const names[] = { "EXISTS", "RECENT", "EXPUNGE", "FETCH", "FLAGS",
+		                             "SEARCH", "STATUS", "LIST",    "LSUB",  "ENABLED" };
+
+	if (s->selected != leg && !has_flights(s, leg))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (slice_eq_str(name, names[i]))
+			return true;
+	return false;
+}
+
+bool
+imap_forward_response(struct imap_session *s, struct imap_leg *leg,
+                      const struct imap_resp_event *ev)
+{
+	if (s->flight_count > 0)
+		arm_leg(s, leg);
+	switch (ev->type) {
+	case IMAP_RESP_STATUS:
+		return slice_eq(ev->tag, SLICE("*")) ? on_untagged(s, leg, ev)
+		                                     : on_tagged(s, leg, ev);
+	case IMAP_RESP_CONTINUE:
+		return on_continue(s, leg, ev);
+	case IMAP_RESP_DATA:
+		s->drop_data = !is_for_client(s, leg, ev->name);
+		/* fall through */
+	case IMAP_RESP_MORE:
+		if (!s->drop_data)
+			pass(s, ev->bytes);
+		return true;
+	}
+	must_not_reach();
+}
+
+/* ---- a store is gone ------------------------------------------------------------------------------------------ */
+
+static void
+lose_stream(struct imap_session *s)
+{
+	bool answered = s->stream_flight == NULL;
+	bool waits = s->go == GO_PASS;
+
+	/* A client that waits for the continuation gets NO instead, at once; the others when
+	 * they have sent all. */
+	if (imap_cmd_discard(&s->cmd, !waits)) {
+		if (!answered)
+			imap_session_reply(s, REPLY_LOST);
+	} else {
+		s->after_discard = answered ? NULL : REPLY_LOST;
+	}
+	if (!answered)
+		flight_free(s, s->stream_flight);
+	end_stream(s);
+}
+
+static void
+lose_flights(struct imap_session *s, struct imap_leg *leg)
+{
+	struct imap_flight *f;
+
+	LIST_EACH (f, &s->flights, struct imap_flight, link) {
+		if (f->leg != leg || f == s->stream_flight)
+			continue;
+		imap_session_say(s, "%s %s", f->tag, f->instead != NULL ? f->instead : REPLY_LOST);
+		flight_free(s, f);
+	}
+	if (s->stream == leg)
+		lose_stream(s);
+}
+
+void
+imap_forward_lost(struct imap_session *s, struct imap_leg *leg, const char *why)
+{
+	bool busy = has_flights(s, leg);
+	bool idling = s->idle_flight != NULL && s->idle_flight->leg == leg;
+
+	metrics_add(&imap_metrics[IMAP_M_STORE_LOST], 1);
+	log_warning(&s->log, "imap.store_lost store=%s busy=%d selected=%d why=%s",
+	            imap_leg_server(leg)->name, busy, s->selected == leg, log_esc(why));
+	if (imap_leg_is_talking(leg) && !s->drop_data) {
+		/* whatever we said would be taken for the rest of the response */
+		imap_session_end(s, "the store broke off in a response");
+		return;
+	}
+	if (s->selected == leg || idling) {
+		imap_reach_drop(s, leg, false);
+		imap_session_bye(s, "[UNAVAILABLE] The store went away, connect again",
+		                 "the store is gone");
+		return;
+	}
+	if (busy)
+		imap_session_say(s, "* NO The store of your mail went away");
+	lose_flights(s, leg);
+	imap_reach_drop(s, leg, false);
+	imap_session_release_held(s);
+	imap_session_wake(s);
+}
+
+void
+imap_forward_deadline(struct imap_session *s, struct imap_leg *leg)
+{
+	/* it is the client who does not read, or does not send */
+	if (imap_leg_is_paused(leg) || (s->stream == leg && s->go == GO_NONE))
+		arm_leg(s, leg);
+	else
+		imap_forward_lost(s, leg, "the store does not answer in time");
+}
