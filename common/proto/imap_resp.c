@@ -131,6 +131,23 @@ step(struct imap_resp *r, char c)
 	must_not_reach();
 }
 
+/* How many bytes from i on mean nothing but themselves in this state. */
+static size_t
+dull(const struct imap_resp *r, struct slice in, size_t i)
+{
+	size_t from = i;
+
+	if (r->state == PLAIN)
+		while (i < in.n && in.p[i] != '"' && in.p[i] != '{' && in.p[i] != '\r' &&
+		       in.p[i] != '\n')
+			i++;
+	else if (r->state == QUOTED)
+		while (i < in.n && in.p[i] != '"' && in.p[i] != '\\' && in.p[i] != '\r' &&
+		       in.p[i] != '\n')
+			i++;
+	return i - from;
+}
+
 /* As much of in as is there. 1: the response is over, 0: all is used, -1. */
 static int
 scan(struct imap_resp *r, struct slice in, size_t *used_r)
@@ -147,7 +164,9 @@ scan(struct imap_resp *r, struct slice in, size_t *used_r)
 			if (r->literal_left == 0)
 				r->state = PLAIN;
 		} else {
-			done = step(r, in.p[i++]);
+			i += dull(r, in, i);
+			if (i < in.n)
+				done = step(r, in.p[i++]);
 		}
 	}
 	*used_r = i;

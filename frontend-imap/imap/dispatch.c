@@ -78,6 +78,9 @@ local_namespace(struct imap_session *s)
 {
 	if (has_arguments(s))
 		return true;
+	/* another server has prefixes and separators of its own */
+	if (s->store->kind == SERVER_FOREIGN)
+		return false;
 	imap_session_say(s, "* NAMESPACE ((\"\" \"/\")) NIL NIL");
 	imap_session_reply(s, "OK That is all");
 	return true;
@@ -139,7 +142,7 @@ static const struct imap_row rows[] = {
 	{ { "UID COPY", "wa" }, ROW_AFTER | ROW_MAILBOX },
 	/* RFC 2971, 2342, 5161, 2177, 3691, 4315, 6851 */
 	{ { "ID", "" }, ROW_BEFORE | ROW_AFTER | ROW_ALONE, .local = local_id },
-	{ { "NAMESPACE", "" }, ROW_AFTER | ROW_ALONE, .local = local_namespace },
+	{ { "NAMESPACE", "" }, ROW_AFTER | ROW_ALONE, OFFER(NAMESPACE), local_namespace },
 	{ { "ENABLE", "" }, ROW_AFTER | ROW_ALONE | ROW_ENABLE, OFFER(ENABLE), local_enable },
 	{ { "IDLE", "" }, ROW_AFTER | ROW_IDLE, OFFER(IDLE) },
 	{ { "UNSELECT", "" }, ROW_AFTER | ROW_DESELECT, OFFER(UNSELECT) },

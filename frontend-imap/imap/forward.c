@@ -175,6 +175,7 @@ imap_forward_text(struct imap_session *s, const struct imap_cmd_event *ev)
 	must(leg != NULL);
 	if (s->stream_flight == NULL && !ev->last && ev->sync) {
 		/* answered, and yet the client would wait for a continuation for ever */
+		s->go = GO_PASS;
 		imap_forward_lost(s, leg, "an early answer that leaves the client waiting");
 		return;
 	}
@@ -339,7 +340,7 @@ on_continue(struct imap_session *s, struct imap_leg *leg, const struct imap_resp
 }
 
 /* What may be said of a mailbox, and of names. Everything else of a store stays there:
- * CAPABILITY, ID, NAMESPACE are answered here. */
+ * CAPABILITY, ID and, for stores of ours, NAMESPACE are answered here. */
 static bool
 is_for_client(struct imap_session *s, const struct imap_leg *leg, struct slice name)
 {
@@ -348,6 +349,8 @@ is_for_client(struct imap_session *s, const struct imap_leg *leg, struct slice n
 
 	if (s->selected != leg && !has_flights(s, leg))
 		return false;
+	if (imap_leg_server(leg)->kind == SERVER_FOREIGN && slice_eq(name, SLICE("NAMESPACE")))
+		return true;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (slice_eq_str(name, names[i]))
 			return true;

@@ -297,25 +297,38 @@ on_login_response(struct imap_leg *leg, const struct imap_resp_event *ev)
 
 /* ---- the link ------------------------------------------------------------------------------------ */
 
+/* False: no more of this leg. */
+static bool
+on_event(struct imap_leg *leg, const struct imap_resp_event *ev)
+{
+	if (leg->state != UP)
+		on_login_response(leg, ev);
+	else if (!leg->ops->response(leg->ctx, leg, ev))
+		down(leg, IMAP_LEG_AWAY, "the store is out of step");
+	return !leg->freed && !leg->down_told;
+}
+
 static size_t
 leg_input(void *core, struct slice in)
 {
 	struct imap_leg *leg = core;
+	bool was_up = leg->state == UP, go_on = true;
 	struct imap_resp_event ev;
-	size_t used;
-	int r;
+	size_t all = 0, used;
+	int r = 1;
 
-	/* said before the command it could answer: injected, or out of step */
-	if (leg->down_told)
-		return in.n;
-	r = imap_resp_read(&leg->resp, in, &used, &ev);
+	/* STARTTLS: what is left was said in clear, and the link ends on it */
+	while (r == 1 && go_on && leg->state != TLS) {
+		r = imap_resp_read(&leg->resp, slice_skip(in, all), &used, &ev);
+		all += used;
+		if (r == 1)
+			go_on = on_event(leg, &ev);
+	}
 	if (r == -1)
 		down(leg, IMAP_LEG_AWAY, "the store does not speak IMAP, or is out of step");
-	else if (r == 1 && leg->state != UP)
-		on_login_response(leg, &ev);
-	else if (r == 1 && !leg->ops->response(leg->ctx, leg, &ev))
-		down(leg, IMAP_LEG_AWAY, "the store is out of step");
-	return used;
+	else if (go_on && was_up)
+		leg->ops->fed(leg->ctx, leg);
+	return all;
 }
 
 static void

@@ -41,6 +41,8 @@ struct imap_leg_ops {
 	void (*up)(void *ctx, struct imap_leg *leg);
 	/* After up: a piece of a response. False: it is out of step (down follows). */
 	bool (*response)(void *ctx, struct imap_leg *leg, const struct imap_resp_event *ev);
+	/* After some of these: all that is at hand has been given. */
+	void (*fed)(void *ctx, struct imap_leg *leg);
 	/* Output has fallen under the low-water mark. */
 	void (*drained)(void *ctx, struct imap_leg *leg);
 	/* After up: the time of imap_leg_set_deadline() is over. */

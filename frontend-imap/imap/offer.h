@@ -20,7 +20,7 @@
 	X(ID, "ID", false)                                                                         \
 	X(ENABLE, "ENABLE", true)                                                                  \
 	X(IDLE, "IDLE", true)                                                                      \
-	X(NAMESPACE, "NAMESPACE", false)                                                           \
+	X(NAMESPACE, "NAMESPACE", true)                                                            \
 	X(UIDPLUS, "UIDPLUS", true)                                                                \
 	X(MOVE, "MOVE", true)                                                                      \
 	X(UNSELECT, "UNSELECT", true)                                                              \

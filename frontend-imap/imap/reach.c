@@ -47,19 +47,19 @@ leg_up(void *ctx, struct imap_leg *leg)
 static bool
 leg_response(void *ctx, struct imap_leg *leg, const struct imap_resp_event *ev)
 {
-	struct imap_session *s = ctx;
-	bool ok = imap_forward_response(s, leg, ev);
+	return imap_forward_response(ctx, leg, ev);
+}
 
-	if (s->ended)
-		return true;
-	if (!ok)
-		return false;
+static void
+leg_fed(void *ctx, struct imap_leg *leg)
+{
+	struct imap_session *s = ctx;
+
 	imap_session_release_held(s);
 	link_flush(s->client);
 	if (link_is_congested(s->client))
 		imap_leg_pause(leg);
 	imap_session_wake(s);
-	return true;
 }
 
 static void
@@ -98,6 +98,7 @@ leg_down(void *ctx, struct imap_leg *leg, enum imap_leg_end how, const char *why
 static const struct imap_leg_ops leg_ops = {
 	.up = leg_up,
 	.response = leg_response,
+	.fed = leg_fed,
 	.drained = leg_drained,
 	.deadline = leg_deadline,
 	.down = leg_down,

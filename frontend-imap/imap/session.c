@@ -41,8 +41,15 @@ imap_session_say(struct imap_session *s, const char *fmt, ...)
 	buf_vprintf(out, fmt, ap);
 	va_end(ap);
 	buf_add_str(out, "\r\n");
-	if (s->held.overflow)
+}
+
+/* False: the session is over. */
+static bool
+has_room(struct imap_session *s)
+{
+	if (!s->ended && s->held.overflow)
 		imap_session_end(s, "too much to say behind a response that does not end");
+	return !s->ended;
 }
 
 void
@@ -170,7 +177,7 @@ imap_session_wake(struct imap_session *s)
 {
 	if (!s->ended && s->head.waiting)
 		imap_dispatch_run(s);
-	if (s->ended)
+	if (!has_room(s))
 		return;
 	if (s->proxy->draining && imap_session_is_idle(s)) {
 		imap_session_bye(s, "[UNAVAILABLE] This server is going down, come again",
@@ -273,7 +280,7 @@ client_input(void *core, struct slice in)
 	}
 	s->bytes_in += all;
 	metrics_add(&imap_metrics[IMAP_M_BYTES_IN], all);
-	if (s->ended)
+	if (!has_room(s))
 		return all;
 	if (all > 0)
 		imap_session_arm_idle(s);

@@ -275,7 +275,7 @@ TEST(a_refusal_asks_the_map_again)
 	           "store2 < R1 AUTHENTICATE PLAIN "
 	           "ZnJlZAByb29zdC1wcm94eQB0b2tlbjpmcmVkOmltYXA6c3RvcmUyOjg=\n"
 	           "store2 > R1 OK [CAPABILITY IMAP4rev1] in\n"
-	           "client < a OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID NAMESPACE] *\n"
+	           "client < a OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID] *\n"
 	           "who is there 192.0.2.1 fred AUTHENTICATED store2 -\n");
 }
 
@@ -317,12 +317,35 @@ TEST(a_store_that_says_little)
 	           "store1 < R3 CAPABILITY\n"
 	           "store1 > * CAPABILITY IMAP4rev1 IDLE X-NEW\n"
 	           "store1 > R3 OK\n"
-	           "client < a OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID IDLE NAMESPACE] *\n"
+	           "client < a OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID IDLE] *\n"
 	           "client > b UNSELECT\n"
 	           "client < b BAD unknown command\n"
 	           "second connects\n"
-	           "second < * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID IDLE NAMESPACE "
+	           "second < * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID IDLE "
 	           "STARTTLS AUTH=PLAIN] *\n");
+}
+
+TEST(another_server_has_its_own_namespace)
+{
+	world_play_with(
+		"[server other]\nkind = imap\nimap = 127.0.0.1:5143\n",
+		"client connects\n"
+		"client < * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID STARTTLS AUTH=PLAIN] *\n"
+		"map says at other\n"
+		"client > a LOGIN fred \"p w\"\n"
+		"other accepts\n"
+		"other > * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\n"
+		"other < R1 AUTHENTICATE *\n"
+		"other > R1 OK [CAPABILITY IMAP4rev1 NAMESPACE] in\n"
+		"client < a OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID NAMESPACE] *\n"
+		"client > b NAMESPACE\n"
+		"other < b NAMESPACE\n"
+		"other > * NAMESPACE ((\"INBOX.\" \".\")) NIL NIL\n"
+		"other > b OK\n"
+		"client < * NAMESPACE ((\"INBOX.\" \".\")) NIL NIL\n"
+		"client < b OK\n"
+		"client > c CREATE INBOX..x\n"
+		"other < c CREATE \"INBOX..x\"\n");
 }
 
 TEST(credentials_go_only_inside_tls_where_it_is_wanted)

@@ -127,18 +127,22 @@ on_who_action(void *ctx, const char *rest)
 	test_eq_str("who", w->who, *rest == ' ' ? rest + 1 : rest);
 }
 
-void
-world_init(struct world *w)
+static void
+init(struct world *w, const char *more)
 {
 	static const struct conf_def *const tables[] = { imap_conf_table, NULL };
 	static const struct conf_schema schema = { "roost-imap", tables };
 	struct err err = { "" };
+	struct buf text = BUF_INIT(SIZE_MAX);
 
+	buf_add_str(&text, settings);
+	buf_add_str(&text, more);
 	memset(w, 0, sizeof(*w));
 	log_set_level(LOG_ERROR);
 	w->play = play_new();
-	w->conf = conf_load_text("test", SLICE(settings), &schema, NULL, &err);
+	w->conf = conf_load_text("test", buf_slice(&text), &schema, NULL, &err);
 	test_check(w->conf != NULL, "%s", err.text);
+	buf_fini(&text);
 	w->auth = fakeauth_new(play_loop(w->play), "example.org");
 	fakeauth_add_user(w->auth, "fred", "p w", "store1");
 	/* the fake network only looks whether there is one */
@@ -161,6 +165,7 @@ world_init(struct world *w)
 	play_add_client(w->play, "secure", "198.51.100.1:1000", "127.0.0.1:993", on_tls, w);
 	play_add_server(w->play, "store1", "127.0.0.1:1143");
 	play_add_server(w->play, "store2", "127.0.0.1:2143");
+	play_add_server(w->play, "other", "127.0.0.1:5143");
 	play_add_server(w->play, "secret", "127.0.0.1:4143");
 	play_add_action(w->play, "auth", on_auth_action, w);
 	play_add_action(w->play, "map", on_map_action, w);
@@ -181,11 +186,23 @@ world_fini(struct world *w)
 }
 
 void
+world_init(struct world *w)
+{
+	init(w, "");
+}
+
+void
 world_play(const char *script)
+{
+	world_play_with("", script);
+}
+
+void
+world_play_with(const char *more, const char *script)
 {
 	struct world w;
 
-	world_init(&w);
+	init(&w, more);
 	play_run(w.play, script);
 	world_fini(&w);
 }

@@ -26,6 +26,8 @@ void world_init(struct world *w);
 void world_fini(struct world *w);
 /* One script in a world of its own. */
 void world_play(const char *script);
+/* The same with more settings. */
+void world_play_with(const char *more, const char *script);
 
 /* What the stores of the scripts announce. */
 #define STORE_CAPS                                                                                 \
