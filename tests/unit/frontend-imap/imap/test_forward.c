@@ -208,6 +208,19 @@ TEST(a_message_the_store_does_not_want)
 	                 "store1 < e LIST \"\" x\n");
 }
 
+TEST(an_early_answer_that_leaves_the_client_waiting)
+{
+	world_play(LOGIN "client > b APPEND x {5+}\n"
+	                 "client >> 12\n"
+	                 "store1 < b APPEND \"x\" {5+}\n"
+	                 "store1 > b NO [TRYCREATE] none\n"
+	                 "client < b NO [TRYCREATE] none\n"
+	                 "client > 345 {5}\n"
+	                 "client is silent\n"
+	                 "client > c NOOP\n"
+	                 "client < c OK *\n");
+}
+
 TEST(a_store_without_literal_plus)
 {
 	world_play("client connects\n"

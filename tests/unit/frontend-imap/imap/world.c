@@ -197,12 +197,21 @@ world_play(const char *script)
 	world_play_with("", script);
 }
 
-void
-world_play_with(const char *more, const char *script)
+static void
+play_split(const char *more, const char *script, const char *split)
 {
 	struct world w;
 
 	init(&w, more);
+	play_run(w.play, split);
 	play_run(w.play, script);
 	world_fini(&w);
+}
+
+void
+world_play_with(const char *more, const char *script)
+{
+	play_split(more, script, "split 0");
+	play_split(more, script, "split 1");
+	play_split(more, script, "split 7");
 }

@@ -24,7 +24,7 @@ struct world {
 
 void world_init(struct world *w);
 void world_fini(struct world *w);
-/* One script in a world of its own. */
+/* One script in worlds of its own: with all bytes at once, and in small pieces. */
 void world_play(const char *script);
 /* The same with more settings. */
 void world_play_with(const char *more, const char *script);
