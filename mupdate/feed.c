@@ -1,0 +1,218 @@
+#include "feed.h"
+
+#include "base/xalloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows looked at in one step: those that are not told cost time too. */
+#define ROWS_PER_STEP 5000
+
+enum feed_phase { NAMES, CHANGES, LIVE };
+
+struct feed {
+	struct mapdb *db;
+	struct mupdate_server *core;
+	enum feed_kind kind;
+	enum feed_phase phase;
+	char tag[MUPDATE_TAG_MAX + 1];
+	char place[LOCATION_PLACE_MAX + 2];
+	char **hosts;
+	unsigned host_count;
+	uint64_t lag_max;
+	char last[LOCATION_NAME_MAX]; /* NAMES: told up to and with this */
+	size_t last_len;
+	uint64_t revision; /* CHANGES, LIVE: told up to and with this */
+	bool announced;    /* the STREAM line is out (UPDATE SINCE) */
+	bool is_since, snapshot;
+	/* one step */
+	const struct buf *out;
+	size_t stop_at;
+	unsigned rows;
+	bool stopped; /* for want of room or time */
+};
+
+static bool
+can_resume(const struct mapdb_info *info, const struct feed_ask *ask)
+{
+	return ask->is_since && slice_ieq_str(ask->history, info->history) &&
+	       ask->revision <= info->revision && ask->revision + 1 >= info->oldest;
+}
+
+struct feed *
+feed_new(struct mapdb *db, struct mupdate_server *core, const struct feed_ask *ask)
+{
+	struct feed *f = xcalloc(1, sizeof(*f));
+	const struct mapdb_info *info = mapdb_info(db);
+
+	must(strlen(ask->tag) <= MUPDATE_TAG_MAX);
+	f->db = db;
+	f->core = core;
+	f->kind = ask->kind;
+	f->lag_max = ask->lag_max;
+	f->is_since = ask->is_since;
+	memcpy(f->tag, ask->tag, strlen(ask->tag) + 1);
+	/* A longer prefix matches nothing; so does this one, cut, which is one too long. */
+	snprintf(f->place, sizeof(f->place), "%.*s", SLICE_ARG(ask->place));
+	f->snapshot = ask->kind == FEED_UPDATE && !can_resume(info, ask);
+	f->phase = f->snapshot || ask->kind == FEED_LIST ? NAMES : CHANGES;
+	f->revision = f->phase == NAMES ? info->revision : ask->revision;
+	f->host_count = ask->host_count;
+	f->hosts = xcalloc(ask->host_count + 1, sizeof(*f->hosts));
+	for (unsigned i = 0; i < ask->host_count; i++)
+		f->hosts[i] = slice_dup(ask->hosts[i]);
+	return f;
+}
+
+void
+feed_free(struct feed **f)
+{
+	if (*f == NULL)
+		return;
+	for (unsigned i = 0; i < (*f)->host_count; i++)
+		free((*f)->hosts[i]);
+	free((*f)->hosts);
+	free(*f);
+	*f = NULL;
+}
+
+uint64_t
+feed_revision(const struct feed *f)
+{
+	return f->revision;
+}
+
+bool
+feed_is_update(const struct feed *f)
+{
+	return f->kind == FEED_UPDATE;
+}
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+static bool
+has_room(struct feed *f)
+{
+	f->stopped = f->out->len >= f->stop_at || ++f->rows > ROWS_PER_STEP;
+	return !f->stopped;
+}
+
+static void
+tell(struct feed *f, const struct location *loc, struct slice place)
+{
+	struct buf fields = BUF_INIT(SIZE_MAX);
+
+	location_fields_add(&fields, loc);
+	mupdate_server_record(f->core, f->tag, loc->name, place,
+	                      loc->state == LOCATION_ACTIVE
+	                              ? slice_make(loc->acl.p != NULL ? loc->acl.p : "", loc->acl.n)
+	                              : slice_make(NULL, 0),
+	                      buf_slice(&fields));
+	buf_fini(&fields);
+}
+
+static bool
+wants_server(const struct feed *f, struct slice server)
+{
+	for (unsigned i = 0; i < f->host_count; i++)
+		if (slice_eq_str(server, f->hosts[i]))
+			return true;
+	return f->host_count == 0;
+}
+
+static bool
+on_name(void *ctx, const struct location *loc)
+{
+	struct feed *f = ctx;
+	struct buf place = BUF_INIT(LOCATION_PLACE_MAX);
+
+	if (!has_room(f))
+		return false;
+	must(loc->name.n <= sizeof(f->last));
+	memcpy(f->last, loc->name.p, loc->name.n);
+	f->last_len = loc->name.n;
+	location_place_add(&place, loc);
+	if (wants_server(f, loc->server) && slice_starts(buf_slice(&place), slice_of(f->place)))
+		tell(f, loc, buf_slice(&place));
+	buf_fini(&place);
+	return true;
+}
+
+static bool
+on_change(void *ctx, const struct mapdb_change *c)
+{
+	struct feed *f = ctx;
+	const struct location none = { .revision = c->revision };
+	struct buf text = BUF_INIT(SIZE_MAX);
+
+	if (!has_room(f))
+		return false;
+	f->revision = c->revision;
+	if (c->loc != NULL && wants_server(f, c->loc->server)) {
+		location_place_add(&text, c->loc);
+		tell(f, c->loc, buf_slice(&text));
+	} else {
+		/* Gone, or moved to a server this subscriber does not care for. */
+		location_fields_add(&text, &none);
+		mupdate_server_deleted(f->core, f->tag, c->name, buf_slice(&text));
+	}
+	buf_fini(&text);
+	return true;
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static enum feed_result
+step_names(struct feed *f)
+{
+	if (mapdb_each_after(f->db, slice_make(f->last, f->last_len), on_name, f) == -1)
+		return FEED_FAILED;
+	if (f->stopped)
+		return FEED_MORE;
+	if (f->kind == FEED_UPDATE) {
+		f->phase = CHANGES;
+		return FEED_MORE;
+	}
+	mupdate_server_reply(f->core, f->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "list complete");
+	return FEED_DONE;
+}
+
+static enum feed_result
+step_changes(struct feed *f)
+{
+	if (mapdb_each_change(f->db, f->revision, on_change, f) != 1)
+		return FEED_FAILED;
+	if (f->stopped)
+		return mapdb_info(f->db)->revision - f->revision > f->lag_max && f->phase == LIVE
+		               ? FEED_FAILED
+		               : FEED_MORE;
+	f->revision = mapdb_info(f->db)->revision;
+	if (f->phase == CHANGES) {
+		f->phase = LIVE;
+		mupdate_server_reply(f->core, f->tag, MUPDATE_OK, MUPDATE_CODE_NONE,
+		                     "streaming starts");
+	}
+	return FEED_LIVE;
+}
+
+enum feed_result
+feed_step(struct feed *f, const struct buf *out, size_t room)
+{
+	enum feed_result r;
+
+	f->out = out;
+	f->stop_at = out->len + room;
+	f->stopped = false;
+	f->rows = 0;
+	if (f->is_since && !f->announced)
+		mupdate_server_stream(f->core, f->tag, f->snapshot, mapdb_info(f->db)->history,
+		                      f->revision);
+	f->announced = true;
+	if (f->phase == NAMES) {
+		r = step_names(f);
+		if (r != FEED_MORE || f->phase == NAMES)
+			return r;
+	}
+	return step_changes(f);
+}

@@ -1,0 +1,507 @@
+#include "mapdb.h"
+
+#include "base/ids.h"
+#include "base/num.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "log/log.h"
+#include "mapdb_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* ---- meta ------------------------------------------------------------------------------- */
+
+void
+mapdb_put_u64(struct mapdb *m, const char *key, uint64_t v)
+{
+	uint8_t bytes[8];
+
+	num_put_le64(bytes, v);
+	kv_put(m->txn, LOCATION_T_META, slice_of(key), slice_make(bytes, sizeof(bytes)));
+}
+
+void
+mapdb_put_u32(struct mapdb *m, const char *key, uint32_t v)
+{
+	uint8_t bytes[4];
+
+	num_put_le32(bytes, v);
+	kv_put(m->txn, LOCATION_T_META, slice_of(key), slice_make(bytes, sizeof(bytes)));
+}
+
+static void
+history_to_hex(const uint8_t history[LOCATION_HISTORY_LEN], char hex_r[MAPDB_HISTORY_LEN])
+{
+	struct buf hex = BUF_INIT(MAPDB_HISTORY_LEN);
+
+	text_hex_add(&hex, slice_make(history, LOCATION_HISTORY_LEN));
+	memcpy(hex_r, buf_cstr(&hex), MAPDB_HISTORY_LEN);
+	buf_fini(&hex);
+}
+
+void
+mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r)
+{
+	uint8_t history[LOCATION_HISTORY_LEN];
+
+	memset(info_r, 0, sizeof(*info_r));
+	if (location_meta_history(txn, history))
+		history_to_hex(history, info_r->history);
+	info_r->revision = location_meta_u64(txn, "revision");
+	info_r->oldest = location_meta_u64(txn, "oldest");
+	info_r->term = location_meta_u64(txn, "term");
+	info_r->state = (enum location_map_state)location_meta_u32(txn, "state");
+}
+
+static void
+put_history(struct mapdb *m, const uint8_t history[LOCATION_HISTORY_LEN])
+{
+	kv_put(m->txn, LOCATION_T_META, SLICE("history"),
+	       slice_make(history, LOCATION_HISTORY_LEN));
+	history_to_hex(history, m->next.history);
+}
+
+static void
+put_new_history(struct mapdb *m)
+{
+	uint8_t history[LOCATION_HISTORY_LEN];
+
+	ids_random(history, sizeof(history));
+	put_history(m, history);
+}
+
+/* ---- opening ------------------------------------------------------------------------------ */
+
+static enum kv_err
+open_env(const char *dir, struct kv_env **env_r, struct err *err)
+{
+	const struct kv_config conf = {
+		.dir = dir,
+		.tables = location_table_names,
+		.table_count = LOCATION_T_COUNT,
+		.map_bytes = LOCATION_MAP_BYTES,
+		.max_readers = LOCATION_MAX_READERS,
+		.dir_mode = 0750,
+		.data_mode = 0640,
+		.lock_mode = 0660,
+		.group = "roost-location",
+	};
+
+	return kv_open(&conf, env_r, err);
+}
+
+/* Readers find out by the file's inode. */
+static int
+move_aside(const char *dir, struct err *err)
+{
+	static const char *const files[] = { "data.mdb", "lock.mdb" };
+	char from[4096], to[4096];
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(from, sizeof(from), "%s/%s", dir, files[i]);
+		snprintf(to, sizeof(to), "%s/damaged.%s", dir, files[i]);
+		if (rename(from, to) == -1 && errno != ENOENT) {
+			err_set_errno(err, "%s", from);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+first_time(struct mapdb *m, const struct mapdb_config *c)
+{
+	mapdb_put_u32(m, "format", LOCATION_FORMAT);
+	kv_put(m->txn, LOCATION_T_META, SLICE("cluster"), slice_of(c->cluster));
+	mapdb_put_u64(m, "oldest", 1);
+	m->next.oldest = 1;
+	if (c->master) {
+		put_new_history(m);
+		mapdb_set_state(m, LOCATION_MAP_REBUILDING);
+	}
+	return 0;
+}
+
+static int
+check_known(struct mapdb *m, const struct mapdb_config *c, struct err *err)
+{
+	struct slice cluster;
+
+	if (location_meta_u32(m->txn, "format") != LOCATION_FORMAT) {
+		err_set(err, "%s: written by another version", c->dir);
+		return -1;
+	}
+	if (!kv_get(m->txn, LOCATION_T_META, SLICE("cluster"), &cluster) ||
+	    !slice_eq_str(cluster, c->cluster)) {
+		err_set(err, "%s: belongs to another cluster than \"%s\"", c->dir, c->cluster);
+		return -1;
+	}
+	/* A replica that becomes a master keeps the list, its history and its revisions. */
+	if (c->master && m->next.history[0] == '\0')
+		put_new_history(m);
+	if (c->master && m->next.state == LOCATION_MAP_EMPTY)
+		mapdb_set_state(m, LOCATION_MAP_REBUILDING);
+	return 0;
+}
+
+static int
+prepare(struct mapdb *m, const struct mapdb_config *c, struct err *err)
+{
+	int r;
+
+	if (mapdb_begin(m, err) == -1)
+		return -1;
+	mapdb_load_info(m->txn, &m->next);
+	if (kv_has(m->txn, LOCATION_T_META, SLICE("format")))
+		r = check_known(m, c, err);
+	else
+		r = first_time(m, c);
+	if (r == 0 && c->master)
+		m->next.term++;
+	if (r == 0)
+		return mapdb_commit(m, err);
+	mapdb_abort(m);
+	return -1;
+}
+
+struct mapdb *
+mapdb_open(const struct mapdb_config *c, struct err *err)
+{
+	struct mapdb *m = xcalloc(1, sizeof(*m));
+	enum kv_err e = open_env(c->dir, &m->env, err);
+
+	m->dir = xstrdup(c->dir);
+	m->log_rows = c->log_rows;
+	if (e == KV_CORRUPT && !c->master) {
+		log_error(NULL, "map.damaged dir=%s error=%s", log_esc(c->dir),
+		          log_esc(err != NULL ? err->text : ""));
+		if (move_aside(c->dir, err) == 0)
+			e = open_env(c->dir, &m->env, err);
+	}
+	if (e != KV_OK || prepare(m, c, err) == -1)
+		mapdb_close(&m);
+	return m;
+}
+
+void
+mapdb_close(struct mapdb **mp)
+{
+	struct mapdb *m = *mp;
+
+	if (m == NULL)
+		return;
+	mapdb_abort(m);
+	mapdb_collect_drop(m);
+	kv_close(&m->env);
+	free(m->dir);
+	free(m);
+	*mp = NULL;
+}
+
+const struct mapdb_info *
+mapdb_info(const struct mapdb *m)
+{
+	return &m->info;
+}
+
+void
+mapdb_check_readers(struct mapdb *m)
+{
+	(void)kv_reader_check(m->env);
+}
+
+/* ---- the write transaction ------------------------------------------------------------------ */
+
+int
+mapdb_begin(struct mapdb *m, struct err *err)
+{
+	if (m->txn != NULL)
+		return 0;
+	if (kv_begin_write(m->env, &m->txn, err) != KV_OK)
+		return -1;
+	m->next = m->info;
+	m->no_log = false;
+	return 0;
+}
+
+bool
+mapdb_is_open(const struct mapdb *m)
+{
+	return m->txn != NULL;
+}
+
+int
+mapdb_commit(struct mapdb *m, struct err *err)
+{
+	must(m->txn != NULL);
+	if (m->next.revision != m->info.revision)
+		mapdb_put_u64(m, "revision", m->next.revision);
+	if (m->next.oldest != m->info.oldest)
+		mapdb_put_u64(m, "oldest", m->next.oldest);
+	if (m->next.term != m->info.term)
+		mapdb_put_u64(m, "term", m->next.term);
+	if (kv_commit(&m->txn, err) != KV_OK)
+		return -1;
+	m->info = m->next;
+	return 0;
+}
+
+void
+mapdb_abort(struct mapdb *m)
+{
+	kv_end(&m->txn);
+}
+
+void
+mapdb_set_state(struct mapdb *m, enum location_map_state state)
+{
+	mapdb_put_u32(m, "state", state);
+	m->next.state = state;
+}
+
+void
+mapdb_set_heard(struct mapdb *m, uint64_t wall_us)
+{
+	mapdb_put_u64(m, "heard", wall_us);
+}
+
+void
+mapdb_log_clear(struct mapdb *m)
+{
+	kv_clear(m->txn, LOCATION_T_LOG);
+	m->next.oldest = m->next.revision + 1;
+}
+
+bool
+mapdb_follow(struct mapdb *m, struct slice history, uint64_t revision, uint64_t term)
+{
+	struct buf bytes = BUF_INIT(LOCATION_HISTORY_LEN);
+	bool same = slice_ieq_str(history, m->next.history), ok = true;
+
+	if (history.n == 0) {
+		put_new_history(m);
+		mapdb_log_clear(m);
+	} else if (!text_hex_decode(history, &bytes) || bytes.len != LOCATION_HISTORY_LEN) {
+		ok = false;
+	} else if (!same) {
+		put_history(m, (const uint8_t *)buf_slice(&bytes).p);
+		m->next.revision = revision;
+		mapdb_log_clear(m);
+	} else if (revision > m->next.revision) {
+		m->next.revision = revision;
+	}
+	if (ok && term > m->next.term)
+		m->next.term = term;
+	buf_fini(&bytes);
+	return ok;
+}
+
+static struct slice
+pushed_key(struct slice server, char key_r[8 + LOCATION_SERVER_MAX])
+{
+	must(server.n <= LOCATION_SERVER_MAX);
+	memcpy(key_r, "pushed.", 7);
+	memcpy(key_r + 7, server.p, server.n);
+	return slice_make(key_r, 7 + server.n);
+}
+
+void
+mapdb_set_pushed(struct mapdb *m, struct slice server)
+{
+	char key[8 + LOCATION_SERVER_MAX];
+
+	kv_put(m->txn, LOCATION_T_META, pushed_key(server, key), SLICE(""));
+}
+
+bool
+mapdb_has_pushed(struct mapdb *m, struct slice server)
+{
+	char key[8 + LOCATION_SERVER_MAX];
+	struct kv_txn *txn = m->txn;
+	bool has;
+
+	if (server.n > LOCATION_SERVER_MAX)
+		return false;
+	if (txn == NULL && kv_begin_read(m->env, &txn, NULL) != KV_OK)
+		return false;
+	has = kv_has(txn, LOCATION_T_META, pushed_key(server, key));
+	if (txn != m->txn)
+		kv_end(&txn);
+	return has;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+bool
+mapdb_row_location(struct kv_txn *txn, struct slice name, struct slice value,
+                   struct location *loc_r)
+{
+	struct location_row row;
+
+	if (!location_row_parse(name, value, &row) ||
+	    !location_intern_text(txn, 's', row.server_id, &row.loc.server)) {
+		log_error(NULL, "map.damaged mbox=%s", log_esc_slice(name));
+		return false;
+	}
+	*loc_r = row.loc;
+	return true;
+}
+
+/* Ends txn. */
+static int
+read_end(struct kv_txn *txn, bool ok)
+{
+	enum kv_err e = kv_txn_error(txn);
+
+	kv_end(&txn);
+	if (e != KV_OK)
+		log_error(NULL, "map.unreadable error=%s", log_esc(kv_err_text(e)));
+	return ok && e == KV_OK ? 0 : -1;
+}
+
+/* From the first name >= from; skip: but not from itself; only with prefix. */
+static int
+each_name(struct mapdb *m, struct slice from, bool skip, struct slice prefix, mapdb_each_fn *fn,
+          void *ctx)
+{
+	struct slice name, value;
+	struct kv_cursor *c;
+	struct kv_txn *txn;
+	bool more, ok = true;
+
+	if (from.n > LOCATION_NAME_MAX)
+		return 0;
+	if (kv_begin_read(m->env, &txn, NULL) != KV_OK)
+		return -1;
+	c = kv_cursor_new(txn, LOCATION_T_NAMES);
+	more = kv_cursor_seek(c, from, &name, &value);
+	if (more && skip && slice_eq(name, from))
+		more = kv_cursor_next(c, &name, &value);
+	for (; more && slice_starts(name, prefix); more = kv_cursor_next(c, &name, &value)) {
+		struct location loc;
+
+		ok = mapdb_row_location(txn, name, value, &loc);
+		if (!ok || !fn(ctx, &loc))
+			break;
+	}
+	kv_cursor_free(&c);
+	return read_end(txn, ok);
+}
+
+int
+mapdb_each_after(struct mapdb *m, struct slice after, mapdb_each_fn *fn, void *ctx)
+{
+	return each_name(m, after, after.n > 0, SLICE(""), fn, ctx);
+}
+
+int
+mapdb_each_prefix(struct mapdb *m, struct slice prefix, mapdb_each_fn *fn, void *ctx)
+{
+	return each_name(m, prefix, false, prefix, fn, ctx);
+}
+
+uint64_t
+mapdb_count(struct mapdb *m)
+{
+	struct kv_txn *txn;
+	uint64_t n;
+
+	if (kv_begin_read(m->env, &txn, NULL) != KV_OK)
+		return 0;
+	n = kv_count(txn, LOCATION_T_NAMES);
+	kv_end(&txn);
+	return n;
+}
+
+static uint64_t
+count_names_of(struct kv_txn *txn, uint32_t id)
+{
+	uint8_t bytes[LOCATION_ID_KEY_MAX];
+	struct slice start = location_id_key(bytes, id, SLICE("")), key;
+	struct kv_cursor *c = kv_cursor_new(txn, LOCATION_T_SERVER);
+	uint64_t n = 0;
+
+	for (bool more = kv_cursor_seek(c, start, &key, NULL); more && slice_starts(key, start);
+	     more = kv_cursor_next(c, &key, NULL))
+		n++;
+	kv_cursor_free(&c);
+	return n;
+}
+
+int
+mapdb_each_server(struct mapdb *m, mapdb_server_fn *fn, void *ctx)
+{
+	struct slice key, value;
+	struct kv_cursor *c;
+	struct kv_txn *txn;
+
+	if (kv_begin_read(m->env, &txn, NULL) != KV_OK)
+		return -1;
+	c = kv_cursor_new(txn, LOCATION_T_INTERN);
+	for (bool more = kv_cursor_seek(c, SLICE("s"), &key, &value);
+	     more && slice_starts(key, SLICE("s")); more = kv_cursor_next(c, &key, &value))
+		if (value.n == 4)
+			fn(ctx, slice_skip(key, 1),
+			   count_names_of(txn, num_get_le32((const uint8_t *)value.p)));
+	kv_cursor_free(&c);
+	return read_end(txn, true);
+}
+
+/* False: the database is damaged. *want_r: tell it. */
+static bool
+make_change(struct kv_txn *txn, struct slice key, struct slice value, struct mapdb_change *ch_r,
+            struct location *loc, bool *want_r)
+{
+	struct slice row;
+
+	if (key.n != 8 || value.n < 2)
+		return false;
+	ch_r->revision = num_get_be64((const uint8_t *)key.p);
+	ch_r->name = slice_skip(value, 1);
+	ch_r->loc = NULL;
+	*want_r = true;
+	if (!kv_get(txn, LOCATION_T_NAMES, ch_r->name, &row)) {
+		/* A name that is gone: the deletion, or something before it. */
+		*want_r = value.p[0] == LOCATION_LOG_DELETE;
+		return true;
+	}
+	if (!mapdb_row_location(txn, ch_r->name, row, loc))
+		return false;
+	if (loc->revision > ch_r->revision)
+		*want_r = false;
+	else
+		ch_r->loc = loc;
+	return true;
+}
+
+int
+mapdb_each_change(struct mapdb *m, uint64_t after, mapdb_change_fn *fn, void *ctx)
+{
+	uint8_t from[8];
+	struct slice key, value;
+	struct kv_cursor *c;
+	struct kv_txn *txn;
+	bool more, ok = true;
+
+	if (after + 1 < m->info.oldest || after > m->info.revision)
+		return 0;
+	if (kv_begin_read(m->env, &txn, NULL) != KV_OK)
+		return -1;
+	num_put_be64(from, after + 1);
+	c = kv_cursor_new(txn, LOCATION_T_LOG);
+	for (more = kv_cursor_seek(c, slice_make(from, 8), &key, &value); more;
+	     more = kv_cursor_next(c, &key, &value)) {
+		struct mapdb_change change;
+		struct location loc;
+		bool want;
+
+		ok = make_change(txn, key, value, &change, &loc, &want);
+		if (!ok || (want && !fn(ctx, &change)))
+			break;
+	}
+	kv_cursor_free(&c);
+	return read_end(txn, ok) == -1 ? -1 : 1;
+}

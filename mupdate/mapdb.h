@@ -1,0 +1,123 @@
+/*
+ * mapdb - the map of mailbox names in LMDB (location/tables.h): the same at a master and at
+ * a replica. The only writer of an environment.
+ *
+ * Changes are made in one open write transaction, which groups those of many connections;
+ * mapdb_commit() makes them durable. Reading functions see what is committed, but
+ * mapdb_find() sees the open changes too.
+ *
+ * Every change has a revision, one higher than the last (or, at a replica, the master's),
+ * and a row in the log, kept for the last `log_rows` changes.
+ */
+#ifndef MAPDB_H
+#define MAPDB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/must.h"
+#include "location/location.h"
+#include "location/tables.h"
+
+struct mapdb;
+
+struct mapdb_config {
+	const char *dir;
+	const char *cluster; /* kept in the environment; another one there is refused */
+	bool master;         /* the term is raised, a new environment gets a new history */
+	uint64_t log_rows;
+};
+
+#define MAPDB_HISTORY_LEN (2 * LOCATION_HISTORY_LEN + 1)
+/* What is committed. */
+struct mapdb_info {
+	char history[MAPDB_HISTORY_LEN]; /* hex; "" in an empty replica */
+	uint64_t revision;
+	uint64_t oldest; /* first revision that the log still has */
+	uint64_t term;
+	enum location_map_state state;
+};
+
+/* NULL with the operator's sentence. A damaged environment of a replica is moved aside
+ * (DIR/damaged) and made anew; one of a master is left alone. */
+struct mapdb *mapdb_open(const struct mapdb_config *c, struct err *err) MUST_CHECK;
+/* Drops open changes. */
+void mapdb_close(struct mapdb **m);
+/* Borrowed; changes with each commit. */
+const struct mapdb_info *mapdb_info(const struct mapdb *m);
+uint64_t mapdb_count(struct mapdb *m);
+
+/* ---- changes ------------------------------------------------------------------------- */
+
+/* Opens the write transaction, if it is not open. -1: the disk says no. */
+int mapdb_begin(struct mapdb *m, struct err *err) MUST_CHECK;
+bool mapdb_is_open(const struct mapdb *m);
+/* All changes since mapdb_begin() become durable and visible. -1: none of them did. */
+int mapdb_commit(struct mapdb *m, struct err *err) MUST_CHECK;
+/* Drops them. */
+void mapdb_abort(struct mapdb *m);
+
+/* The open changes included. Copied into a. `left` says that a RESERVED name was left
+ * behind by a DEACTIVATE; may be NULL. False: there is none (or the database failed, which
+ * mapdb_commit() will tell). */
+bool mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location *loc_r,
+                bool *left_r);
+/* Writes loc. Its revision 0: the next one. Returns the revision. */
+uint64_t mapdb_set(struct mapdb *m, const struct location *loc, bool left);
+/* Returns the revision, 0 when there is no such name (nothing happened). */
+uint64_t mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision);
+/* The claim on a user's INBOX for server: raised when another server had it, and to what
+ * the store says it had (0: it does not say). */
+uint64_t mapdb_claim(struct mapdb *m, struct slice inbox, struct slice server, uint64_t at_least);
+/* server has told all it holds. */
+void mapdb_set_pushed(struct mapdb *m, struct slice server);
+bool mapdb_has_pushed(struct mapdb *m, struct slice server);
+void mapdb_set_state(struct mapdb *m, enum location_map_state state);
+/* A replica: whose list this is (hex), and how far it goes. Rows of the log that do not
+ * belong to that history are dropped. False: history is not hex of 16 bytes. */
+bool mapdb_follow(struct mapdb *m, struct slice history, uint64_t revision,
+                  uint64_t term) MUST_CHECK;
+/* A replica: it has heard from its master just now. */
+void mapdb_set_heard(struct mapdb *m, uint64_t wall_us);
+
+/* ---- reading what is committed ---------------------------------------------------------- */
+
+/* loc is borrowed for the call. False stops. */
+typedef bool mapdb_each_fn(void *ctx, const struct location *loc);
+/* Names behind `after` (not it), in order. -1: the database failed. */
+int mapdb_each_after(struct mapdb *m, struct slice after, mapdb_each_fn *fn, void *ctx) MUST_CHECK;
+int mapdb_each_prefix(struct mapdb *m, struct slice prefix, mapdb_each_fn *fn,
+                      void *ctx) MUST_CHECK;
+/* Servers the map knows, with the number of their names. */
+typedef void mapdb_server_fn(void *ctx, struct slice server, uint64_t names);
+int mapdb_each_server(struct mapdb *m, mapdb_server_fn *fn, void *ctx) MUST_CHECK;
+
+struct mapdb_change {
+	uint64_t revision;
+	struct slice name;
+	const struct location *loc; /* NULL: deleted */
+};
+/* Changes behind a revision, in order. Those a later change has made pointless are left
+ * out; the last one is always there. Borrowed for the call. False stops. */
+typedef bool mapdb_change_fn(void *ctx, const struct mapdb_change *c);
+/* 1: done; 0: the log does not go back that far; -1: the database failed. */
+int mapdb_each_change(struct mapdb *m, uint64_t after, mapdb_change_fn *fn, void *ctx) MUST_CHECK;
+
+/* ---- a whole new list, collected aside --------------------------------------------------- */
+
+/* One at a time, in DIR/collect; what an older one left there is dropped. */
+int mapdb_collect_begin(struct mapdb *m, struct err *err) MUST_CHECK;
+void mapdb_collect_set(struct mapdb *m, const struct location *loc);
+void mapdb_collect_delete(struct mapdb *m, struct slice name);
+/* Writes what differs from the list at hand into the open write transaction, and ends.
+ * Each change gets its record's own revision, deletions `revision`; 0: the next ones. */
+int mapdb_collect_end(struct mapdb *m, uint64_t revision, struct err *err) MUST_CHECK;
+void mapdb_collect_drop(struct mapdb *m);
+bool mapdb_is_collecting(const struct mapdb *m);
+
+/* Now and then: slots of readers that died. */
+void mapdb_check_readers(struct mapdb *m);
+
+#endif

@@ -1,0 +1,226 @@
+/*
+ * mapdb_write - single changes: the row, its two indexes, the log.
+ */
+#include "base/num.h"
+#include "log/log.h"
+#include "mapdb_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A RESERVED name that a DEACTIVATE left behind has a row "left.NAME" in meta: any server
+ * may activate it. The state in the record is the protocol's. */
+#define LEFT "left."
+
+static struct slice
+left_key(struct slice name, char key_r[sizeof(LEFT) + LOCATION_NAME_MAX])
+{
+	memcpy(key_r, LEFT, sizeof(LEFT) - 1);
+	memcpy(key_r + sizeof(LEFT) - 1, name.p, name.n);
+	return slice_make(key_r, sizeof(LEFT) - 1 + name.n);
+}
+
+static uint32_t
+intern(struct mapdb *m, char kind, struct slice text)
+{
+	uint8_t id_le[4], by_id[5] = { (uint8_t)(kind - 'a' + 'A') };
+	char by_text[1 + LOCATION_ACL_IDENTIFIER_MAX];
+	uint32_t id;
+
+	must(text.n <= LOCATION_ACL_IDENTIFIER_MAX);
+	if (location_intern_find(m->txn, kind, text, &id))
+		return id;
+	id = location_meta_u32(m->txn, "next_id") + 1;
+	mapdb_put_u32(m, "next_id", id);
+	by_text[0] = kind;
+	memcpy(by_text + 1, text.p, text.n);
+	num_put_le32(id_le, id);
+	num_put_be32(by_id + 1, id);
+	kv_put(m->txn, LOCATION_T_INTERN, slice_make(by_text, 1 + text.n), slice_make(id_le, 4));
+	kv_put(m->txn, LOCATION_T_INTERN, slice_make(by_id, 5), text);
+	return id;
+}
+
+/* ---- indexes -------------------------------------------------------------------------------- */
+
+static void
+index_acl(struct mapdb *m, struct slice name, struct slice acl, bool add)
+{
+	uint8_t bytes[LOCATION_ID_KEY_MAX];
+	struct slice id, rights, key;
+
+	while (location_acl_next(&acl, &id, &rights)) {
+		key = location_id_key(bytes, intern(m, 'a', id), name);
+		if (add)
+			kv_put(m->txn, LOCATION_T_ACL, key, rights);
+		else
+			(void)kv_del(m->txn, LOCATION_T_ACL, key);
+	}
+}
+
+static void
+index_server(struct mapdb *m, struct slice name, uint32_t server, bool add)
+{
+	uint8_t bytes[LOCATION_ID_KEY_MAX];
+	struct slice key = location_id_key(bytes, server, name);
+
+	if (add)
+		kv_put(m->txn, LOCATION_T_SERVER, key, SLICE(""));
+	else
+		(void)kv_del(m->txn, LOCATION_T_SERVER, key);
+}
+
+/* ---- the log -------------------------------------------------------------------------------- */
+
+static void
+log_trim(struct mapdb *m)
+{
+	struct kv_cursor *c;
+	struct slice key;
+
+	if (m->next.revision < m->next.oldest ||
+	    m->next.revision - m->next.oldest + 1 <= m->log_rows)
+		return;
+	/* Two for each one added: a log made shorter by the settings shrinks in time. */
+	c = kv_cursor_new(m->txn, LOCATION_T_LOG);
+	for (int i = 0; i < 2 && kv_cursor_seek(c, SLICE(""), &key, NULL); i++) {
+		uint64_t first = num_get_be64((const uint8_t *)key.p);
+
+		if (m->next.revision - first < m->log_rows)
+			break;
+		m->next.oldest = first + 1;
+		kv_cursor_del(c);
+	}
+	kv_cursor_free(&c);
+}
+
+static void
+log_add(struct mapdb *m, enum location_log_kind kind, struct slice name, uint64_t revision)
+{
+	uint8_t key[8];
+	struct buf row = BUF_INIT(1 + LOCATION_NAME_MAX);
+
+	if (revision > m->next.revision)
+		m->next.revision = revision;
+	if (m->no_log)
+		return;
+	num_put_be64(key, revision);
+	buf_add_u8(&row, (uint8_t)kind);
+	buf_add_slice(&row, name);
+	kv_put(m->txn, LOCATION_T_LOG, slice_make(key, 8), buf_slice(&row));
+	buf_fini(&row);
+	log_trim(m);
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+bool
+mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location *loc_r,
+           bool *left_r)
+{
+	char key[sizeof(LEFT) + LOCATION_NAME_MAX];
+	struct kv_txn *txn = m->txn;
+	struct location loc;
+	struct slice value;
+	bool found;
+
+	if (name.n == 0 || name.n > LOCATION_NAME_MAX)
+		return false;
+	if (txn == NULL && kv_begin_read(m->env, &txn, NULL) != KV_OK)
+		return false;
+	found = kv_get(txn, LOCATION_T_NAMES, name, &value) &&
+	        mapdb_row_location(txn, name, value, &loc);
+	if (found)
+		*loc_r = location_dup(a, &loc);
+	if (left_r != NULL)
+		*left_r = found && kv_has(txn, LOCATION_T_META, left_key(name, key));
+	if (txn != m->txn)
+		kv_end(&txn);
+	return found;
+}
+
+/* Takes an old row out of the indexes it will not be in any more. */
+static void
+unindex_old(struct mapdb *m, const struct location *loc, uint32_t server)
+{
+	struct location_row old;
+	struct arena *a;
+	struct slice value;
+
+	if (!kv_get(m->txn, LOCATION_T_NAMES, loc->name, &value))
+		return;
+	/* The value is borrowed until the next change. */
+	a = arena_new("map.old");
+	value = arena_slice_dup(a, value);
+	if (location_row_parse(loc->name, value, &old)) {
+		if (old.server_id != server)
+			index_server(m, loc->name, old.server_id, false);
+		if (!slice_eq(old.loc.acl, loc->acl))
+			index_acl(m, loc->name, old.loc.acl, false);
+	}
+	arena_free(&a);
+}
+
+uint64_t
+mapdb_set(struct mapdb *m, const struct location *loc, bool left)
+{
+	char key[sizeof(LEFT) + LOCATION_NAME_MAX];
+	struct buf row = BUF_INIT(SIZE_MAX);
+	struct location with = *loc;
+	uint32_t server = intern(m, 's', loc->server);
+
+	must(m->txn != NULL);
+	if (with.revision == 0)
+		with.revision = m->next.revision + 1;
+	unindex_old(m, &with, server);
+	location_row_add(&row, &with, server);
+	kv_put(m->txn, LOCATION_T_NAMES, with.name, buf_slice(&row));
+	buf_fini(&row);
+	index_server(m, with.name, server, true);
+	index_acl(m, with.name, with.acl, true);
+	if (left)
+		kv_put(m->txn, LOCATION_T_META, left_key(with.name, key), SLICE(""));
+	else
+		(void)kv_del(m->txn, LOCATION_T_META, left_key(with.name, key));
+	log_add(m, LOCATION_LOG_SET, with.name, with.revision);
+	return with.revision;
+}
+
+uint64_t
+mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision)
+{
+	char key[sizeof(LEFT) + LOCATION_NAME_MAX];
+	const struct location none = { .name = name };
+
+	must(m->txn != NULL);
+	if (!kv_has(m->txn, LOCATION_T_NAMES, name))
+		return 0;
+	if (revision == 0)
+		revision = m->next.revision + 1;
+	unindex_old(m, &none, 0);
+	(void)kv_del(m->txn, LOCATION_T_NAMES, name);
+	(void)kv_del(m->txn, LOCATION_T_META, left_key(name, key));
+	log_add(m, LOCATION_LOG_DELETE, name, revision);
+	return revision;
+}
+
+uint64_t
+mapdb_claim(struct mapdb *m, struct slice inbox, struct slice server, uint64_t at_least)
+{
+	uint32_t id = intern(m, 's', server), old_id = 0;
+	uint64_t old = 0, claim;
+	uint8_t row[12];
+	struct slice value;
+
+	if (kv_get(m->txn, LOCATION_T_CLAIM, inbox, &value) && value.n == sizeof(row)) {
+		old = num_get_le64((const uint8_t *)value.p);
+		old_id = num_get_le32((const uint8_t *)value.p + 8);
+	}
+	claim = MAX(old_id == id ? old : old + 1, MAX(at_least, 1));
+	if (claim == old && old_id == id)
+		return claim;
+	num_put_le64(row, claim);
+	num_put_le32(row + 8, id);
+	kv_put(m->txn, LOCATION_T_CLAIM, inbox, slice_make(row, sizeof(row)));
+	return claim;
+}

@@ -1,0 +1,566 @@
+#include "replica.h"
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/list.h"
+#include "base/xalloc.h"
+#include "link/link.h"
+#include "log/log.h"
+#include "net/dial.h"
+#include "proto/mupdate_client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIAL_MS 5000
+#define SETUP_MS 30000
+#define NO_HISTORY "00000000000000000000000000000000"
+
+struct waiter {
+	struct list link;
+	uint64_t id;
+	service_barrier_done_fn *fn;
+	void *ctx;
+};
+
+struct replica {
+	struct replica_config conf;
+	struct mupdate_client_conf core_conf;
+	struct dial *dial;
+	struct link *wire; /* NULL: not connected */
+	struct mupdate_client *core;
+	struct timer retry, keepalive;
+	uint64_t retry_ms;
+	bool broken, denied; /* the core says so: end when it has returned */
+	char why[128];
+	bool following;
+	uint64_t heard_ms; /* 0: never */
+	/* of this connection */
+	bool extended, snapshot;
+	uint64_t update_id, noop_id;
+	uint64_t term;
+	char history[MAPDB_HISTORY_LEN];
+	uint64_t revision; /* highest told */
+	bool commit_deferred;
+	/* barriers */
+	struct list asked, next; /* struct waiter: for the NOOP under way, for the next one */
+	bool late_deferred;
+	uint64_t next_id;
+};
+
+static void replica_connect(struct replica *r);
+
+/* ---- barriers ---------------------------------------------------------------------------------- */
+
+/* A waiter's function may cancel another one: each is fetched anew. */
+static void
+answer_all(struct list *waiters, bool ok)
+{
+	struct waiter *w;
+
+	while ((w = LIST_FIRST(waiters, struct waiter, link)) != NULL) {
+		service_barrier_done_fn *fn = w->fn;
+		void *ctx = w->ctx;
+
+		list_del(&w->link);
+		free(w);
+		fn(ctx, ok);
+	}
+}
+
+static void
+ask(struct replica *r)
+{
+	struct waiter *w;
+
+	if (!r->following || r->noop_id != 0)
+		return;
+	LIST_EACH (w, &r->next, struct waiter, link) {
+		list_del(&w->link);
+		list_add_tail(&r->asked, &w->link);
+	}
+	r->noop_id = mupdate_client_noop(r->core);
+	link_set_deadline(r->wire, r->conf.answer_ms);
+	link_flush(r->wire);
+	timer_cancel(&r->keepalive);
+}
+
+static void
+on_late(void *ctx)
+{
+	struct replica *r = ctx;
+
+	r->late_deferred = false;
+	if (!r->following)
+		answer_all(&r->next, false);
+}
+
+uint64_t
+replica_barrier(void *ctx, service_barrier_done_fn *fn, void *fn_ctx)
+{
+	struct replica *r = ctx;
+	struct waiter *w = xcalloc(1, sizeof(*w));
+
+	w->id = ++r->next_id;
+	w->fn = fn;
+	w->ctx = fn_ctx;
+	list_add_tail(&r->next, &w->link);
+	if (r->following) {
+		ask(r);
+	} else if (!r->late_deferred) {
+		r->late_deferred = true;
+		loop_defer(r->conf.loop, on_late, r);
+	}
+	return w->id;
+}
+
+static void
+cancel_in(struct list *waiters, uint64_t id)
+{
+	struct waiter *w;
+
+	LIST_EACH (w, waiters, struct waiter, link) {
+		if (w->id != id)
+			continue;
+		list_del(&w->link);
+		free(w);
+	}
+}
+
+void
+replica_barrier_cancel(void *ctx, uint64_t id)
+{
+	struct replica *r = ctx;
+
+	cancel_in(&r->asked, id);
+	cancel_in(&r->next, id);
+}
+
+/* ---- the connection's end ------------------------------------------------------------------------ */
+
+static void
+commit(struct replica *r)
+{
+	struct err err = { "" };
+
+	if (!mapdb_is_open(r->conf.db))
+		return;
+	if (mapdb_commit(r->conf.db, &err) == 0) {
+		service_kick(r->conf.service);
+		return;
+	}
+	log_error(NULL, "replica.commit error=%s", log_esc(err.text));
+	/* What was told is lost here: take it from the master again. */
+	r->broken = true;
+	snprintf(r->why, sizeof(r->why), "%s", err.text);
+}
+
+static void
+disconnect(struct replica *r, const char *why, bool denied)
+{
+	if (why != r->why)
+		snprintf(r->why, sizeof(r->why), "%s", why);
+	log_warning(NULL, "replica.away reason=%s retry_ms=%" PRIu64, log_esc(r->why), r->retry_ms);
+	mapdb_collect_drop(r->conf.db);
+	if (r->wire != NULL)
+		link_abort(&r->wire);
+	mupdate_client_free(&r->core);
+	timer_cancel(&r->keepalive);
+	r->following = false;
+	r->noop_id = 0;
+	commit(r);
+	r->broken = r->denied = false;
+	timer_set(&r->retry, denied ? r->conf.retry_max_ms : r->retry_ms);
+	r->retry_ms = MIN(r->retry_ms * 2, r->conf.retry_max_ms);
+	answer_all(&r->asked, false);
+	answer_all(&r->next, false);
+}
+
+static void
+on_turn_end(void *ctx)
+{
+	struct replica *r = ctx;
+
+	r->commit_deferred = false;
+	commit(r);
+	if (r->broken && r->wire != NULL)
+		disconnect(r, r->why, false);
+}
+
+/* Changes of one turn of the loop go to the disk together. */
+static bool
+begin(struct replica *r)
+{
+	struct err err = { "" };
+
+	if (mapdb_begin(r->conf.db, &err) == -1) {
+		log_error(NULL, "replica.write error=%s", log_esc(err.text));
+		r->broken = true;
+		snprintf(r->why, sizeof(r->why), "%s", err.text);
+		return false;
+	}
+	if (!r->commit_deferred)
+		loop_defer(r->conf.loop, on_turn_end, r);
+	r->commit_deferred = true;
+	return true;
+}
+
+/* ---- what the master tells ------------------------------------------------------------------------ */
+
+/* False: nothing a map could hold; it is left out. */
+static bool
+parse_record(const struct mupdate_record *rec, struct arena *a, struct location *loc_r)
+{
+	*loc_r = (struct location){
+		.name = rec->name,
+		.acl = rec->acl,
+		.state = rec->kind == MUPDATE_R_MAILBOX ? LOCATION_ACTIVE : LOCATION_RESERVED,
+	};
+	if (!location_name_ok(rec->name) || !location_fields_parse(rec->fields, a, loc_r))
+		return false;
+	if (rec->kind == MUPDATE_R_DELETE)
+		return true;
+	location_place_split(rec->place, &loc_r->server, &loc_r->partition);
+	return location_place_ok(loc_r->server, loc_r->partition) && location_acl_ok(loc_r->acl);
+}
+
+static bool
+is_repeated(struct replica *r, const struct location *loc, struct arena *a)
+{
+	struct location old;
+
+	return mapdb_find(r->conf.db, loc->name, a, &old, NULL) && old.state == loc->state &&
+	       slice_eq(old.server, loc->server) && slice_eq(old.partition, loc->partition) &&
+	       slice_eq(old.acl, loc->acl);
+}
+
+static void
+apply(struct replica *r, const struct mupdate_record *rec, struct location *loc, struct arena *a)
+{
+	if (!r->extended)
+		loc->revision = 0; /* ours */
+	if (mapdb_is_collecting(r->conf.db)) {
+		if (rec->kind == MUPDATE_R_DELETE)
+			mapdb_collect_delete(r->conf.db, loc->name);
+		else
+			mapdb_collect_set(r->conf.db, loc);
+		return;
+	}
+	if (!begin(r))
+		return;
+	if (rec->kind == MUPDATE_R_DELETE)
+		(void)mapdb_delete(r->conf.db, loc->name, loc->revision);
+	else if (r->extended || !is_repeated(r, loc, a))
+		(void)mapdb_set(r->conf.db, loc, false);
+	if (r->extended && !mapdb_follow(r->conf.db, slice_of(r->history), loc->revision, r->term))
+		r->broken = true;
+}
+
+static void
+on_record(void *ctx, uint64_t id, const struct mupdate_record *rec)
+{
+	struct replica *r = ctx;
+	struct arena *a;
+	struct location loc;
+
+	if (id != r->update_id || r->broken)
+		return;
+	a = arena_new("replica.record");
+	if (parse_record(rec, a, &loc)) {
+		r->revision = MAX(r->revision, loc.revision);
+		apply(r, rec, &loc, a);
+	} else {
+		log_warning(NULL, "replica.strange mbox=%s place=%s", log_esc_slice(rec->name),
+		            log_esc_slice(rec->place));
+	}
+	arena_free(&a);
+}
+
+static void
+start_collecting(struct replica *r)
+{
+	struct err err = { "" };
+
+	if (mapdb_collect_begin(r->conf.db, &err) == 0)
+		return;
+	r->broken = true;
+	snprintf(r->why, sizeof(r->why), "%s", err.text);
+}
+
+static void
+on_stream(void *ctx, UNUSED uint64_t id, bool snapshot, const char *history, uint64_t revision)
+{
+	struct replica *r = ctx;
+
+	snprintf(r->history, sizeof(r->history), "%s", history);
+	r->revision = revision;
+	r->snapshot = snapshot;
+	if (snapshot)
+		start_collecting(r);
+}
+
+/* The list is complete: what was collected becomes the map. */
+static int
+take_list(struct replica *r, struct err *err)
+{
+	struct mapdb *db = r->conf.db;
+
+	if (mapdb_begin(db, err) == -1)
+		return -1;
+	if (mapdb_is_collecting(db) &&
+	    mapdb_collect_end(db, r->extended ? r->revision : 0, err) == -1) {
+		mapdb_abort(db);
+		return -1;
+	}
+	if (!mapdb_follow(db, slice_of(r->history), r->revision, r->term)) {
+		err_set(err, "the master's history makes no sense");
+		mapdb_abort(db);
+		return -1;
+	}
+	mapdb_set_state(db, LOCATION_MAP_COMPLETE);
+	mapdb_set_heard(db, clock_wall_us());
+	return mapdb_commit(db, err);
+}
+
+static void
+start_following(struct replica *r)
+{
+	struct err err = { "" };
+
+	if (take_list(r, &err) == -1) {
+		log_error(NULL, "replica.write error=%s", log_esc(err.text));
+		r->broken = true;
+		snprintf(r->why, sizeof(r->why), "%s", err.text);
+		return;
+	}
+	r->following = true;
+	r->heard_ms = clock_mono_ms();
+	r->retry_ms = r->conf.retry_min_ms;
+	r->why[0] = '\0';
+	log_info(NULL, "replica.following history=%s revision=%" PRIu64 " names=%" PRIu64,
+	         mapdb_info(r->conf.db)->history, mapdb_info(r->conf.db)->revision,
+	         mapdb_count(r->conf.db));
+	service_kick(r->conf.service);
+	timer_set(&r->keepalive, r->conf.keepalive_ms);
+	if (!list_is_empty(&r->next))
+		ask(r);
+}
+
+static void
+on_noop_done(struct replica *r)
+{
+	r->noop_id = 0;
+	if (!begin(r))
+		return;
+	mapdb_set_heard(r->conf.db, clock_wall_us());
+	commit(r);
+	if (r->broken)
+		return;
+	r->heard_ms = clock_mono_ms();
+	link_set_deadline(r->wire, 0);
+	timer_set(&r->keepalive, r->conf.keepalive_ms);
+	answer_all(&r->asked, true);
+	if (!list_is_empty(&r->next))
+		ask(r);
+}
+
+static void
+on_done(void *ctx, uint64_t id, const struct mupdate_answer *answer)
+{
+	struct replica *r = ctx;
+
+	if (r->broken)
+		return;
+	if (answer->status != MUPDATE_OK) {
+		r->broken = true;
+		snprintf(r->why, sizeof(r->why), "the master says: %.*s", SLICE_ARG(answer->text));
+	} else if (id == r->update_id) {
+		start_following(r);
+	} else if (id == r->noop_id) {
+		on_noop_done(r);
+	}
+}
+
+/* ---- connecting ------------------------------------------------------------------------------------- */
+
+static void
+on_ready(void *ctx, const struct mupdate_hello *hello)
+{
+	struct replica *r = ctx;
+	const struct mapdb_info *info = mapdb_info(r->conf.db);
+	bool known = info->state == LOCATION_MAP_COMPLETE && info->history[0] != '\0';
+
+	r->extended = hello->extended;
+	r->term = hello->extended ? hello->term : 0;
+	r->history[0] = '\0';
+	r->revision = 0;
+	if (!hello->extended)
+		start_collecting(r);
+	r->update_id = mupdate_client_update(r->core, known ? info->history : NO_HISTORY,
+	                                     known ? info->revision : 0);
+}
+
+static void
+on_starttls(void *ctx)
+{
+	struct replica *r = ctx;
+
+	link_start_tls_client(r->wire, r->conf.tls, r->conf.tls_name);
+}
+
+static void
+on_failed(void *ctx, const char *why, bool denied)
+{
+	struct replica *r = ctx;
+
+	r->broken = true;
+	r->denied = denied;
+	snprintf(r->why, sizeof(r->why), "%s", why);
+}
+
+static size_t
+on_input(void *ctx, struct slice in)
+{
+	struct replica *r = ctx;
+	size_t used;
+
+	if (!r->following)
+		link_set_deadline(r->wire, SETUP_MS);
+	used = mupdate_client_input(r->core, in);
+	if (r->following && r->noop_id == 0)
+		link_set_deadline(r->wire, 0);
+	if (r->broken)
+		disconnect(r, r->why, r->denied);
+	return used;
+}
+
+static void
+on_tls(void *ctx)
+{
+	struct replica *r = ctx;
+
+	mupdate_client_tls_started(r->core);
+}
+
+static void
+on_deadline(void *ctx)
+{
+	disconnect(ctx, "the master does not answer", false);
+}
+
+static void
+on_closed(void *ctx, enum conn_end why)
+{
+	disconnect(ctx, conn_end_text(why), false);
+}
+
+static const struct link_ops link_ops = {
+	.input = on_input, .tls = on_tls, .deadline = on_deadline, .closed = on_closed
+};
+static const struct link_limits link_limits = {
+	.input_bytes = 262144, .output_high = 65536, .output_low = 16384, .output_max = 8u << 20
+};
+
+static void
+on_dial(void *ctx, struct conn **c, const char *why)
+{
+	static const struct mupdate_client_ops ops = { on_starttls, on_ready, on_record,
+		                                       on_stream,   on_done,  on_failed };
+	struct replica *r = ctx;
+
+	r->dial = NULL;
+	if (*c == NULL) {
+		disconnect(r, why, false);
+		return;
+	}
+	r->wire = link_new(c, &link_ops, r, &link_limits);
+	r->core_conf = (struct mupdate_client_conf){
+		.user = r->conf.user,
+		.secret = r->conf.secret,
+		.want_tls = r->conf.tls != NULL,
+		.want_extension = true,
+		.cluster = r->conf.cluster,
+		.term = mapdb_info(r->conf.db)->term,
+	};
+	r->core = mupdate_client_new(&r->core_conf, &ops, r, link_out(r->wire));
+	link_set_deadline(r->wire, SETUP_MS);
+}
+
+static void
+replica_connect(struct replica *r)
+{
+	r->dial = dial_start(r->conf.loop, &r->conf.master, DIAL_MS, on_dial, r);
+}
+
+static void
+on_retry(void *ctx)
+{
+	replica_connect(ctx);
+}
+
+static void
+on_keepalive(void *ctx)
+{
+	ask(ctx);
+}
+
+struct replica *
+replica_new(const struct replica_config *c)
+{
+	struct replica *r = xcalloc(1, sizeof(*r));
+
+	r->conf = *c;
+	r->retry_ms = c->retry_min_ms;
+	list_init(&r->asked);
+	list_init(&r->next);
+	timer_init(&r->retry, c->loop, on_retry, r);
+	timer_init(&r->keepalive, c->loop, on_keepalive, r);
+	snprintf(r->why, sizeof(r->why), "connecting");
+	replica_connect(r);
+	return r;
+}
+
+void
+replica_free(struct replica **rp)
+{
+	struct replica *r = *rp;
+	struct waiter *w;
+
+	if (r == NULL)
+		return;
+	dial_cancel(&r->dial);
+	if (r->wire != NULL)
+		link_abort(&r->wire);
+	mupdate_client_free(&r->core);
+	mapdb_collect_drop(r->conf.db);
+	commit(r);
+	LIST_EACH (w, &r->asked, struct waiter, link)
+		free(w);
+	LIST_EACH (w, &r->next, struct waiter, link)
+		free(w);
+	timer_fini(&r->retry);
+	timer_fini(&r->keepalive);
+	loop_forget(r->conf.loop, r);
+	free(r);
+	*rp = NULL;
+}
+
+bool
+replica_is_following(const struct replica *r)
+{
+	return r->following;
+}
+
+uint64_t
+replica_age_ms(const struct replica *r)
+{
+	return r->heard_ms != 0 ? clock_mono_ms() - r->heard_ms : UINT64_MAX;
+}
+
+const char *
+replica_why(const struct replica *r)
+{
+	return r->why;
+}

@@ -1,0 +1,777 @@
+#include "session.h"
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/xalloc.h"
+#include "feed.h"
+#include "link/link.h"
+#include "log/log.h"
+#include "proto/mupdate_server.h"
+#include "rules.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FEED_PIECE 32768
+#define BAD_MAX 10
+#define VERSION "0.1"
+
+struct session {
+	struct list link, group_link;
+	struct service *service;
+	const struct service_config *conf;
+	struct mupdate_server_conf core_conf;
+	struct mupdate_server *core;
+	struct link *wire; /* NULL: ended */
+	struct buf held;   /* answers that wait for the commit; also what is said after the end */
+	bool is_held;
+	char id[IDS_SESSION_LEN];
+	char peer[ADDR_TEXT_LEN];
+	struct log_ctx log;
+	char *identity; /* NULL: not logged in */
+	bool read_only;
+	uint64_t auth_id;
+	struct feed *feed;
+	bool feed_deferred, feed_live;
+	struct timer stall;
+	uint64_t barrier_id;
+	bool noop_open; /* a NOOP waits */
+	char noop_tag[MUPDATE_TAG_MAX + 1];
+	bool in_handshake;
+	bool is_feed_counted;
+	uint64_t started_ms;
+};
+
+/* ---- its end ----------------------------------------------------------------------------------- */
+
+void
+session_free(struct session **snp)
+{
+	struct session *sn = *snp;
+
+	if (sn == NULL)
+		return;
+	if (sn->wire != NULL)
+		link_abort(&sn->wire);
+	list_del(&sn->link);
+	list_del(&sn->group_link);
+	auth_cancel(sn->conf->auth, sn->auth_id);
+	service_barrier_cancel(sn->service, sn->barrier_id);
+	if (sn->is_feed_counted)
+		metrics_sub(&mupdate_metrics[MUPDATE_M_FEEDS], 1);
+	metrics_sub(&mupdate_metrics[MUPDATE_M_SESSIONS], 1);
+	feed_free(&sn->feed);
+	mupdate_server_free(&sn->core);
+	timer_fini(&sn->stall);
+	loop_forget(sn->conf->loop, sn);
+	buf_fini(&sn->held);
+	free(sn->identity);
+	free(sn);
+	*snp = NULL;
+}
+
+static void
+free_later(void *ctx)
+{
+	struct session *sn = ctx;
+
+	session_free(&sn);
+}
+
+/* The core may be in the middle of something: it is freed at the end of the turn. */
+static void
+session_end(struct session *sn, const char *why, bool flush)
+{
+	if (sn->wire == NULL)
+		return;
+	log_info(&sn->log, "session.end reason=%s ms=%" PRIu64, log_esc(why),
+	         clock_mono_ms() - sn->started_ms);
+	mupdate_server_set_out(sn->core, &sn->held);
+	mupdate_server_wait(sn->core);
+	if (flush)
+		link_end(&sn->wire);
+	else
+		link_abort(&sn->wire);
+	list_del(&sn->group_link);
+	auth_cancel(sn->conf->auth, sn->auth_id);
+	sn->auth_id = 0;
+	service_barrier_cancel(sn->service, sn->barrier_id);
+	sn->barrier_id = 0;
+	timer_cancel(&sn->stall);
+	feed_free(&sn->feed);
+	loop_defer(sn->conf->loop, free_later, sn);
+}
+
+/* The core may go on: feed it what has come meanwhile. */
+static void
+session_resume(struct session *sn)
+{
+	mupdate_server_resume(sn->core);
+	if (sn->wire == NULL)
+		return;
+	link_flush(sn->wire);
+	if (link_is_paused(sn->wire))
+		link_resume(sn->wire);
+}
+
+/* ---- answers that wait for the disk ------------------------------------------------------------ */
+
+static void
+session_hold(struct session *sn)
+{
+	service_join(sn->service, sn);
+	if (sn->is_held)
+		return;
+	sn->is_held = true;
+	mupdate_server_set_out(sn->core, &sn->held);
+}
+
+void
+session_released(struct session *sn, bool ok)
+{
+	sn->is_held = false;
+	if (sn->wire == NULL)
+		return;
+	if (!ok) {
+		buf_clear(&sn->held);
+		session_end(sn, "the change could not be written", false);
+		return;
+	}
+	buf_add_slice(link_out(sn->wire), buf_slice(&sn->held));
+	buf_clear(&sn->held);
+	mupdate_server_set_out(sn->core, link_out(sn->wire));
+	link_flush(sn->wire);
+}
+
+/* ---- login ------------------------------------------------------------------------------------- */
+
+static void
+login_done(struct session *sn, const struct auth_reply *r)
+{
+	struct service_identity id;
+	const char *why = r->result == AUTH_TEMP ? "try again later" : "authentication failed";
+
+	if (r->result == AUTH_OK && service_identity(sn->service, r->user, &id)) {
+		sn->identity = xstrdup(r->user);
+		sn->read_only = id.read_only;
+		sn->log.user = sn->identity;
+		link_set_deadline(sn->wire, sn->conf->idle_ms);
+		log_info(&sn->log, "session.login");
+		mupdate_server_auth_done(sn->core, true, "Authenticated");
+		return;
+	}
+	if (r->result == AUTH_OK)
+		log_warning(&sn->log, "session.denied user=%s reason=\"no [identity] for mupdate\"",
+		            log_esc(r->user));
+	mupdate_server_auth_done(sn->core, false, why);
+}
+
+static void
+on_auth(void *ctx, UNUSED uint64_t id, const struct auth_reply *r)
+{
+	struct session *sn = ctx;
+
+	if (r->result == AUTH_CONTINUE) {
+		mupdate_server_auth_continue(sn->core, r->challenge);
+	} else {
+		sn->auth_id = 0;
+		login_done(sn, r);
+	}
+	session_resume(sn);
+}
+
+static void
+on_auth_start(void *ctx, const char *mech, struct slice initial)
+{
+	struct session *sn = ctx;
+	const struct auth_session who = { "mupdate", sn->id, sn->peer,
+		                          conn_is_tls(link_conn(sn->wire)) };
+
+	sn->auth_id = auth_start(sn->conf->auth, &who, mech, initial, on_auth, sn);
+}
+
+static void
+on_auth_step(void *ctx, struct slice response)
+{
+	struct session *sn = ctx;
+
+	auth_step(sn->conf->auth, sn->auth_id, response);
+}
+
+static void
+on_auth_abort(void *ctx)
+{
+	struct session *sn = ctx;
+
+	auth_cancel(sn->conf->auth, sn->auth_id);
+	sn->auth_id = 0;
+}
+
+static void
+on_starttls(void *ctx)
+{
+	struct session *sn = ctx;
+
+	sn->in_handshake = true;
+	link_start_tls_server(sn->wire, sn->conf->tls);
+}
+
+static void
+on_goodbye(void *ctx, const char *why)
+{
+	struct session *sn = ctx;
+
+	service_commit(sn->service);
+	session_end(sn, why, true);
+}
+
+/* ---- changes ------------------------------------------------------------------------------------- */
+
+static bool
+speaks(void *ctx, struct slice server)
+{
+	struct session *sn = ctx;
+
+	return service_speaks(sn->service, sn->identity, server);
+}
+
+/* "user.fred", "example.org!user.fred": where a user's claim is kept. */
+static bool
+is_inbox(struct slice name)
+{
+	size_t bang = slice_find(name, '!');
+	struct slice rest = bang < name.n ? slice_skip(name, bang + 1) : name;
+
+	return slice_starts(rest, SLICE("user.")) &&
+	       slice_find(slice_skip(rest, 5), '.') == rest.n - 5;
+}
+
+static void
+reply_no(struct session *sn, const char *tag, enum mupdate_code code, const char *text)
+{
+	metrics_add(&mupdate_metrics[MUPDATE_M_REFUSED], 1);
+	mupdate_server_reply(sn->core, tag, MUPDATE_NO, code, text);
+}
+
+/* False: the fields are not ours. */
+static bool
+take_want(const struct mupdate_cmd *cmd, struct arena *a, struct location *want_r)
+{
+	*want_r = (struct location){ .name = cmd->name, .acl = cmd->acl };
+	location_place_split(cmd->place, &want_r->server, &want_r->partition);
+	if (!location_fields_parse(cmd->fields, a, want_r))
+		return false;
+	want_r->revision = 0;
+	if (!is_inbox(want_r->name))
+		want_r->claim = 0;
+	return true;
+}
+
+static void
+change_set(struct session *sn, const struct mupdate_cmd *cmd, const struct location *now,
+           struct rules_verdict *v)
+{
+	struct mapdb *db = sn->conf->db;
+	struct location *loc = &v->loc;
+	uint64_t revision;
+
+	if (loc->state == LOCATION_ACTIVE && is_inbox(loc->name))
+		loc->claim = mapdb_claim(db, loc->name, loc->server, loc->claim);
+	else
+		loc->claim = now != NULL && slice_eq(now->server, loc->server) ? now->claim : 0;
+	revision = mapdb_set(db, loc, v->left);
+	metrics_add(&mupdate_metrics[MUPDATE_M_CHANGES], 1);
+	if (loc->state == LOCATION_ACTIVE)
+		service_conflict_solved(sn->service, loc->name);
+	log_info(&sn->log, "map.%s mbox=%s server=%s revision=%" PRIu64,
+	         v->left                         ? "deactivate"
+	         : loc->state == LOCATION_ACTIVE ? "activate"
+	                                         : "reserve",
+	         log_esc_slice(loc->name), log_esc_slice(loc->server), revision);
+	mupdate_server_changed(sn->core, cmd->tag, revision, loc->claim);
+}
+
+static void
+change_delete(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	uint64_t revision = mapdb_delete(sn->conf->db, cmd->name, 0);
+
+	metrics_add(&mupdate_metrics[MUPDATE_M_CHANGES], 1);
+	service_conflict_solved(sn->service, cmd->name);
+	log_info(&sn->log, "map.delete mbox=%s revision=%" PRIu64, log_esc_slice(cmd->name),
+	         revision);
+	mupdate_server_changed(sn->core, cmd->tag, revision, 0);
+}
+
+static void
+change_apply(struct session *sn, const struct mupdate_cmd *cmd, const struct rules_input *in)
+{
+	struct rules_verdict v = rules_decide(in);
+
+	session_hold(sn);
+	switch (v.act) {
+	case RULES_SET:
+		change_set(sn, cmd, in->now, &v);
+		break;
+	case RULES_SAME:
+		mupdate_server_changed(sn->core, cmd->tag, in->now->revision, in->now->claim);
+		break;
+	case RULES_DELETE:
+		change_delete(sn, cmd);
+		break;
+	case RULES_NO:
+		if (v.conflict)
+			service_conflict(sn->service, in->want->name, in->want->server);
+		reply_no(sn, cmd->tag, v.code, v.text);
+		return;
+	}
+	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "done");
+}
+
+static void
+cmd_change(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	struct arena *a = arena_new("mupdate.cmd");
+	struct location want, now;
+	struct rules_input in = {
+		.verb = cmd->verb,
+		.takeover = sn->conf->takeover,
+		.rebuilding = mapdb_info(sn->conf->db)->state != LOCATION_MAP_COMPLETE,
+		.read_only = sn->read_only,
+		.speaks = speaks,
+		.ctx = sn,
+		.want = &want,
+		.want_has_fields = cmd->fields.n > 0,
+	};
+
+	if (!take_want(cmd, a, &want)) {
+		reply_no(sn, cmd->tag, MUPDATE_CODE_INVALID, "fields that make no sense");
+	} else if (!service_begin(sn->service)) {
+		reply_no(sn, cmd->tag, MUPDATE_CODE_LATER, "try again later");
+	} else {
+		if (mapdb_find(sn->conf->db, want.name, a, &now, &in.now_left))
+			in.now = &now;
+		change_apply(sn, cmd, &in);
+	}
+	arena_free(&a);
+}
+
+static void
+cmd_pushed(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	if (sn->read_only || !location_place_ok(cmd->name, SLICE("")) ||
+	    !service_speaks(sn->service, sn->identity, cmd->name)) {
+		reply_no(sn, cmd->tag, MUPDATE_CODE_DENIED,
+		         "this identity does not speak for that server");
+		return;
+	}
+	if (!service_begin(sn->service)) {
+		reply_no(sn, cmd->tag, MUPDATE_CODE_LATER, "try again later");
+		return;
+	}
+	session_hold(sn);
+	service_pushed(sn->service, cmd->name);
+	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "done");
+}
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+static bool
+is_complete(const struct session *sn)
+{
+	return mapdb_info(sn->conf->db)->state == LOCATION_MAP_COMPLETE;
+}
+
+static void
+cmd_find(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	struct buf place = BUF_INIT(LOCATION_PLACE_MAX), fields = BUF_INIT(SIZE_MAX);
+	struct arena *a = arena_new("mupdate.find");
+	struct location loc;
+
+	if (mapdb_find(sn->conf->db, cmd->name, a, &loc, NULL)) {
+		location_place_add(&place, &loc);
+		location_fields_add(&fields, &loc);
+		mupdate_server_record(
+			sn->core, cmd->tag, loc.name, buf_slice(&place),
+			loc.state == LOCATION_ACTIVE
+				? slice_make(loc.acl.n > 0 ? loc.acl.p : "", loc.acl.n)
+				: slice_make(NULL, 0),
+			buf_slice(&fields));
+	} else if (!is_complete(sn)) {
+		mupdate_server_reply(sn->core, cmd->tag, MUPDATE_NO, MUPDATE_CODE_LATER,
+		                     "the list is not complete");
+		goto out;
+	}
+	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "Search completed");
+out:
+	buf_fini(&place);
+	buf_fini(&fields);
+	arena_free(&a);
+}
+
+static void feed_run(struct session *sn);
+
+static void
+on_feed_later(void *ctx)
+{
+	struct session *sn = ctx;
+
+	sn->feed_deferred = false;
+	feed_run(sn);
+}
+
+static void
+feed_run_later(struct session *sn)
+{
+	if (!sn->feed_deferred)
+		loop_defer(sn->conf->loop, on_feed_later, sn);
+	sn->feed_deferred = true;
+}
+
+static void
+noop_done(struct session *sn)
+{
+	sn->noop_open = false;
+	mupdate_server_reply(sn->core, sn->noop_tag, MUPDATE_OK, MUPDATE_CODE_NONE, "Noop done");
+	session_resume(sn);
+}
+
+static void
+feed_run(struct session *sn)
+{
+	bool first;
+
+	if (sn->wire == NULL || sn->feed == NULL)
+		return;
+	if (link_is_congested(sn->wire)) {
+		if (!timer_is_set(&sn->stall))
+			timer_set(&sn->stall, sn->conf->feed_stall_ms);
+		return;
+	}
+	timer_cancel(&sn->stall);
+	switch (feed_step(sn->feed, link_out(sn->wire), FEED_PIECE)) {
+	case FEED_MORE:
+		link_flush(sn->wire);
+		feed_run_later(sn);
+		break;
+	case FEED_DONE:
+		feed_free(&sn->feed);
+		session_resume(sn);
+		break;
+	case FEED_LIVE:
+		link_flush(sn->wire);
+		first = !sn->feed_live;
+		sn->feed_live = true;
+		if (first)
+			session_resume(sn);
+		if (sn->noop_open && sn->barrier_id == 0)
+			noop_done(sn);
+		break;
+	case FEED_FAILED:
+		metrics_add(&mupdate_metrics[MUPDATE_M_DROPPED], 1);
+		log_warning(&sn->log, "feed.dropped revision=%" PRIu64, feed_revision(sn->feed));
+		session_end(sn, "too far behind", false);
+		break;
+	}
+}
+
+static void
+on_stall(void *ctx)
+{
+	struct session *sn = ctx;
+
+	metrics_add(&mupdate_metrics[MUPDATE_M_DROPPED], 1);
+	session_end(sn, "takes nothing", false);
+}
+
+void
+session_kick(struct session *sn)
+{
+	if (sn->feed != NULL && feed_is_update(sn->feed))
+		feed_run_later(sn);
+}
+
+/* LIST and UPDATE: the core waits until the list is told. */
+static void
+feed_start(struct session *sn, const struct mupdate_cmd *cmd, enum feed_kind kind)
+{
+	struct feed_ask ask = {
+		.kind = kind,
+		.tag = cmd->tag,
+		.place = cmd->place,
+		.is_since = cmd->is_since,
+		.history = cmd->history,
+		.revision = cmd->revision,
+		.host_count = cmd->host_count,
+		.hosts = cmd->hosts,
+		.lag_max = sn->conf->feed_lag,
+	};
+
+	/* A list that is not complete is of use only to the store that asks for its own. */
+	if (!is_complete(sn) &&
+	    (kind == FEED_UPDATE || !cmd->has_place || sn->conf->master_url != NULL)) {
+		mupdate_server_reply(sn->core, cmd->tag, MUPDATE_NO, MUPDATE_CODE_LATER,
+		                     "the list is not complete");
+		return;
+	}
+	sn->feed = feed_new(sn->conf->db, sn->core, &ask);
+	if (kind == FEED_UPDATE) {
+		mupdate_server_set_streaming(sn->core);
+		sn->is_feed_counted = true;
+		metrics_add(&mupdate_metrics[MUPDATE_M_FEEDS], 1);
+	}
+	mupdate_server_wait(sn->core);
+	feed_run_later(sn);
+}
+
+static void
+on_barrier(void *ctx, bool ok)
+{
+	struct session *sn = ctx;
+
+	sn->barrier_id = 0;
+	if (!ok) {
+		sn->noop_open = false;
+		mupdate_server_reply(sn->core, sn->noop_tag, MUPDATE_NO, MUPDATE_CODE_LATER,
+		                     "the master is away");
+		session_resume(sn);
+	} else if (sn->feed != NULL) {
+		feed_run_later(sn);
+	} else {
+		noop_done(sn);
+	}
+}
+
+/* Its answer comes behind every change that was acknowledged before it. */
+static void
+cmd_noop(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	memcpy(sn->noop_tag, cmd->tag, strlen(cmd->tag) + 1);
+	sn->barrier_id = service_barrier(sn->service, on_barrier, sn);
+	if (sn->barrier_id == 0 && sn->feed == NULL) {
+		noop_done(sn);
+		return;
+	}
+	sn->noop_open = true;
+	mupdate_server_wait(sn->core);
+	if (sn->barrier_id == 0)
+		feed_run_later(sn);
+}
+
+static void
+cmd_roost(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	const struct mapdb_info *info = mapdb_info(sn->conf->db);
+
+	if (!slice_eq_str(cmd->cluster, sn->conf->cluster)) {
+		log_warning(&sn->log, "session.denied cluster=%s", log_esc_slice(cmd->cluster));
+		mupdate_server_reply(sn->core, cmd->tag, MUPDATE_NO, MUPDATE_CODE_CLUSTER,
+		                     "this is another cluster");
+		return;
+	}
+	if (cmd->term > info->term) {
+		log_error(&sn->log,
+		          "session.denied reason=\"the peer knows a newer master\" "
+		          "term=%" PRIu64 " ours=%" PRIu64,
+		          cmd->term, info->term);
+		mupdate_server_reply(sn->core, cmd->tag, MUPDATE_NO, MUPDATE_CODE_STALE,
+		                     "there is a newer master");
+		return;
+	}
+	mupdate_server_hello(sn->core, cmd->tag, sn->conf->cluster, info->history, info->revision,
+	                     info->term, is_complete(sn));
+	mupdate_server_set_extended(sn->core);
+	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "hello");
+}
+
+static void
+on_command(void *ctx, const struct mupdate_cmd *cmd)
+{
+	struct session *sn = ctx;
+
+	switch (cmd->verb) {
+	case MUPDATE_V_ACTIVATE:
+	case MUPDATE_V_DEACTIVATE:
+	case MUPDATE_V_DELETE:
+	case MUPDATE_V_RESERVE:
+		cmd_change(sn, cmd);
+		return;
+	case MUPDATE_V_PUSHED:
+		cmd_pushed(sn, cmd);
+		return;
+	default:
+		break;
+	}
+	service_commit(sn->service);
+	if (sn->wire == NULL)
+		return;
+	switch (cmd->verb) {
+	case MUPDATE_V_FIND:
+		cmd_find(sn, cmd);
+		break;
+	case MUPDATE_V_LIST:
+		feed_start(sn, cmd, FEED_LIST);
+		break;
+	case MUPDATE_V_UPDATE:
+		feed_start(sn, cmd, FEED_UPDATE);
+		break;
+	case MUPDATE_V_NOOP:
+		cmd_noop(sn, cmd);
+		break;
+	default:
+		must(cmd->verb == MUPDATE_V_ROOST);
+		cmd_roost(sn, cmd);
+		break;
+	}
+}
+
+/* ---- the wire ------------------------------------------------------------------------------------- */
+
+static size_t
+on_input(void *ctx, struct slice in)
+{
+	struct session *sn = ctx;
+	size_t used;
+
+	if (sn->identity != NULL)
+		link_set_deadline(sn->wire, sn->conf->idle_ms);
+	used = mupdate_server_input(sn->core, in);
+	if (sn->wire != NULL && mupdate_server_is_waiting(sn->core) && !sn->in_handshake)
+		link_pause(sn->wire);
+	return used;
+}
+
+static void
+on_drained(void *ctx)
+{
+	feed_run(ctx);
+}
+
+static void
+on_tls(void *ctx)
+{
+	struct session *sn = ctx;
+
+	sn->in_handshake = false;
+	mupdate_server_tls_started(sn->core);
+}
+
+static void
+on_deadline(void *ctx)
+{
+	struct session *sn = ctx;
+
+	/* A Cyrus slave that follows says nothing for days. */
+	if (sn->feed != NULL && sn->feed_live && !mupdate_server_is_extended(sn->core))
+		return;
+	if (!sn->is_held)
+		mupdate_server_reply(sn->core, "*", MUPDATE_BYE, MUPDATE_CODE_NONE,
+		                     "idle for too long");
+	session_end(sn, "idle", true);
+}
+
+static void
+on_closed(void *ctx, enum conn_end why)
+{
+	session_end(ctx, conn_end_text(why), false);
+}
+
+static const struct link_ops link_ops = { .input = on_input,
+	                                  .drained = on_drained,
+	                                  .tls = on_tls,
+	                                  .deadline = on_deadline,
+	                                  .closed = on_closed };
+
+/* The largest command (an ACL of 64 KiB) must fit. */
+static const struct link_limits link_limits = {
+	.input_bytes = 65536, .output_high = 65536, .output_low = 16384, .output_max = 8u << 20
+};
+
+struct session *
+session_new(struct service *s, struct conn **c)
+{
+	static const struct mupdate_server_ops ops = { on_auth_start, on_auth_step, on_auth_abort,
+		                                       on_starttls,   on_command,   on_goodbye };
+	struct session *sn = xcalloc(1, sizeof(*sn));
+	const struct service_config *conf = service_config(s);
+	const char *mechs = auth_mechs(conf->auth);
+
+	sn->service = s;
+	sn->conf = conf;
+	list_init(&sn->link);
+	list_init(&sn->group_link);
+	buf_init(&sn->held, 8u << 20);
+	timer_init(&sn->stall, conf->loop, on_stall, sn);
+	ids_session(sn->id);
+	addr_host_text(conn_peer(*c), sn->peer);
+	sn->log = (struct log_ctx){ .session = sn->id, .peer = sn->peer };
+	sn->started_ms = clock_mono_ms();
+	sn->core_conf = (struct mupdate_server_conf){
+		.hostname = conf->hostname,
+		.version = VERSION,
+		.master_url = conf->master_url,
+		.tls_offered = conf->tls != NULL,
+		.tls_required = !conf_nets_has(conf->conf, "plaintext_networks", conn_peer(*c)),
+		.bad_max = BAD_MAX,
+	};
+	sn->wire = link_new(c, &link_ops, sn, &link_limits);
+	sn->core = mupdate_server_new(&sn->core_conf, mechs, mechs, false, &ops, sn,
+	                              link_out(sn->wire));
+	link_set_deadline(sn->wire, conf->login_ms);
+	metrics_add(&mupdate_metrics[MUPDATE_M_SESSIONS], 1);
+	mupdate_server_greet(sn->core);
+	link_flush(sn->wire);
+	return sn;
+}
+
+void
+session_drain(struct session *sn)
+{
+	if (sn->wire == NULL)
+		return;
+	mupdate_server_reply(sn->core, "*", MUPDATE_BYE, MUPDATE_CODE_NONE, "shutting down");
+	session_end(sn, "shutting down", true);
+}
+
+/* ---- for the service ------------------------------------------------------------------------------- */
+
+struct list *
+session_link(struct session *sn)
+{
+	return &sn->link;
+}
+
+struct session *
+session_of_link(struct list *link)
+{
+	return LIST_ITEM(link, struct session, link);
+}
+
+struct list *
+session_group_link(struct session *sn)
+{
+	return &sn->group_link;
+}
+
+struct session *
+session_of_group_link(struct list *link)
+{
+	return LIST_ITEM(link, struct session, group_link);
+}
+
+struct session_info
+session_info(const struct session *sn)
+{
+	return (struct session_info){
+		.identity = sn->identity,
+		.peer = sn->peer,
+		.id = sn->id,
+		.is_feed = sn->feed != NULL && feed_is_update(sn->feed),
+		.extended = mupdate_server_is_extended(sn->core),
+		.revision = sn->feed != NULL ? feed_revision(sn->feed) : 0,
+		.tls = sn->wire != NULL && conn_is_tls(link_conn(sn->wire)),
+		.age_ms = clock_mono_ms() - sn->started_ms,
+	};
+}

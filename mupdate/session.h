@@ -1,0 +1,39 @@
+/*
+ * session - one MUPDATE connection: login, commands, its update stream.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "net/conn.h"
+#include "service.h"
+
+/* Takes *c. Ends itself; the service knows it until then. */
+struct session *session_new(struct service *s, struct conn **c);
+void session_free(struct session **sn);
+
+/* For the service: the group is on disk (or not: the session is cut). */
+void session_released(struct session *sn, bool ok);
+/* The map has changed. */
+void session_kick(struct session *sn);
+/* Says BYE. */
+void session_drain(struct session *sn);
+
+/* In the service's lists: session_list(), session_group(). */
+struct list *session_link(struct session *sn);
+struct session *session_of_link(struct list *link);
+struct list *session_group_link(struct session *sn);
+struct session *session_of_group_link(struct list *link);
+
+struct session_info {
+	const char *identity; /* NULL: not logged in */
+	const char *peer, *id;
+	bool is_feed;
+	bool extended;
+	uint64_t revision; /* a feed: told up to this */
+	bool tls;
+	uint64_t age_ms;
+};
+/* Borrowed. */
+struct session_info session_info(const struct session *sn);
+
+#endif
