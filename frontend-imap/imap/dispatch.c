@@ -2,7 +2,8 @@
  * dispatch - the table of commands: which there are, when they may be said, who answers.
  *
  * All mailboxes a client can name belong to the home store here: it holds the user's own,
- * and says itself what it has of others.
+ * and says itself what it has of others. It is the truth about them (invariant 4), so its LIST
+ * and its "no such mailbox" need no barrier; where the home is needs one (reach.c).
  */
 #include "imap/session_impl.h"
 

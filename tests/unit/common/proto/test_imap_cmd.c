@@ -99,11 +99,12 @@ feed(struct imap_cmd *c, struct buf *pending, struct buf *out)
 	return true;
 }
 
+/* What comes out of it, first cut bytes (when not 0) and then step bytes at a time. */
 static void
-check(const char *name, const char *in, const char *want, size_t cut, size_t step)
+run(const char *in, size_t cut, size_t step, struct buf *out)
 {
 	struct imap_cmd c;
-	struct buf pending = BUF_INIT(SIZE_MAX), out = BUF_INIT(SIZE_MAX);
+	struct buf pending = BUF_INIT(SIZE_MAX);
 	size_t n = strlen(in), at = 0;
 
 	imap_cmd_init(&c, find, &limits);
@@ -112,12 +113,20 @@ check(const char *name, const char *in, const char *want, size_t cut, size_t ste
 
 		buf_add(&pending, in + at, piece);
 		at += piece;
-		if (!feed(&c, &pending, &out))
+		if (!feed(&c, &pending, out))
 			break;
 	}
-	test_eq_str(name, buf_cstr(&out), want);
 	imap_cmd_fini(&c);
 	buf_fini(&pending);
+}
+
+static void
+check(const char *name, const char *in, const char *want, size_t cut, size_t step)
+{
+	struct buf out = BUF_INIT(SIZE_MAX);
+
+	run(in, cut, step, &out);
+	test_eq_str(name, buf_cstr(&out), want);
 	buf_fini(&out);
 }
 
@@ -213,6 +222,31 @@ TEST(imap_cmd_at_every_split)
 		for (size_t cut = 1; cut <= n; cut++)
 			check(cases[i].name, cases[i].in, cases[i].want, cut, n);
 		check(cases[i].name, cases[i].in, cases[i].want, 0, 1);
+	}
+}
+
+/* Whatever a client says, it means the same however it arrives. */
+TEST(imap_cmd_makes_the_same_of_any_pieces)
+{
+	static const char *const words[] = { "a",      " ",        "\r\n",     "\n",       "\r",
+		                             "{3+}",   "{3}",      "~{2+}",    "\"",       "\\",
+		                             "SELECT", "APPEND",   "LOGIN",    "UID COPY", "(",
+		                             "xyz",    "{0+}\r\n", "{2+}\r\n", " x",       "{" };
+	uint32_t seed = 1;
+
+	for (int i = 0; i < 20000; i++) {
+		struct buf in = BUF_INIT(SIZE_MAX), whole = BUF_INIT(SIZE_MAX);
+
+		buf_add_str(&in, "a APPEND x ");
+		for (int k = 0; k < 12; k++) {
+			seed = seed * 1664525 + 1013904223;
+			buf_add_str(&in, words[(seed >> 16) % ARRAY_LEN(words)]);
+		}
+		run(buf_cstr(&in), 0, SIZE_MAX, &whole);
+		check(buf_cstr(&in), buf_cstr(&in), buf_cstr(&whole), 0, 1);
+		check(buf_cstr(&in), buf_cstr(&in), buf_cstr(&whole), 0, 3);
+		buf_fini(&in);
+		buf_fini(&whole);
 	}
 }
 
