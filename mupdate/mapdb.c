@@ -53,6 +53,7 @@ mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r)
 	info_r->revision = location_meta_u64(txn, "revision");
 	info_r->oldest = location_meta_u64(txn, "oldest");
 	info_r->term = location_meta_u64(txn, "term");
+	info_r->heard_us = location_meta_u64(txn, "heard");
 	info_r->state = (enum location_map_state)location_meta_u32(txn, "state");
 }
 
@@ -266,6 +267,7 @@ void
 mapdb_set_heard(struct mapdb *m, uint64_t wall_us)
 {
 	mapdb_put_u64(m, "heard", wall_us);
+	m->next.heard_us = wall_us;
 }
 
 void

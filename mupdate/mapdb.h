@@ -37,6 +37,7 @@ struct mapdb_info {
 	uint64_t revision;
 	uint64_t oldest; /* first revision that the log still has */
 	uint64_t term;
+	uint64_t heard_us; /* wall clock; 0: never, or a master */
 	enum location_map_state state;
 };
 

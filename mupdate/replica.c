@@ -34,9 +34,10 @@ struct replica {
 	struct timer retry, keepalive;
 	uint64_t retry_ms;
 	bool broken, denied; /* the core says so: end when it has returned */
-	char why[128];
+	struct err why;
 	bool following;
-	uint64_t heard_ms; /* 0: never */
+	uint64_t started_ms;
+	char *tls_name, *user, *secret, *cluster;
 	/* of this connection */
 	bool extended, snapshot;
 	uint64_t update_id, noop_id;
@@ -51,6 +52,14 @@ struct replica {
 };
 
 static void replica_connect(struct replica *r);
+
+/* This connection is of no use any more: it is ended when the core has returned. */
+static void
+replica_break(struct replica *r, const char *why)
+{
+	r->broken = true;
+	err_set(&r->why, "%s", why);
+}
 
 /* ---- barriers ---------------------------------------------------------------------------------- */
 
@@ -153,16 +162,16 @@ commit(struct replica *r)
 	}
 	log_error(NULL, "replica.commit error=%s", log_esc(err.text));
 	/* What was told is lost here: take it from the master again. */
-	r->broken = true;
-	snprintf(r->why, sizeof(r->why), "%s", err.text);
+	replica_break(r, err.text);
 }
 
 static void
 disconnect(struct replica *r, const char *why, bool denied)
 {
-	if (why != r->why)
-		snprintf(r->why, sizeof(r->why), "%s", why);
-	log_warning(NULL, "replica.away reason=%s retry_ms=%" PRIu64, log_esc(r->why), r->retry_ms);
+	if (why != r->why.text)
+		err_set(&r->why, "%s", why);
+	log_warning(NULL, "replica.away reason=%s retry_ms=%" PRIu64, log_esc(r->why.text),
+	            r->retry_ms);
 	mapdb_collect_drop(r->conf.db);
 	if (r->wire != NULL)
 		link_abort(&r->wire);
@@ -186,7 +195,7 @@ on_turn_end(void *ctx)
 	r->commit_deferred = false;
 	commit(r);
 	if (r->broken && r->wire != NULL)
-		disconnect(r, r->why, false);
+		disconnect(r, r->why.text, false);
 }
 
 /* Changes of one turn of the loop go to the disk together. */
@@ -197,8 +206,7 @@ begin(struct replica *r)
 
 	if (mapdb_begin(r->conf.db, &err) == -1) {
 		log_error(NULL, "replica.write error=%s", log_esc(err.text));
-		r->broken = true;
-		snprintf(r->why, sizeof(r->why), "%s", err.text);
+		replica_break(r, err.text);
 		return false;
 	}
 	if (!r->commit_deferred)
@@ -285,8 +293,7 @@ start_collecting(struct replica *r)
 
 	if (mapdb_collect_begin(r->conf.db, &err) == 0)
 		return;
-	r->broken = true;
-	snprintf(r->why, sizeof(r->why), "%s", err.text);
+	replica_break(r, err.text);
 }
 
 static void
@@ -331,14 +338,12 @@ start_following(struct replica *r)
 
 	if (take_list(r, &err) == -1) {
 		log_error(NULL, "replica.write error=%s", log_esc(err.text));
-		r->broken = true;
-		snprintf(r->why, sizeof(r->why), "%s", err.text);
+		replica_break(r, err.text);
 		return;
 	}
 	r->following = true;
-	r->heard_ms = clock_mono_ms();
 	r->retry_ms = r->conf.retry_min_ms;
-	r->why[0] = '\0';
+	r->why.text[0] = '\0';
 	log_info(NULL, "replica.following history=%s revision=%" PRIu64 " names=%" PRIu64,
 	         mapdb_info(r->conf.db)->history, mapdb_info(r->conf.db)->revision,
 	         mapdb_count(r->conf.db));
@@ -358,7 +363,6 @@ on_noop_done(struct replica *r)
 	commit(r);
 	if (r->broken)
 		return;
-	r->heard_ms = clock_mono_ms();
 	link_set_deadline(r->wire, 0);
 	timer_set(&r->keepalive, r->conf.keepalive_ms);
 	answer_all(&r->asked, true);
@@ -375,7 +379,7 @@ on_done(void *ctx, uint64_t id, const struct mupdate_answer *answer)
 		return;
 	if (answer->status != MUPDATE_OK) {
 		r->broken = true;
-		snprintf(r->why, sizeof(r->why), "the master says: %.*s", SLICE_ARG(answer->text));
+		err_set(&r->why, "the master says: %.*s", SLICE_ARG(answer->text));
 	} else if (id == r->update_id) {
 		start_following(r);
 	} else if (id == r->noop_id) {
@@ -415,9 +419,8 @@ on_failed(void *ctx, const char *why, bool denied)
 {
 	struct replica *r = ctx;
 
-	r->broken = true;
+	replica_break(r, why);
 	r->denied = denied;
-	snprintf(r->why, sizeof(r->why), "%s", why);
 }
 
 static size_t
@@ -432,7 +435,7 @@ on_input(void *ctx, struct slice in)
 	if (r->following && r->noop_id == 0)
 		link_set_deadline(r->wire, 0);
 	if (r->broken)
-		disconnect(r, r->why, r->denied);
+		disconnect(r, r->why.text, r->denied);
 	return used;
 }
 
@@ -512,12 +515,18 @@ replica_new(const struct replica_config *c)
 	struct replica *r = xcalloc(1, sizeof(*r));
 
 	r->conf = *c;
+	r->started_ms = clock_mono_ms();
+	r->conf.user = r->user = xstrdup(c->user);
+	r->conf.secret = r->secret = xstrdup(c->secret);
+	r->conf.cluster = r->cluster = xstrdup(c->cluster);
+	if (c->tls_name != NULL)
+		r->conf.tls_name = r->tls_name = xstrdup(c->tls_name);
 	r->retry_ms = c->retry_min_ms;
 	list_init(&r->asked);
 	list_init(&r->next);
 	timer_init(&r->retry, c->loop, on_retry, r);
 	timer_init(&r->keepalive, c->loop, on_keepalive, r);
-	snprintf(r->why, sizeof(r->why), "connecting");
+	err_set(&r->why, "connecting");
 	replica_connect(r);
 	return r;
 }
@@ -543,6 +552,11 @@ replica_free(struct replica **rp)
 	timer_fini(&r->retry);
 	timer_fini(&r->keepalive);
 	loop_forget(r->conf.loop, r);
+	secret_wipe(r->secret, strlen(r->secret));
+	free(r->secret);
+	free(r->user);
+	free(r->cluster);
+	free(r->tls_name);
 	free(r);
 	*rp = NULL;
 }
@@ -556,11 +570,15 @@ replica_is_following(const struct replica *r)
 uint64_t
 replica_age_ms(const struct replica *r)
 {
-	return r->heard_ms != 0 ? clock_mono_ms() - r->heard_ms : UINT64_MAX;
+	uint64_t heard = mapdb_info(r->conf.db)->heard_us, now = clock_wall_us();
+
+	if (heard == 0)
+		return clock_mono_ms() - r->started_ms;
+	return now > heard ? (now - heard) / 1000 : 0;
 }
 
 const char *
 replica_why(const struct replica *r)
 {
-	return r->why;
+	return r->why.text;
 }

@@ -39,7 +39,7 @@ struct replica_config {
 	uint64_t retry_min_ms, retry_max_ms;
 };
 
-/* Borrows everything in c. Starts at once. */
+/* Borrows the objects in c and copies the texts. Starts at once. */
 struct replica *replica_new(const struct replica_config *c);
 /* Barriers that wait are dropped. */
 void replica_free(struct replica **r);
@@ -49,7 +49,7 @@ uint64_t replica_barrier(void *ctx, service_barrier_done_fn *fn, void *fn_ctx);
 void replica_barrier_cancel(void *ctx, uint64_t id);
 
 bool replica_is_following(const struct replica *r);
-/* Since it was last known in step with the master; UINT64_MAX: never in this process. */
+/* Since the list was last known in step with the master; never: since it was made. */
 uint64_t replica_age_ms(const struct replica *r);
 /* Why it is not following; "" when it is. Borrowed. */
 const char *replica_why(const struct replica *r);

@@ -40,7 +40,7 @@ struct metric mupdate_metrics[MUPDATE_M_COUNT] = {
 struct service {
 	struct service_config conf;
 	struct list sessions; /* struct session, session_link() */
-	size_t session_count;
+	char *hostname, *cluster, *master_url;
 	struct list group; /* have answers that wait for the commit */
 	bool commit_deferred;
 	bool draining;
@@ -56,6 +56,10 @@ service_new(const struct service_config *c)
 	struct service *s = xcalloc(1, sizeof(*s));
 
 	s->conf = *c;
+	s->conf.hostname = s->hostname = xstrdup(c->hostname);
+	s->conf.cluster = s->cluster = xstrdup(c->cluster);
+	if (c->master_url != NULL)
+		s->conf.master_url = s->master_url = xstrdup(c->master_url);
 	list_init(&s->sessions);
 	list_init(&s->group);
 	s->conflicts = map_new();
@@ -82,6 +86,9 @@ service_free(struct service **sp)
 	while (map_next(s->conflicts, &pos, &key, &value))
 		free(value);
 	map_free(&s->conflicts);
+	free(s->hostname);
+	free(s->cluster);
+	free(s->master_url);
 	free(s);
 	*sp = NULL;
 }
@@ -263,9 +270,13 @@ service_speaks(const struct service *s, const char *identity, struct slice serve
 void
 service_each_missing(struct service *s, service_server_fn *fn, void *ctx)
 {
-	for (size_t i = 0; i < s->conf.server_count; i++)
-		if (!mapdb_has_pushed(s->conf.db, slice_of(s->conf.servers[i])))
-			fn(ctx, s->conf.servers[i]);
+	const char *const *servers;
+	size_t n;
+
+	servers = conf_list(s->conf.conf, "servers", &n);
+	for (size_t i = 0; i < n; i++)
+		if (!mapdb_has_pushed(s->conf.db, slice_of(servers[i])))
+			fn(ctx, servers[i]);
 }
 
 static void
@@ -305,11 +316,15 @@ service_pushed(struct service *s, struct slice server)
 bool
 service_complete(struct service *s, const char *server)
 {
+	const char *const *servers;
+	size_t n;
+
 	if (!service_begin(s))
 		return false;
-	for (size_t i = 0; i < s->conf.server_count; i++)
-		if (server == NULL || strcmp(server, s->conf.servers[i]) == 0)
-			mapdb_set_pushed(s->conf.db, slice_of(s->conf.servers[i]));
+	servers = conf_list(s->conf.conf, "servers", &n);
+	for (size_t i = 0; i < n; i++)
+		if (server == NULL || strcmp(server, servers[i]) == 0)
+			mapdb_set_pushed(s->conf.db, slice_of(servers[i]));
 	if (is_rebuilding(s))
 		complete_if_all(s);
 	service_commit(s);

@@ -51,14 +51,13 @@ struct service_identity {
 struct service_config {
 	struct loop *loop;
 	struct auth *auth;
-	struct tls_ctx *tls;     /* NULL: no STARTTLS */
-	const struct conf *conf; /* for the identities and networks; replaced by reloads */
+	struct tls_ctx *tls; /* NULL: no STARTTLS */
+	/* For identities, plaintext_networks, servers and read_only; replaced by reloads. */
+	const struct conf *conf;
 	struct mapdb *db;
 	const char *hostname, *cluster;
 	const char *master_url; /* NULL: we are the master */
 	bool takeover;
-	const char *const *servers; /* master: have to push before a new history is complete */
-	size_t server_count;
 	size_t session_max;
 	uint64_t login_ms, idle_ms, feed_stall_ms;
 	uint64_t feed_lag; /* a subscriber this many changes behind is dropped */
@@ -67,7 +66,7 @@ struct service_config {
 struct session;
 struct service;
 
-/* Borrows everything in c for its life. */
+/* Borrows the objects in c for its life, and copies the texts. */
 struct service *service_new(const struct service_config *c);
 /* Ends all sessions. */
 void service_free(struct service **s);
