@@ -34,7 +34,7 @@ struct replica {
 	struct timer retry, keepalive;
 	uint64_t retry_ms;
 	bool broken, denied; /* the core says so: end when it has returned */
-	struct err why;
+	struct err why, logged;
 	bool following;
 	uint64_t started_ms;
 	char *tls_name, *user, *secret, *cluster;
@@ -343,7 +343,7 @@ start_following(struct replica *r)
 	}
 	r->following = true;
 	r->retry_ms = r->conf.retry_min_ms;
-	r->why.text[0] = '\0';
+	r->why.text[0] = r->logged.text[0] = '\0';
 	log_info(NULL, "replica.following history=%s revision=%" PRIu64 " names=%" PRIu64,
 	         mapdb_info(r->conf.db)->history, mapdb_info(r->conf.db)->revision,
 	         mapdb_count(r->conf.db));

@@ -1,0 +1,276 @@
+#include "barrier_server.h"
+#include "location/barrier.h"
+#include "location/reader.h"
+#include "world.h"
+
+#include <stdlib.h>
+
+/* A master with one name, and a replica that follows it. */
+static void
+both(struct world *w)
+{
+	world_init(w);
+	world_complete(w);
+	world_login(w, "client", "be1");
+	play_run(w->play, "client > X ROOST \"1\" \"lab\" \"0\"\nclient << X OK *\n"
+	                  "client > 1 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlrs\\t\" \"uv=7\"\n"
+	                  "client << 1 OK *\n");
+	world_start_replica(w);
+}
+
+static void
+same(struct world *w)
+{
+	char *want = world_dump(&w->master);
+
+	world_check_dump(&w->replica, want);
+	free(want);
+	test_eq_str("history", mapdb_info(w->replica.db)->history,
+	            mapdb_info(w->master.db)->history);
+	assert_int_equal(mapdb_info(w->replica.db)->revision, mapdb_info(w->master.db)->revision);
+	assert_int_equal(mapdb_info(w->replica.db)->term, mapdb_info(w->master.db)->term);
+}
+
+TEST(a_replica_takes_the_list_and_follows)
+{
+	struct world w;
+
+	both(&w);
+	assert_true(replica_is_following(w.replica.replica));
+	same(&w);
+	play_run(w.play, "client > 2 RESERVE \"user.b\" \"be1.test!p\" \"\"\nclient << 2 OK *\n"
+	                 "client > 3 DELETE \"user.a\"\nclient << 3 OK *\n");
+	same(&w);
+	world_fini(&w);
+}
+
+TEST(a_replica_of_an_incomplete_master_is_never_complete)
+{
+	struct world w;
+
+	world_init(&w);
+	world_start_replica(&w);
+	play_run(w.play, "wait 20s\n");
+	assert_false(replica_is_following(w.replica.replica));
+	assert_int_equal(mapdb_info(w.replica.db)->state, LOCATION_MAP_EMPTY);
+	world_complete(&w);
+	play_run(w.play, "wait 6s\n");
+	assert_int_equal(mapdb_info(w.replica.db)->state, LOCATION_MAP_COMPLETE);
+	world_fini(&w);
+}
+
+TEST(a_replica_keeps_its_list_while_the_master_is_away_and_resumes)
+{
+	struct world w;
+
+	both(&w);
+	world_stop_master(&w);
+	play_run(w.play, "wait 1m\n");
+	assert_false(replica_is_following(w.replica.replica));
+	assert_true(replica_age_ms(w.replica.replica) >= 55000);
+	world_check_dump(&w.replica, "user.a active be1.test!p a=lrs= c1 uv7\n");
+	world_start_master(&w, false);
+	world_login(&w, "client", "be1");
+	play_run(w.play, "client > 2 ACTIVATE \"user.b\" \"be1.test!p\" \"\"\nclient << 2 OK *\n"
+	                 "client > 3 ACTIVATE \"user.b\" \"be1.test!q\" \"\"\nclient << 3 OK *\n"
+	                 "client > 4 RESERVE \"user.c\" \"be1.test!q\"\nclient << 4 OK *\n"
+	                 "client > 5 DELETE \"user.c\"\nclient << 5 OK *\n"
+	                 "wait 6s\n");
+	assert_true(replica_is_following(w.replica.replica));
+	same(&w);
+	world_fini(&w);
+}
+
+TEST(a_new_history_replaces_the_list_only_when_it_is_complete)
+{
+	struct world w;
+
+	both(&w);
+	world_stop_master(&w);
+	world_start_master(&w, true);
+	world_login(&w, "client", "be1");
+	play_run(w.play, "client > X ROOST \"1\" \"lab\" \"0\"\nclient << X OK *\n"
+	                 "client > 2 ACTIVATE \"user.b\" \"be1.test!p\" \"\" \"\"\n"
+	                 "client << 2 OK *\nwait 20s\n");
+	world_check_dump(&w.replica, "user.a active be1.test!p a=lrs= c1 uv7\n");
+	world_complete(&w);
+	play_run(w.play, "wait 6s\n");
+	same(&w);
+	world_check_dump(&w.replica, "user.b active be1.test!p  c1\n");
+	world_fini(&w);
+}
+
+TEST(a_replica_that_missed_too_much_takes_the_whole_list)
+{
+	struct world w;
+	struct buf script = BUF_INIT(SIZE_MAX);
+
+	both(&w);
+	play_run(w.play,
+	         "client > 2 RESERVE \"user.gone\" \"be1.test!p\" \"\"\nclient << 2 OK *\n");
+	world_stop_replica(&w);
+	play_run(w.play, "client > 3 DELETE \"user.gone\"\nclient << 3 OK *\n");
+	/* the log of the master holds 1,000 changes */
+	for (int i = 0; i < 600; i++)
+		buf_printf(&script,
+		           "client > R%d RESERVE \"user.x%d\" \"be1.test!p\" \"\"\n"
+		           "client << R%d OK *\n"
+		           "client > D%d DELETE \"user.x%d\"\nclient << D%d OK *\n",
+		           i, i, i, i, i, i);
+	play_run(w.play, buf_cstr(&script));
+	buf_fini(&script);
+	assert_true(mapdb_info(w.master.db)->oldest > 100);
+	world_start_replica(&w);
+	same(&w);
+	world_fini(&w);
+}
+
+TEST(a_lost_connection_in_a_snapshot_changes_nothing)
+{
+	struct world w;
+
+	world_init(&w);
+	play_add_server(w.play, "fake", "127.0.0.1:3905");
+	world_start_replica(&w);
+	play_run(w.play, "fake accepts\n"
+	                 "fake >> * AUTH \"PLAIN\"\\r\\n* OK MUPDATE \"c\" \"Cyrus IMAP\" \"3.6\" "
+	                 "\"(master)\"\\r\\n\n"
+	                 "fake < A1 AUTHENTICATE *\n"
+	                 "fake > A1 OK \"Authenticated\"\n"
+	                 "fake < R1 UPDATE\n"
+	                 "fake >> R1 MAILBOX {6+}\\r\\nuser.a {4+}\\r\\nbe1! {0+}\\r\\n\\r\\n\n"
+	                 "fake closes\n");
+	world_check_dump(&w.replica, "");
+	assert_int_equal(mapdb_info(w.replica.db)->state, LOCATION_MAP_EMPTY);
+	play_run(w.play, "wait 1s\n"
+	                 "fake accepts\n"
+	                 "fake >> * AUTH \"PLAIN\"\\r\\n* OK MUPDATE \"c\" \"Cyrus IMAP\" \"3.6\" "
+	                 "\"(master)\"\\r\\n\n"
+	                 "fake < A1 AUTHENTICATE *\n"
+	                 "fake > A1 OK \"Authenticated\"\n"
+	                 "fake < R1 UPDATE\n"
+	                 "fake >> R1 MAILBOX {6+}\\r\\nuser.a {4+}\\r\\nbe1! {0+}\\r\\n\\r\\n\n"
+	                 "fake >> R1 MAILBOX {7+}\\r\\nuser..b {4+}\\r\\nbe1! {0+}\\r\\n\\r\\n\n"
+	                 "fake >> R1 RESERVE {6+}\\r\\nuser.c {4+}\\r\\nbe1!\\r\\n\n"
+	                 "fake > R1 OK \"streaming starts\"\n");
+	assert_true(replica_is_following(w.replica.replica));
+	world_check_dump(&w.replica, "user.a active be1! \nuser.c reserved be1! \n");
+	/* repeated updates, and a deletion of what is not there */
+	play_run(w.play, "fake >> R1 MAILBOX {6+}\\r\\nuser.a {4+}\\r\\nbe1! {0+}\\r\\n\\r\\n\n"
+	                 "fake >> R1 DELETE {6+}\\r\\nuser.z\\r\\n\n"
+	                 "fake >> R1 DELETE {6+}\\r\\nuser.c\\r\\n\n"
+	                 "wait 6s\n"
+	                 "fake < R2 NOOP\n"
+	                 "fake > R2 OK \"Noop done\"\n"
+	                 "wait 6s\n"
+	                 "fake < R3 NOOP\n"
+	                 "wait 11s\n"
+	                 "fake is closed\n");
+	world_check_dump(&w.replica, "user.a active be1! \n");
+	assert_false(replica_is_following(w.replica.replica));
+	world_fini(&w);
+}
+
+/* ---- barriers ------------------------------------------------------------------------------------ */
+
+static void
+on_barrier(void *ctx, bool ok)
+{
+	*(int *)ctx = ok ? 1 : 0;
+}
+
+TEST(a_barrier_waits_for_the_master)
+{
+	struct world w;
+	int got = -1, late = -1;
+
+	both(&w);
+	assert_true(replica_barrier(w.replica.replica, on_barrier, &got) != 0);
+	assert_int_equal(got, -1);
+	fakenet_settle(play_loop(w.play));
+	assert_int_equal(got, 1);
+	world_stop_master(&w);
+	play_run(w.play, "wait 1s\n");
+	assert_true(replica_barrier(w.replica.replica, on_barrier, &late) != 0);
+	assert_int_equal(late, -1);
+	fakenet_settle(play_loop(w.play));
+	assert_int_equal(late, 0);
+	world_fini(&w);
+}
+
+TEST(peers_of_a_replica_read_and_noop_but_do_not_change)
+{
+	struct world w;
+
+	both(&w);
+	world_login(&w, "reader", "any");
+	play_run(w.play, "reader > 1 FIND \"user.a\"\n"
+	                 "reader < 1 MAILBOX *\nreader << 1 OK *\n"
+	                 "reader > 2 DELETE \"user.a\"\n"
+	                 "reader < 2 BAD \"read-only session\"\n"
+	                 "reader > 3 NOOP\n"
+	                 "reader < 3 OK \"Noop done\"\n"
+	                 "reader > 4 UPDATE\n"
+	                 "reader << 4 OK \"streaming starts\"\n"
+	                 "client > 5 DELETE \"user.a\"\nclient << 5 OK *\n"
+	                 "reader < 4 DELETE {6+}\nreader < user.a\n"
+	                 "reader > 6 NOOP\n"
+	                 "reader < 6 OK *\n");
+	world_stop_master(&w);
+	play_run(w.play, "reader > 7 NOOP\nreader < 7 NO \"the master is away\"\n");
+	world_fini(&w);
+}
+
+/* ---- front ends: reader and barrier socket ---------------------------------------------------- */
+
+struct front {
+	struct barrier_server *server;
+	struct location_reader *reader;
+	struct barrier *barrier;
+	enum barrier_result result;
+};
+
+static void
+on_result(void *ctx, enum barrier_result result)
+{
+	((struct front *)ctx)->result = result;
+}
+
+static void
+on_front(void *ctx, struct conn **c)
+{
+	barrier_server_accept(((struct front *)ctx)->server, c);
+}
+
+TEST(a_front_end_sees_what_was_acknowledged_before_its_barrier)
+{
+	struct world w;
+	struct front f = { .result = BARRIER_LATE };
+	struct arena *a = arena_new("test");
+	struct location loc;
+
+	both(&w);
+	f.server = barrier_server_new(w.replica.service);
+	f.reader = location_reader_new(w.replica.dir);
+	f.barrier = barrier_new(play_loop(w.play), "/location.sock", 1000);
+	fakenet_listen(play_loop(w.play), "/location.sock", on_front, &f);
+	assert_int_equal(location_reader_find(f.reader, SLICE("user.b"), a, &loc), LOCATION_NONE);
+	play_run(w.play, "client > 2 ACTIVATE \"user.b\" \"be1.test!p\" \"\" \"su=\\\\Sent\"\n"
+	                 "client << 2 OK *\n");
+	barrier_wait(f.barrier, on_result, &f);
+	fakenet_settle(play_loop(w.play));
+	assert_int_equal(f.result, BARRIER_OK);
+	assert_int_equal(location_reader_find(f.reader, SLICE("user.b"), a, &loc), LOCATION_FOUND);
+	test_eq_slice("server", loc.server, SLICE("be1.test"));
+	test_eq_slice("special-use", loc.special_use, SLICE("\\Sent"));
+	world_stop_master(&w);
+	play_run(w.play, "wait 1s\n");
+	barrier_wait(f.barrier, on_result, &f);
+	fakenet_settle(play_loop(w.play));
+	assert_int_equal(f.result, BARRIER_LATE);
+	barrier_free(&f.barrier);
+	location_reader_free(&f.reader);
+	barrier_server_free(&f.server);
+	arena_free(&a);
+	world_fini(&w);
+}

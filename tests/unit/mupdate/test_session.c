@@ -1,0 +1,333 @@
+#include "world.h"
+
+static void
+play_on(const char *script)
+{
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	play_run(w.play, script);
+	world_fini(&w);
+}
+
+TEST(a_login_needs_an_identity_for_mupdate)
+{
+	struct world w;
+
+	world_init(&w);
+	play_run(w.play, "client connects\n"
+	                 "client < \\* AUTH \"PLAIN\"\n"
+	                 "client < \\* PARTIAL-UPDATE\n"
+	                 "client < \\* ROOST \"1\"\n"
+	                 "client < \\* OK MUPDATE \"m.test\" \"Roost\" \"*\" \"(master)\"\n"
+	                 "client > N NOOP\n"
+	                 "client < N BAD \"Please login first\"\n"
+	                 "client > A AUTHENTICATE \"PLAIN\" \"AGJlMQB3cm9uZw==\"\n"
+	                 "client < A NO \"authentication failed\"\n"
+	                 "client > B AUTHENTICATE \"PLAIN\" \"AGZyZWQAeA==\"\n" /* a mail user */
+	                 "client < B NO \"authentication failed\"\n"
+	                 "client > C AUTHENTICATE \"PLAIN\" \"AG1haWxvbmx5AHg=\"\n"
+	                 "client < C NO \"authentication failed\"\n"
+	                 "client > D AUTHENTICATE \"PLAIN\"\n"
+	                 "client < \n"
+	                 "client > AGJlMQB4\n"
+	                 "client < D OK \"Authenticated\"\n"
+	                 "client > E LOGOUT\n"
+	                 "client < E OK \"bye-bye\"\n"
+	                 "client is closed\n");
+	world_fini(&w);
+}
+
+TEST(nobody_answers_for_a_directory_that_is_away)
+{
+	struct world w;
+
+	world_init(&w);
+	fakeauth_set_temp(w.auth, true);
+	play_run(w.play, "client connects\n"
+	                 "client << \\* OK *\n"
+	                 "client > A AUTHENTICATE \"PLAIN\" \"AGJlMQB4\"\n"
+	                 "client < A NO \"try again later\"\n");
+	world_fini(&w);
+}
+
+TEST(who_does_not_log_in_is_closed)
+{
+	struct world w;
+
+	world_init(&w);
+	play_run(w.play, "client connects\n"
+	                 "client << \\* OK *\n"
+	                 "wait 61s\n"
+	                 "client < \\* BYE *\n"
+	                 "client is closed\n");
+	world_fini(&w);
+}
+
+TEST(a_name_is_reserved_activated_found_listed_and_deleted)
+{
+	play_on("client > 1 RESERVE \"user.a\" \"be1.test!p\"\n"
+	        "client < 1 OK \"done\"\n"
+	        "client > 2 FIND \"user.a\"\n"
+	        "client < 2 RESERVE {6+}\nclient < user.a {10+}\nclient < be1.test!p\n"
+	        "client < 2 OK \"Search completed\"\n"
+	        "client > 3 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlrs\\t\"\n"
+	        "client < 3 OK \"done\"\n"
+	        "client > 4 FIND \"user.a\"\n"
+	        "client < 4 MAILBOX {6+}\nclient < user.a {10+}\nclient < be1.test!p {6+}\n"
+	        "client < a\tlrs*\n"
+	        "client < 4 OK \"Search completed\"\n"
+	        "client > 5 LIST\n"
+	        "client < 5 MAILBOX {6+}\nclient < user.a {10+}\nclient < be1.test!p {6+}\n"
+	        "client < a\tlrs*\n"
+	        "client < 5 OK \"list complete\"\n"
+	        "client > 6 LIST \"be2\"\n"
+	        "client < 6 OK \"list complete\"\n"
+	        "client > 7 DELETE \"user.a\"\n"
+	        "client < 7 OK \"done\"\n"
+	        "client > 8 FIND \"user.a\"\n"
+	        "client < 8 OK \"Search completed\"\n"
+	        "client > 9 DELETE \"user.a\"\n"
+	        "client < 9 NO \"no such mailbox\"\n");
+}
+
+TEST(commands_in_one_piece_are_answered_in_order)
+{
+	play_on("client >> 1 RESERVE \"user.a\" \"be1.test!\"\\r\\n2 FIND \"user.a\"\\r\\n"
+	        "3 DELETE \"user.a\"\\r\\n4 LOGOUT\\r\\n\n"
+	        "client < 1 OK \"done\"\n"
+	        "client < 2 RESERVE {6+}\nclient < user.a {9+}\nclient < be1.test!\n"
+	        "client < 2 OK *\n"
+	        "client < 3 OK \"done\"\n"
+	        "client < 4 OK \"bye-bye\"\n"
+	        "client is closed\n");
+}
+
+TEST(an_identity_speaks_for_its_servers_only)
+{
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "be2");
+	world_login(&w, "third", "replica");
+	play_run(w.play, "client > 1 RESERVE \"user.a\" \"be2.test!p\"\n"
+	                 "client < 1 NO \"this identity does not speak for that server\"\n"
+	                 "client > 2 ACTIVATE \"user.a\" \"be1.test!p\" \"\"\n"
+	                 "client < 2 OK \"done\"\n"
+	                 "other > 3 DELETE \"user.a\"\n"
+	                 "other < 3 NO \"mailbox belongs to another server\"\n"
+	                 "other > 4 ACTIVATE \"user.a\" \"be2.test!p\" \"\"\n"
+	                 "other < 4 NO \"mailbox belongs to another server\"\n"
+	                 "other > 5 RESERVE \"user.a\" \"be2.test!p\"\n"
+	                 "other < 5 NO \"mailbox already exists\"\n"
+	                 "third > 6 DELETE \"user.a\"\n"
+	                 "third < 6 NO \"this identity may only read\"\n"
+	                 "third > 7 FIND \"user.a\"\n"
+	                 "third << 7 OK *\n");
+	world_check_dump(&w.master, "user.a active be1.test!p  c1\n");
+	world_fini(&w);
+}
+
+TEST(a_move_by_deactivate_and_activate_raises_the_claim)
+{
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "be2");
+	play_run(w.play, "client > 1 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlrs\\t\"\n"
+	                 "client < 1 OK *\n"
+	                 "client > 2 DEACTIVATE \"user.a\" \"be1.test!p\"\n"
+	                 "client < 2 OK *\n"
+	                 "other > 3 ACTIVATE \"user.a\" \"be2.test!p\" \"a\\tlrs\\t\"\n"
+	                 "other < 3 OK *\n");
+	world_check_dump(&w.master, "user.a active be2.test!p a=lrs= c2\n");
+	world_fini(&w);
+}
+
+TEST(names_and_places_that_cannot_be_are_refused)
+{
+	play_on("client > 1 RESERVE \"user..a\" \"be1.test!p\"\n"
+	        "client < 1 NO \"not a mailbox name\"\n"
+	        "client > 2 RESERVE \"user.a\" \"be1.test!p q\"\n"
+	        "client < 2 NO \"not a server\"\n"
+	        "client > 3 RESERVE \"user.a\" \"\"\n"
+	        "client < 3 NO \"not a server\"\n"
+	        "client > 4 ACTIVATE \"user.a\" \"be1.test!p\" \"\\tlrs\"\n"
+	        "client < 4 NO \"not an ACL\"\n"
+	        "client > 5 BOGUS\n"
+	        "client < 5 BAD *\n");
+}
+
+TEST(a_subscriber_hears_the_list_then_the_changes_then_noop)
+{
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "any");
+	play_run(w.play, "client > 1 ACTIVATE \"user.a\" \"be1.test!\" \"\"\n"
+	                 "client < 1 OK *\n"
+	                 "other > U UPDATE\n"
+	                 "other < U MAILBOX {6+}\nother < user.a {9+}\nother < be1.test! {0+}\n"
+	                 "other < \n"
+	                 "other < U OK \"streaming starts\"\n"
+	                 "client > 2 RESERVE \"user.b\" \"be1.test!\"\n"
+	                 "client < 2 OK *\n"
+	                 "other < U RESERVE {6+}\nother < user.b {9+}\nother < be1.test!\n"
+	                 "client > 3 DELETE \"user.a\"\n"
+	                 "client < 3 OK *\n"
+	                 "other < U DELETE {6+}\nother < user.a\n"
+	                 "other > N NOOP\n"
+	                 "other < N OK \"Noop done\"\n"
+	                 "other > F FIND \"user.a\"\n"
+	                 "other < F BAD \"not legal when streaming\"\n"
+	                 "wait 2h\n"
+	                 "other is silent\n");
+	world_fini(&w);
+}
+
+TEST(a_new_list_is_told_to_nobody_until_all_stores_have_pushed)
+{
+	struct world w;
+
+	world_init(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "be2");
+	play_run(w.play,
+	         "client > X ROOST \"1\" \"lab\" \"0\"\n"
+	         "client < X ROOST \"lab\" \"*\" \"0\" \"1\" \"rebuilding\"\n"
+	         "client < X OK *\n"
+	         "other > X ROOST \"1\" \"lab\" \"0\"\n"
+	         "other << X OK *\n"
+	         "client > 1 FIND \"user.z\"\n"
+	         "client < 1 NO \"[LATER] the list is not complete\"\n"
+	         "client > 2 UPDATE\n"
+	         "client < 2 NO \"[LATER] the list is not complete\"\n"
+	         "client > 3 RESERVE \"user.a\" \"be1.test!\" \"\"\n"
+	         "client < 3 NO \"[LATER] the list is being rebuilt\"\n"
+	         "client > 4 LIST \"be1.test!\"\n"
+	         "client < 4 OK *\n"
+	         "client > 5 ACTIVATE \"user.a\" \"be1.test!\" \"\" \"uv=7 id=42 claim=5\"\n"
+	         "client < 5 CHANGED \"1\" \"5\"\n"
+	         "client < 5 OK *\n"
+	         "# of two the higher claim has the user\n"
+	         "other > 6 ACTIVATE \"user.a\" \"be2.test!\" \"\" \"uv=8 id=1 claim=4\"\n"
+	         "other < 6 NO \"[EXISTS] mailbox belongs to another server\"\n"
+	         "other > 7 ACTIVATE \"user.a\" \"be2.test!\" \"\" \"uv=8 id=1 claim=6\"\n"
+	         "other < 7 CHANGED \"2\" \"6\"\n"
+	         "other < 7 OK *\n"
+	         "client > 8 PUSHED \"be2.test\"\n"
+	         "client < 8 NO \"[DENIED] *\"\n"
+	         "client > 9 PUSHED \"be1.test\"\n"
+	         "client < 9 OK *\n"
+	         "client > 10 UPDATE\n"
+	         "client < 10 NO *\n"
+	         "other > 11 PUSHED \"be2.test\"\n"
+	         "other < 11 OK *\n"
+	         "client > 12 FIND \"user.z\"\n"
+	         "client < 12 OK *\n"
+	         "# from now on what the master knows counts\n"
+	         "client > 13 ACTIVATE \"user.a\" \"be1.test!\" \"\" \"claim=9\"\n"
+	         "client < 13 NO \"[EXISTS] *\"\n");
+	world_check_dump(&w.master, "user.a active be2.test!  c6 uv8\n");
+	world_fini(&w);
+}
+
+TEST(terms_and_clusters_fence)
+{
+	struct world w;
+
+	world_init(&w);
+	world_login(&w, "client", "be1");
+	play_run(w.play, "client > X ROOST \"1\" \"else\" \"0\"\n"
+	                 "client < X NO \"this is another cluster\"\n"
+	                 "client > Y ROOST \"1\" \"lab\" \"9\"\n"
+	                 "client < Y NO \"there is a newer master\"\n");
+	world_stop_master(&w);
+	world_start_master(&w, false);
+	world_login(&w, "client", "be1");
+	play_run(w.play, "client > X ROOST \"1\" \"lab\" \"1\"\n"
+	                 "client < X ROOST \"lab\" \"*\" \"0\" \"2\" \"rebuilding\"\n"
+	                 "client < X OK *\n");
+	world_fini(&w);
+}
+
+TEST(takeover_is_what_the_rfc_says)
+{
+	struct world w;
+
+	world_init(&w);
+	world_stop_master(&w);
+	world_start_master_with(&w, true, true);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "be2");
+	play_run(w.play, "client > 1 ACTIVATE \"user.a\" \"be1.test!\" \"\"\n"
+	                 "client < 1 OK *\n"
+	                 "other > 2 ACTIVATE \"user.a\" \"be2.test!\" \"\"\n"
+	                 "other < 2 OK *\n");
+	world_check_dump(&w.master, "user.a active be2.test!  c2\n");
+	world_fini(&w);
+}
+
+/* count names, each with an ACL of 167 * 12 bytes, as client. */
+static void
+activate_many(struct world *w, unsigned count)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+
+	for (unsigned i = 0; i < count; i++) {
+		buf_printf(&script,
+		           "client > %u ACTIVATE \"user.a%03u\" \"be1.test!\" {2004+}\nclient > ",
+		           i, i);
+		for (int j = 0; j < 167; j++)
+			buf_printf(&script, "u%08d\\tl\\t", j);
+		buf_printf(&script, "\nclient < %u OK *\n", i);
+	}
+	play_run(w->play, buf_cstr(&script));
+	buf_fini(&script);
+}
+
+TEST(a_subscriber_that_takes_nothing_is_cut)
+{
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "any");
+	play_run(w.play, "other > U UPDATE\nother < U OK *\nother stops\n");
+	activate_many(&w, 200);
+	assert_int_equal(service_session_count(w.master.service), 2);
+	play_run(w.play, "wait 61s\n");
+	assert_int_equal(service_session_count(w.master.service), 1);
+	world_fini(&w);
+}
+
+TEST(a_long_list_comes_in_pieces_and_complete)
+{
+	struct world w;
+	struct buf script = BUF_INIT(SIZE_MAX);
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	activate_many(&w, 200);
+	buf_add_str(&script, "split 1000\nclient > L LIST\n");
+	for (int i = 0; i < 200; i++)
+		buf_printf(&script,
+		           "client < L MAILBOX {9+}\nclient < user.a%03d {9+}\n"
+		           "client < be1.test! {2004+}\nclient < u*\n",
+		           i);
+	buf_add_str(&script, "client < L OK *\nclient > N NOOP\nclient < N OK *\n");
+	play_run(w.play, buf_cstr(&script));
+	buf_fini(&script);
+	world_fini(&w);
+}
