@@ -255,7 +255,7 @@ TEST(a_front_end_sees_what_was_acknowledged_before_its_barrier)
 	f.barrier = barrier_new(play_loop(w.play), "/location.sock", 1000);
 	fakenet_listen(play_loop(w.play), "/location.sock", on_front, &f);
 	assert_int_equal(location_reader_find(f.reader, SLICE("user.b"), a, &loc), LOCATION_NONE);
-	play_run(w.play, "client > 2 ACTIVATE \"user.b\" \"be1.test!p\" \"\" \"su=\\\\Sent\"\n"
+	play_run(w.play, "client > 2 ACTIVATE \"user.b\" \"be1.test!p\" \"\" \"su=%5CSent\"\n"
 	                 "client << 2 OK *\n");
 	barrier_wait(f.barrier, on_result, &f);
 	fakenet_settle(play_loop(w.play));
