@@ -31,10 +31,14 @@
 #include "conf/conf.h"
 #include "mailbox/names.h"
 #include "mailbox/store.h"
+#include "metrics/metrics.h"
 #include "net/addr.h"
 #include "net/loop.h"
 
 struct tls_ctx;
+
+enum { CLUSTER_M_CONNECTED, CLUSTER_M_CONFLICTS, CLUSTER_M_UNKNOWN, CLUSTER_M_COUNT };
+extern struct metric cluster_metrics[CLUSTER_M_COUNT]; /* the program registers them */
 
 extern const struct conf_def cluster_settings[]; /* a table for roost-store */
 
