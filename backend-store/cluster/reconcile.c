@@ -110,7 +110,6 @@ on_tombstone(void *ctx, struct slice name)
 {
 	struct cluster *c = ctx;
 	struct theirs *t = map_get(c->rec.theirs, name);
-	struct mbox_info info;
 
 	if (t == NULL || t->seen) {
 		/* The master has confirmed it, or the name is in use again. */
