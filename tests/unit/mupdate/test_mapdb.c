@@ -1,0 +1,276 @@
+#include "location/reader.h"
+#include "mapdb.h"
+
+#include "lib/test.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static const char *
+fresh_dir(void)
+{
+	static char dir[256];
+	static unsigned count;
+
+	snprintf(dir, sizeof(dir), "%s/map%u", test_dir(), count++);
+	return dir;
+}
+
+static struct mapdb *
+open_at(const char *dir, bool master, uint64_t log_rows)
+{
+	const struct mapdb_config c = { dir, "lab", master, log_rows };
+	struct err err = { "" };
+	struct mapdb *m = mapdb_open(&c, &err);
+
+	test_check(m != NULL, "%s", err.text);
+	return m;
+}
+
+static void
+set(struct mapdb *m, const char *name, const char *server, const char *acl)
+{
+	const struct location loc = { .name = slice_of(name),
+		                      .server = slice_of(server),
+		                      .acl = slice_of(acl),
+		                      .state = LOCATION_ACTIVE };
+
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	(void)mapdb_set(m, &loc, false);
+}
+
+static void
+commit(struct mapdb *m)
+{
+	assert_int_equal(mapdb_commit(m, NULL), 0);
+}
+
+static bool
+on_change(void *ctx, const struct mapdb_change *c)
+{
+	buf_printf(ctx, "%" PRIu64 "%c%.*s ", c->revision, c->loc != NULL ? '+' : '-',
+	           SLICE_ARG(c->name));
+	return true;
+}
+
+static void
+check_changes(struct mapdb *m, uint64_t after, int want_result, const char *want)
+{
+	struct buf out = BUF_INIT(SIZE_MAX);
+
+	assert_int_equal(mapdb_each_change(m, after, on_change, &out), want_result);
+	test_eq_str("changes", buf_cstr(&out), want);
+	buf_fini(&out);
+}
+
+TEST(a_history_and_revisions_survive_a_restart_and_the_term_rises)
+{
+	const char *dir = fresh_dir();
+	struct mapdb *m = open_at(dir, true, 100);
+	char history[MAPDB_HISTORY_LEN];
+
+	memcpy(history, mapdb_info(m)->history, sizeof(history));
+	assert_int_equal(mapdb_info(m)->term, 1);
+	assert_int_equal(mapdb_info(m)->state, LOCATION_MAP_REBUILDING);
+	set(m, "user.a", "s1", "a\tlrs\t");
+	commit(m);
+	set(m, "user.lost", "s1", "");
+	mapdb_close(&m);
+	m = open_at(dir, true, 100);
+	test_eq_str("history", mapdb_info(m)->history, history);
+	assert_int_equal(mapdb_info(m)->term, 2);
+	assert_int_equal(mapdb_info(m)->revision, 1);
+	assert_int_equal(mapdb_count(m), 1);
+	mapdb_close(&m);
+}
+
+TEST(another_cluster_is_refused)
+{
+	const char *dir = fresh_dir();
+	struct mapdb *m = open_at(dir, true, 100);
+	const struct mapdb_config other = { dir, "else", true, 100 };
+	struct err err = { "" };
+
+	mapdb_close(&m);
+	assert_null(mapdb_open(&other, &err));
+	assert_non_null(strstr(err.text, "another cluster"));
+}
+
+TEST(changes_say_what_matters_and_the_last_one_always)
+{
+	struct mapdb *m = open_at(fresh_dir(), true, 100);
+
+	set(m, "user.a", "s1", "");
+	set(m, "user.b", "s1", "");
+	set(m, "user.a", "s2", "");
+	commit(m);
+	check_changes(m, 0, 1, "2+user.b 3+user.a ");
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	assert_int_equal(mapdb_delete(m, SLICE("user.b"), 0), 4);
+	assert_int_equal(mapdb_delete(m, SLICE("user.b"), 0), 0);
+	commit(m);
+	check_changes(m, 0, 1, "3+user.a 4-user.b ");
+	check_changes(m, 3, 1, "4-user.b ");
+	check_changes(m, 4, 1, "");
+	check_changes(m, 5, 0, "");
+	mapdb_close(&m);
+}
+
+TEST(the_log_is_bounded_and_says_how_far_back_it_goes)
+{
+	struct mapdb *m = open_at(fresh_dir(), true, 10);
+	char name[32];
+
+	for (int i = 0; i < 50; i++) {
+		snprintf(name, sizeof(name), "user.a%d", i);
+		set(m, name, "s1", "");
+	}
+	commit(m);
+	assert_int_equal(mapdb_info(m)->oldest, 41);
+	check_changes(m, 39, 0, "");
+	check_changes(m, 48, 1, "49+user.a48 50+user.a49 ");
+	mapdb_close(&m);
+}
+
+static bool
+count_one(void *ctx, const struct location *loc)
+{
+	buf_printf(ctx, "%.*s ", SLICE_ARG(loc->name));
+	return true;
+}
+
+static void
+check_acl(struct location_reader *r, const char *id, const char *want)
+{
+	struct buf out = BUF_INIT(SIZE_MAX);
+
+	assert_int_equal(location_reader_list_acl(r, slice_of(id), SLICE(""), count_one, &out),
+	                 LOCATION_FOUND);
+	test_eq_str(id, buf_cstr(&out), want);
+	buf_fini(&out);
+}
+
+static void
+check_server(struct location_reader *r, const char *id, const char *want)
+{
+	struct buf out = BUF_INIT(SIZE_MAX);
+
+	assert_int_equal(location_reader_list_server(r, slice_of(id), count_one, &out),
+	                 LOCATION_FOUND);
+	test_eq_str(id, buf_cstr(&out), want);
+	buf_fini(&out);
+}
+
+TEST(indexes_follow_the_rows)
+{
+	const char *dir = fresh_dir();
+	struct mapdb *m = open_at(dir, true, 100);
+	struct location_reader *r = location_reader_new(dir);
+
+	set(m, "user.a", "s1", "fred\tlrs\tanyone\tl\t");
+	set(m, "user.b", "s1", "fred\tlrs\t");
+	mapdb_set_state(m, LOCATION_MAP_COMPLETE);
+	commit(m);
+	check_acl(r, "fred", "user.a user.b ");
+	check_acl(r, "anyone", "user.a ");
+	check_server(r, "s1", "user.a user.b ");
+	set(m, "user.a", "s2", "ann\tlrs\t");
+	commit(m);
+	check_acl(r, "fred", "user.b ");
+	check_acl(r, "anyone", "");
+	check_acl(r, "ann", "user.a ");
+	check_server(r, "s1", "user.b ");
+	check_server(r, "s2", "user.a ");
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	(void)mapdb_delete(m, SLICE("user.b"), 0);
+	commit(m);
+	check_acl(r, "fred", "");
+	check_server(r, "s1", "");
+	location_reader_free(&r);
+	mapdb_close(&m);
+}
+
+TEST(claims_rise_when_the_server_changes)
+{
+	struct mapdb *m = open_at(fresh_dir(), true, 100);
+
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	assert_int_equal(mapdb_claim(m, SLICE("user.a"), SLICE("s1"), 0), 1);
+	assert_int_equal(mapdb_claim(m, SLICE("user.a"), SLICE("s1"), 0), 1);
+	assert_int_equal(mapdb_claim(m, SLICE("user.a"), SLICE("s2"), 0), 2);
+	assert_int_equal(mapdb_claim(m, SLICE("user.a"), SLICE("s1"), 0), 3);
+	assert_int_equal(mapdb_claim(m, SLICE("user.a"), SLICE("s1"), 9), 9);
+	assert_int_equal(mapdb_claim(m, SLICE("user.a"), SLICE("s1"), 4), 9);
+	commit(m);
+	mapdb_close(&m);
+}
+
+TEST(a_collected_list_replaces_the_other_in_one_step)
+{
+	const char *dir = fresh_dir();
+	struct mapdb *m = open_at(dir, false, 100);
+	struct location_reader *r = location_reader_new(dir);
+	struct location loc = { .server = SLICE_INIT("s1"), .state = LOCATION_ACTIVE };
+	struct buf all = BUF_INIT(SIZE_MAX);
+
+	set(m, "user.old", "s1", "");
+	set(m, "user.keep", "s1", "");
+	mapdb_set_state(m, LOCATION_MAP_COMPLETE);
+	commit(m);
+	assert_int_equal(mapdb_collect_begin(m, NULL), 0);
+	loc.name = SLICE("user.keep");
+	loc.revision = 70;
+	mapdb_collect_set(m, &loc);
+	loc.name = SLICE("user.new");
+	loc.server = SLICE("s9");
+	mapdb_collect_set(m, &loc);
+	loc.name = SLICE("user.gone");
+	mapdb_collect_set(m, &loc);
+	mapdb_collect_delete(m, SLICE("user.gone"));
+	check_server(r, "s1", "user.keep user.old ");
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	assert_int_equal(mapdb_collect_end(m, 80, NULL), 0);
+	assert_true(mapdb_follow(m, SLICE("00112233445566778899aabbccddeeff"), 80, 4));
+	check_server(r, "s1", "user.keep user.old ");
+	commit(m);
+	check_server(r, "s1", "user.keep ");
+	assert_int_equal(location_reader_list(r, SLICE(""), count_one, &all), LOCATION_FOUND);
+	test_eq_str("all", buf_cstr(&all), "user.keep user.new ");
+	assert_int_equal(mapdb_info(m)->revision, 80);
+	assert_int_equal(mapdb_info(m)->term, 4);
+	check_changes(m, 79, 0, "");
+	check_changes(m, 80, 1, "");
+	buf_fini(&all);
+	location_reader_free(&r);
+	mapdb_close(&m);
+}
+
+TEST(a_damaged_replica_is_made_anew_and_a_damaged_master_is_left_alone)
+{
+	char dir[300], path[400];
+	struct mapdb *m;
+	struct stat st;
+	struct mapdb_config c = { dir, "lab", true, 100 };
+	FILE *f;
+
+	snprintf(dir, sizeof(dir), "%s", fresh_dir());
+	snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	m = open_at(dir, false, 100);
+	set(m, "user.a", "s1", "");
+	commit(m);
+	mapdb_close(&m);
+	f = fopen(path, "r+");
+	assert_non_null(f);
+	for (int i = 0; i < 8192; i++)
+		(void)fputc('x', f);
+	assert_int_equal(fclose(f), 0);
+	assert_null(mapdb_open(&c, NULL));
+	m = open_at(dir, false, 100);
+	assert_int_equal(mapdb_info(m)->state, LOCATION_MAP_EMPTY);
+	assert_int_equal(mapdb_count(m), 0);
+	snprintf(path, sizeof(path), "%s/damaged.data.mdb", dir);
+	assert_int_equal(stat(path, &st), 0);
+	mapdb_close(&m);
+}
