@@ -5,8 +5,8 @@
  *   ops.c        mailbox/names.h: reserve, activate, release
  *   reconcile.c  the two lists
  */
-#ifndef CLUSTER_IMPL_H
-#define CLUSTER_IMPL_H
+#ifndef CLUSTER_CLUSTER_IMPL_H
+#define CLUSTER_CLUSTER_IMPL_H
 
 #include "base/arena.h"
 #include "base/list.h"

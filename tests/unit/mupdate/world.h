@@ -1,8 +1,8 @@
 /*
  * world - a master and a replica on the fake network, for the tests of mupdate/.
  */
-#ifndef TESTS_MUPDATE_WORLD_H
-#define TESTS_MUPDATE_WORLD_H
+#ifndef UNIT_MUPDATE_WORLD_H
+#define UNIT_MUPDATE_WORLD_H
 
 #include "base/clock.h"
 #include "fakeauth/fakeauth.h"

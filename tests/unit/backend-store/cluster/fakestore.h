@@ -2,8 +2,8 @@
  * fakestore - the part of mailbox/store.h that cluster/ uses, from a table: so that these
  * tests need no disk, and can say what a crash left behind.
  */
-#ifndef TESTS_CLUSTER_FAKESTORE_H
-#define TESTS_CLUSTER_FAKESTORE_H
+#ifndef UNIT_BACKEND_STORE_CLUSTER_FAKESTORE_H
+#define UNIT_BACKEND_STORE_CLUSTER_FAKESTORE_H
 
 #include "mailbox/store.h"
 
