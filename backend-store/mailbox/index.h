@@ -1,0 +1,61 @@
+/*
+ * index - the tables of the mailbox layer in the engine's index: keys, rows, apply().
+ *
+ *   heads      be64 id              one mailbox: name, ACL, UIDNEXT, counts, keywords, ...
+ *   messages   be64 id, be32 uid    as FACT_APPEND
+ *   summaries  be64 id, be32 uid    mail/summary.h, clustered for a metadata FETCH
+ *   vanished   be64 id, be64 modseq, be32 uid
+ *   subs       16 bytes of the user's SHA-256, name
+ *   tombs      name                 u64 id, u64 time
+ *   dups       key                  u64 time
+ *   duptimes   be64 time, key
+ *   meta       "uidvalidity"        u32: the highest ever given
+ */
+#ifndef MAILBOX_INDEX_H
+#define MAILBOX_INDEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "engine/engine.h"
+#include "mailbox/mailbox.h"
+
+enum index_table {
+	T_HEADS,
+	T_MESSAGES,
+	T_SUMMARIES,
+	T_VANISHED,
+	T_SUBS,
+	T_TOMBS,
+	T_DUPS,
+	T_DUPTIMES,
+	T_META,
+	T_COUNT,
+};
+extern const char *const index_tables[T_COUNT];
+
+/* Slices are borrowed from the row. */
+struct head {
+	uint64_t id, highestmodseq, claim, bytes;
+	uint32_t uidvalidity, uidnext, recent; /* messages from `recent` on are \Recent */
+	uint32_t messages, unseen, deleted;
+	struct slice name, acl, special_use;
+	unsigned keyword_count;
+	struct slice keywords[MAILBOX_KEYWORDS_MAX];
+};
+void head_add(struct buf *out, const struct head *h);
+bool head_read(struct slice row, struct head *h_r) MUST_CHECK;
+bool index_get_head(struct kv_txn *txn, uint64_t id, struct head *h_r) MUST_CHECK;
+
+#define INDEX_KEY_MSG 12
+struct slice index_key_id(uint8_t key[8], uint64_t id);
+struct slice index_key_msg(uint8_t key[INDEX_KEY_MSG], uint64_t id, uint32_t uid);
+#define INDEX_USER_LEN 16
+/* Key of a subscription into key (at least 16 + MBOX_NAME_MAX bytes). */
+struct slice index_key_sub(char *key, struct slice user, struct slice name);
+
+/* The engine client's apply(). */
+int index_apply(void *ctx, struct engine *e, struct kv_txn *txn, const struct engine_record *r);
+
+#endif
