@@ -17,16 +17,20 @@ struct applying {
 	const struct engine_record *r;
 };
 
-static void
+static int
 put_head(struct applying *a, const struct head *h)
 {
 	struct buf row = BUF_INIT(HEAD_BYTES_MOST);
 	uint8_t key[8];
+	int rc = -1;
 
 	head_add(&row, h);
-	must(!row.overflow);
-	kv_put(a->txn, T_HEADS, index_key_id(key, h->id), buf_slice(&row));
+	if (!row.overflow) {
+		kv_put(a->txn, T_HEADS, index_key_id(key, h->id), buf_slice(&row));
+		rc = 0;
+	}
 	buf_fini(&row);
+	return rc;
 }
 
 /* A head whose slices stay good while rows change: copied into b. */
@@ -59,7 +63,8 @@ apply_create(struct applying *a)
 	h.special_use = f.special_use;
 	h.uidvalidity = f.uidvalidity;
 	h.claim = f.claim;
-	put_head(a, &h);
+	if (put_head(a, &h) == -1)
+		return -1;
 	(void)kv_del(a->txn, T_TOMBS, f.name);
 	if (kv_get(a->txn, T_META, SLICE("uidvalidity"), &row) && row.n == 4 &&
 	    num_get_le32((const uint8_t *)row.p) >= f.uidvalidity)
@@ -163,7 +168,8 @@ apply_rename(struct applying *a)
 			put_tombstone(a, h.name, h.id, time);
 		(void)kv_del(a->txn, T_TOMBS, name);
 		h.name = name;
-		put_head(a, &h);
+		if (put_head(a, &h) == -1)
+			r.bad = true;
 		buf_fini(&b);
 	}
 	return r.bad ? -1 : 0;
@@ -333,7 +339,7 @@ apply_to_mailbox(struct applying *a)
 			break;
 		}
 		if (rc == 0)
-			put_head(a, &h);
+			rc = put_head(a, &h);
 	}
 	buf_fini(&b);
 	return rc;

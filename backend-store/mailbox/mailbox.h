@@ -105,7 +105,10 @@ enum mbox_result mailbox_read(struct mailbox *m, const struct msg *msg, uint64_t
 enum mbox_result mailbox_summary(struct mailbox *m, const struct msg *msg,
                                  struct buf *out) MUST_CHECK;
 
-/* ---- changes ---------------------------------------------------------------------------- */
+/* ---- changes ----------------------------------------------------------------------------
+ *
+ * Lists of uids are ascending; what is not is left out.
+ */
 
 /* Keywords by name, so that new ones can be made; borrowed for the call. */
 struct msg_flags {

@@ -10,6 +10,7 @@
 #ifndef MAILBOX_NAMES_H
 #define MAILBOX_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,8 @@ struct names_ops {
 	/* DELETE at the master, also of reservations. An unknown name is OK. */
 	void (*release)(struct names *n, const struct slice *names, size_t count, names_fn *fn,
 	                void *ctx);
+	/* Is the master there, so that a DELETE may begin? NULL: always. */
+	bool (*ready)(struct names *n);
 };
 struct names {
 	const struct names_ops *ops;

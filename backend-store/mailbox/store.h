@@ -35,8 +35,11 @@ struct store_config {
 	struct loop *loop;
 	struct os *os;                /* NULL: os_real */
 	bool threads;                 /* false: tests */
+	bool manual_index;            /* tests: as engine_config */
+	uint64_t floor_bytes;         /* as engine_config; 0: default */
 	uint64_t segment_bytes;       /* 0: default */
 	uint64_t duplicate_window_ms; /* 0: 7 days */
+	uint64_t hot_bytes;           /* of mailboxes in memory that nobody has open; 0: 256 MiB */
 };
 
 /* Recovers. NULL with the operator's sentence. */
