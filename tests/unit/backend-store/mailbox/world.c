@@ -1,0 +1,557 @@
+#include "world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "fakenet/fakenet.h"
+#include "lib/test.h"
+#include "mailbox/store_impl.h"
+#include "tls/digest.h"
+
+static const char *const folders[] = { "Sent=\\Sent", "Trash=\\Trash", NULL };
+
+static void
+open_store(struct world *w)
+{
+	struct store_config c = {
+		.dir = w->dir,
+		.server = "store1",
+		.default_domain = "example.org",
+		.new_user_folders = folders,
+		.loop = w->loop,
+		.segment_bytes = 1u << 20,
+		.floor_bytes = 1,
+		.manual_index = w->mode == WORLD_UNINDEXED,
+		.hot_bytes = w->mode == WORLD_COLD ? 1 : 0,
+		.duplicate_window_ms = w->duplicate_window_ms,
+	};
+	struct err err;
+
+	w->store = store_open(&c, &err);
+	test_check(w->store != NULL, "%s", err.text);
+	store_set_names(w->store, w->names);
+}
+
+void
+world_open(struct world *w, enum world_mode mode)
+{
+	static int number;
+
+	*w = (struct world){ .mode = mode };
+	snprintf(w->dir, sizeof(w->dir), "%s/%d", test_dir(), number++);
+	w->loop = loop_new();
+	open_store(w);
+}
+
+void
+world_close(struct world *w)
+{
+	store_close(&w->store);
+	loop_free(&w->loop);
+}
+
+void
+world_reopen(struct world *w)
+{
+	fakenet_settle(w->loop);
+	store_close(&w->store);
+	open_store(w);
+}
+
+void
+world_check_reopen(struct world *w, const char *what)
+{
+	struct buf before = BUF_INIT(SIZE_MAX), after = BUF_INIT(SIZE_MAX);
+
+	fakenet_settle(w->loop);
+	world_dump(w, &before);
+	world_reopen(w);
+	world_dump(w, &after);
+	test_eq_slice(what, buf_slice(&after), buf_slice(&before));
+	buf_fini(&before);
+	buf_fini(&after);
+}
+
+/* ---- the whole state ---------------------------------------------------------------------- */
+
+static void
+dump_msg(struct mailbox *m, const struct msg *msg, struct buf *out)
+{
+	struct buf body = BUF_INIT(SIZE_MAX), summary = BUF_INIT(SIZE_MAX);
+
+	assert_int_equal(mailbox_read(m, msg, 0, UINT64_MAX, &body), MBOX_OK);
+	assert_int_equal(mailbox_summary(m, msg, &summary), MBOX_OK);
+	assert_int_equal(body.len, msg->size);
+	buf_printf(out,
+	           "  %u flags=%x keywords=%" PRIx64 " modseq=%" PRIu64 " date=%" PRId64
+	           "%+d summary=%zu body=",
+	           msg->uid, msg->flags, msg->keywords, msg->modseq, msg->internal_date, msg->zone,
+	           summary.len);
+	buf_add_slice(out, buf_slice(&body));
+	buf_add_char(out, '\n');
+	buf_fini(&body);
+	buf_fini(&summary);
+}
+
+/* What must hold in any mailbox. */
+static void
+check_mailbox(const struct mailbox *m)
+{
+	uint32_t unseen = 0, deleted = 0, last = 0;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < m->count; i++) {
+		const struct msg *msg = &m->msgs[i];
+
+		assert_true(msg->uid > last && msg->uid < m->uidnext);
+		assert_true(msg->modseq <= m->modseq);
+		last = msg->uid;
+		unseen += !(msg->flags & MSG_SEEN);
+		deleted += !!(msg->flags & MSG_DELETED);
+		bytes += msg->size;
+	}
+	assert_int_equal(m->messages, m->count);
+	assert_int_equal(m->unseen, unseen);
+	assert_int_equal(m->deleted, deleted);
+	assert_int_equal(m->bytes, bytes);
+	assert_true(m->tip_uidnext >= m->uidnext && m->tip_modseq >= m->modseq);
+}
+
+void
+world_dump_mailbox(struct world *w, const char *name, struct buf *out)
+{
+	struct mailbox_status st;
+	struct buf gone = BUF_INIT(SIZE_MAX);
+	struct mailbox *m;
+	struct num_reader r;
+	uint32_t count;
+	const struct msg *msgs;
+
+	/* Before it is loaded, so that the counts of a cold one are seen. */
+	assert_int_equal(world_status(w, name, &st), MBOX_OK);
+	m = world_must_get(w, name);
+	check_mailbox(m);
+	msgs = mailbox_msgs(m, &count);
+	buf_printf(out,
+	           "  messages=%u unseen=%u recent=%u deleted=%u bytes=%" PRIu64
+	           " uidnext=%u modseq=%" PRIu64 "\n",
+	           st.messages, st.unseen, st.recent, st.deleted, st.bytes, st.uidnext,
+	           st.highestmodseq);
+	assert_int_equal(st.messages, count);
+	assert_int_equal(st.uidnext, mailbox_uidnext(m));
+	assert_int_equal(st.highestmodseq, mailbox_highestmodseq(m));
+	for (unsigned i = 0; i < mailbox_keyword_count(m); i++)
+		buf_printf(out, "  keyword %u %.*s\n", i, SLICE_ARG(mailbox_keyword(m, i)));
+	for (uint32_t i = 0; i < count; i++)
+		dump_msg(m, &msgs[i], out);
+	assert_true(mailbox_vanished_since(m, 0, &gone));
+	buf_add_str(out, "  gone");
+	for (r = num_reader_of(buf_slice(&gone)); r.rest.n != 0;)
+		buf_printf(out, " %u", num_read_u32(&r));
+	buf_add_char(out, '\n');
+	buf_fini(&gone);
+	mailbox_release(&m);
+}
+
+static bool
+collect(void *ctx, const struct mbox_info *info)
+{
+	struct buf *names = ctx;
+
+	buf_add_blob(names, info->name);
+	return true;
+}
+
+static bool
+dump_name(void *ctx, struct slice name)
+{
+	buf_printf(ctx, " %.*s", SLICE_ARG(name));
+	return true;
+}
+
+void
+world_dump(struct world *w, struct buf *out)
+{
+	static const char *const users[] = { "fred", "ann", "bob@example.net" };
+	struct buf names = BUF_INIT(SIZE_MAX);
+	struct num_reader r;
+
+	store_each(w->store, SLICE(""), collect, &names);
+	for (r = num_reader_of(buf_slice(&names)); r.rest.n != 0;) {
+		struct mbox_name name;
+		struct mbox_info info;
+
+		assert_int_equal(mbox_name_set(&name, num_read_blob(&r)), MBOX_NAME_OK);
+		assert_true(store_find(w->store, mbox_name_slice(&name), &info));
+		buf_printf(out,
+		           "%s id=%" PRIu64 " uidvalidity=%u claim=%" PRIu64
+		           " use=%.*s children=%d acl=%.*s\n",
+		           name.s, info.id, info.uidvalidity, info.claim,
+		           SLICE_ARG(info.special_use), info.has_children, SLICE_ARG(info.acl));
+		world_dump_mailbox(w, name.s, out);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(users); i++) {
+		buf_printf(out, "subscribed %s", users[i]);
+		store_each_subscription(w->store, slice_of(users[i]), dump_name, out);
+		buf_add_char(out, '\n');
+	}
+	buf_add_str(out, "tombstones");
+	store_each_tombstone(w->store, dump_name, out);
+	buf_add_char(out, '\n');
+	buf_fini(&names);
+}
+
+/* ---- calls that wait ---------------------------------------------------------------------- */
+
+struct answer {
+	bool came;
+	enum mbox_result result;
+};
+
+static void
+on_done(void *ctx, enum mbox_result result)
+{
+	struct answer *a = ctx;
+
+	assert_false(a->came);
+	a->came = true;
+	a->result = result;
+}
+
+static enum mbox_result
+wait_for(struct world *w, struct answer *a)
+{
+	assert_false(a->came); /* never from inside the call */
+	fakenet_settle(w->loop);
+	assert_true(a->came);
+	return a->result;
+}
+
+enum mbox_result
+world_create_use(struct world *w, const char *name, const char *special_use)
+{
+	struct answer a = { false, MBOX_OK };
+
+	(void)store_create(w->store, slice_of(name), slice_of(special_use), on_done, &a);
+	return wait_for(w, &a);
+}
+
+enum mbox_result
+world_create(struct world *w, const char *name)
+{
+	return world_create_use(w, name, "");
+}
+
+enum mbox_result
+world_create_user(struct world *w, const char *user)
+{
+	struct answer a = { false, MBOX_OK };
+
+	(void)store_create_user(w->store, slice_of(user), on_done, &a);
+	return wait_for(w, &a);
+}
+
+enum mbox_result
+world_delete(struct world *w, const char *name, bool whole_user)
+{
+	struct answer a = { false, MBOX_OK };
+
+	(void)store_delete(w->store, slice_of(name), whole_user, on_done, &a);
+	return wait_for(w, &a);
+}
+
+enum mbox_result
+world_rename(struct world *w, const char *from, const char *to)
+{
+	struct answer a = { false, MBOX_OK };
+
+	(void)store_rename(w->store, slice_of(from), slice_of(to), on_done, &a);
+	return wait_for(w, &a);
+}
+
+enum mbox_result
+world_set_acl(struct world *w, const char *name, const char *acl)
+{
+	struct answer a = { false, MBOX_OK };
+
+	(void)store_set_acl(w->store, slice_of(name), slice_of(acl), on_done, &a);
+	return wait_for(w, &a);
+}
+
+enum mbox_result
+world_set_claim(struct world *w, const char *name, uint64_t claim)
+{
+	struct answer a = { false, MBOX_OK };
+
+	(void)store_set_claim(w->store, slice_of(name), claim, on_done, &a);
+	return wait_for(w, &a);
+}
+
+enum mbox_result
+world_subscribe(struct world *w, const char *user, const char *name, bool on)
+{
+	struct answer a = { false, MBOX_OK };
+
+	(void)store_subscribe(w->store, slice_of(user), slice_of(name), on, on_done, &a);
+	return wait_for(w, &a);
+}
+
+struct opened {
+	struct answer a;
+	struct mailbox *m;
+};
+
+static void
+on_open(void *ctx, enum mbox_result result, struct mailbox *m)
+{
+	struct opened *o = ctx;
+
+	assert_true((result == MBOX_OK) == (m != NULL));
+	o->m = m;
+	on_done(&o->a, result);
+}
+
+struct mailbox *
+world_get(struct world *w, const char *name, enum mbox_result *r_r)
+{
+	struct opened o = { { false, MBOX_OK }, NULL };
+	enum mbox_result r;
+
+	(void)mailbox_open(w->store, slice_of(name), on_open, &o);
+	r = wait_for(w, &o.a);
+	if (r_r != NULL)
+		*r_r = r;
+	return o.m;
+}
+
+struct mailbox *
+world_must_get(struct world *w, const char *name)
+{
+	struct mailbox *m = world_get(w, name, NULL);
+
+	test_check(m != NULL, "%s", name);
+	return m;
+}
+
+struct status_answer {
+	struct answer a;
+	struct mailbox_status st;
+};
+
+static void
+on_status(void *ctx, enum mbox_result result, const struct mailbox_status *st)
+{
+	struct status_answer *s = ctx;
+
+	s->st = *st;
+	on_done(&s->a, result);
+}
+
+enum mbox_result
+world_status(struct world *w, const char *name, struct mailbox_status *s_r)
+{
+	struct status_answer s = { { false, MBOX_OK }, { 0 } };
+	enum mbox_result r;
+
+	(void)mailbox_status(w->store, slice_of(name), on_status, &s);
+	r = wait_for(w, &s.a);
+	*s_r = s.st;
+	return r;
+}
+
+static size_t
+split_words(const char *text, struct slice *words, size_t room)
+{
+	struct slice rest = slice_of(text);
+	size_t n = 0;
+
+	while (rest.n != 0 && n < room)
+		words[n++] = slice_cut(&rest, ' ');
+	return n;
+}
+
+struct added_answer {
+	struct answer a;
+	uint32_t first;
+	struct buf *pairs;
+};
+
+static void
+on_added(void *ctx, enum mbox_result result, const struct mailbox_added *added)
+{
+	struct added_answer *a = ctx;
+
+	assert_true(result == MBOX_OK || added->count == 0);
+	a->first = added->count != 0 ? added->uids[0] : 0;
+	for (size_t i = 0; a->pairs != NULL && i < added->count; i++)
+		buf_printf(a->pairs, "%s%u:%u", i != 0 ? " " : "", added->source_uids[i],
+		           added->uids[i]);
+	on_done(&a->a, result);
+}
+
+uint32_t
+world_append(struct world *w, const char *name, const char *body, uint8_t flags,
+             const char *keywords)
+{
+	struct mailbox *m = world_must_get(w, name);
+	struct slice words[80], piece = slice_of(body);
+	struct msg_new msg = {
+		.pieces = &piece,
+		.piece_count = 1,
+		.flags = { flags, words, split_words(keywords, words, 80) },
+		.internal_date = 1700000000,
+		.zone = 60,
+	};
+	struct added_answer a = { { false, MBOX_OK }, 0, NULL };
+
+	(void)mailbox_append(m, &msg, 1, on_added, &a);
+	(void)wait_for(w, &a.a);
+	mailbox_release(&m);
+	return a.first;
+}
+
+size_t
+world_parse_uids(const char *text, uint32_t *uids, size_t room)
+{
+	struct slice words[64];
+	size_t n = split_words(text, words, MIN(room, (size_t)64));
+
+	for (size_t i = 0; i < n; i++)
+		assert_true(num_parse_u32(words[i], &uids[i]));
+	return n;
+}
+
+struct flags_answer {
+	struct answer a;
+	struct buf *modified;
+};
+
+static void
+on_flags(void *ctx, enum mbox_result result, const uint32_t *modified, size_t count)
+{
+	struct flags_answer *a = ctx;
+
+	for (size_t i = 0; a->modified != NULL && i < count; i++)
+		buf_printf(a->modified, "%s%u", i != 0 ? " " : "", modified[i]);
+	on_done(&a->a, result);
+}
+
+static enum mbox_result
+change_flags(struct world *w, const char *name, const char *uids, const struct flag_change *change,
+             struct buf *modified)
+{
+	struct mailbox *m = world_must_get(w, name);
+	struct flags_answer a = { { false, MBOX_OK }, modified };
+	uint32_t list[64];
+	enum mbox_result r;
+
+	(void)mailbox_store_flags(m, list, world_parse_uids(uids, list, 64), change, on_flags, &a);
+	r = wait_for(w, &a.a);
+	mailbox_release(&m);
+	return r;
+}
+
+enum mbox_result
+world_flags(struct world *w, const char *name, const char *uids, enum flag_op op, uint8_t flags,
+            const char *keywords)
+{
+	struct slice words[80];
+	struct flag_change change = { op,
+		                      { flags, words, split_words(keywords, words, 80) },
+		                      UINT64_MAX };
+
+	return change_flags(w, name, uids, &change, NULL);
+}
+
+enum mbox_result
+world_flags_since(struct world *w, const char *name, const char *uids, uint64_t unchanged_since,
+                  uint8_t add, struct buf *modified)
+{
+	struct flag_change change = { FLAGS_ADD, { add, NULL, 0 }, unchanged_since };
+
+	return change_flags(w, name, uids, &change, modified);
+}
+
+static void
+on_expunged(void *ctx, enum mbox_result result, UNUSED uint64_t modseq)
+{
+	on_done(ctx, result);
+}
+
+enum mbox_result
+world_expunge(struct world *w, const char *name, const char *uids, bool deleted_only)
+{
+	struct mailbox *m = world_must_get(w, name);
+	struct answer a = { false, MBOX_OK };
+	uint32_t list[64];
+	size_t n = world_parse_uids(uids, list, 64);
+	enum mbox_result r;
+
+	(void)mailbox_expunge(m, uids != NULL ? list : NULL, n, deleted_only, on_expunged, &a);
+	r = wait_for(w, &a);
+	mailbox_release(&m);
+	return r;
+}
+
+enum mbox_result
+world_copy(struct world *w, const char *from, const char *uids, const char *to, bool move,
+           struct buf *pairs)
+{
+	struct mailbox *f = world_must_get(w, from), *t = world_must_get(w, to);
+	struct added_answer a = { { false, MBOX_OK }, 0, pairs };
+	uint32_t list[64];
+	enum mbox_result r;
+
+	(void)mailbox_copy(f, list, world_parse_uids(uids, list, 64), t, move, on_added, &a);
+	r = wait_for(w, &a.a);
+	mailbox_release(&f);
+	mailbox_release(&t);
+	return r;
+}
+
+struct deliver_answer {
+	struct answer a;
+	struct deliver_result result;
+};
+
+static void
+on_delivered(void *ctx, const struct deliver_result *results, size_t count)
+{
+	struct deliver_answer *d = ctx;
+
+	assert_int_equal(count, 1);
+	d->result = results[0];
+	on_done(&d->a, results[0].result);
+}
+
+struct deliver_result
+world_deliver(struct world *w, const char *rcpt, const char *body, int key)
+{
+	struct slice piece = slice_of(body), rest = slice_of(rcpt);
+	struct deliver_rcpt r = { .user = slice_cut(&rest, '+') };
+	struct deliver_answer d = { { false, MBOX_OK }, { 0 } };
+	uint8_t sum[DIGEST_LEN];
+
+	r.detail = slice_make(rest.p != NULL ? rest.p : "", rest.n);
+	digest_of(slice_make(&key, sizeof(key)), sum);
+	(void)deliver(w->store, &r, 1, sum, &piece, 1, 1700000000, on_delivered, &d);
+	(void)wait_for(w, &d.a);
+	return d.result;
+}
+
+void
+world_uids(struct world *w, const char *name, struct buf *out)
+{
+	struct mailbox *m = world_must_get(w, name);
+	uint32_t count;
+	const struct msg *msgs = mailbox_msgs(m, &count);
+
+	buf_clear(out);
+	for (uint32_t i = 0; i < count; i++)
+		buf_printf(out, "%s%u%s", i != 0 ? " " : "", msgs[i].uid,
+		           msgs[i].flags & MSG_DELETED ? "!" : "");
+	mailbox_release(&m);
+}
