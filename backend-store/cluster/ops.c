@@ -227,7 +227,15 @@ release(struct names *n, const struct slice *names, size_t count, names_fn *fn, 
 	op_start(cluster_of(n), op);
 }
 
-const struct names_ops cluster_ops = { reserve, activate, release };
+static bool
+ready(struct names *n)
+{
+	const struct cluster *c = cluster_of(n);
+
+	return c->ready && !c->broken;
+}
+
+const struct names_ops cluster_ops = { reserve, activate, release, ready };
 
 /* ---- for the connection -------------------------------------------------------------------------------- */
 

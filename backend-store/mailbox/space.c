@@ -66,16 +66,31 @@ covers(const struct space_lock *l, struct slice name)
 }
 
 static bool
+collide(const struct space_op *a, const struct space_op *b)
+{
+	for (unsigned i = 0; i < a->lock_count; i++)
+		for (unsigned k = 0; k < b->lock_count; k++)
+			if (covers(&a->locks[i], b->locks[k].name) ||
+			    covers(&b->locks[k], a->locks[i].name))
+				return true;
+	return false;
+}
+
+/* Nobody is at its names, and nobody was there before it. */
+static bool
 is_free(const struct store *s, const struct space_op *so)
 {
 	struct space_op *other;
 
 	LIST_EACH (other, &s->locks, struct space_op, lock)
-		for (unsigned i = 0; i < other->lock_count; i++)
-			for (unsigned k = 0; k < so->lock_count; k++)
-				if (covers(&other->locks[i], so->locks[k].name) ||
-				    covers(&so->locks[k], other->locks[i].name))
-					return false;
+		if (collide(other, so))
+			return false;
+	LIST_EACH (other, &s->lock_waiters, struct space_op, lock) {
+		if (other == so)
+			break;
+		if (collide(other, so))
+			return false;
+	}
 	return true;
 }
 
