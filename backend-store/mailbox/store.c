@@ -206,6 +206,12 @@ store_default_domain(const struct store *s)
 }
 
 void
+store_get_stats(const struct store *s, struct store_stats *st)
+{
+	*st = (struct store_stats){ s->hot_count, s->hot_bytes, map_count(s->ops_by_id) };
+}
+
+void
 store_cancel(struct store *s, uint64_t id)
 {
 	struct op *o = map_get(s->ops_by_id, map_key_u64(&id));

@@ -53,6 +53,12 @@ struct engine *store_engine(struct store *s);
 struct loop *store_loop(struct store *s);
 struct slice store_default_domain(const struct store *s);
 
+struct store_stats {
+	uint64_t hot, hot_bytes; /* mailboxes in memory */
+	uint64_t operations;     /* under way */
+};
+void store_get_stats(const struct store *s, struct store_stats *st_r);
+
 /* The callback of this call will not come; the change goes on. Unknown ids are fine. */
 void store_cancel(struct store *s, uint64_t id);
 

@@ -1,0 +1,339 @@
+/*
+ * admin - mailboxes and users by the control socket: see ctl/ctl.h.
+ *
+ * Each command is a job: what is left to be done, one step after the other, then the answer.
+ */
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/xalloc.h"
+#include "instance/instance.h"
+#include "json/json.h"
+#include "log/log.h"
+#include "mail/mbox_name.h"
+#include "mailbox/mailbox.h"
+
+#define LIST_MOST 10000
+#define DEADLINE_MS 30000
+
+struct job {
+	struct instance *instance;
+	struct ctl_req *req;
+	struct arena *arena;
+	const char *what;    /* for errors and the log */
+	struct slice *names; /* to be deleted, or listed */
+	size_t count, at;
+	struct json *fields, *items;
+};
+
+static struct job *
+job_new(struct instance *i, struct ctl_req *req, const char *what)
+{
+	struct job *j = xcalloc(1, sizeof(*j));
+
+	j->instance = i;
+	j->req = req;
+	j->what = what;
+	j->arena = arena_new("store.admin");
+	return j;
+}
+
+static void
+job_free(struct job *j)
+{
+	json_free(&j->fields);
+	arena_free(&j->arena);
+	free(j);
+}
+
+static const char *
+error_of(enum mbox_result r)
+{
+	switch (r) {
+	case MBOX_ABSENT:
+		return "notfound";
+	case MBOX_EXISTS:
+		return "exists";
+	case MBOX_INVALID:
+		return "invalid";
+	case MBOX_CANNOT:
+		return "denied";
+	case MBOX_TOOBIG:
+		return "limit";
+	case MBOX_CORRUPT:
+		return "internal";
+	case MBOX_OK:
+	case MBOX_FULL:
+	case MBOX_BUSY:
+	case MBOX_UNAVAILABLE:
+		break;
+	}
+	return "temp";
+}
+
+static const char *
+text_of(enum mbox_result r)
+{
+	static const char *const texts[] = {
+		[MBOX_OK] = "done",
+		[MBOX_ABSENT] = "there is no such mailbox",
+		[MBOX_EXISTS] = "the name is taken, here or on another store",
+		[MBOX_INVALID] = "this can never be the name of a mailbox",
+		[MBOX_CANNOT] = "this cannot be done with this mailbox",
+		[MBOX_TOOBIG] = "it is too big",
+		[MBOX_FULL] = "the disk is full",
+		[MBOX_BUSY] = "too much is going on",
+		[MBOX_UNAVAILABLE] = "not now: the location master is away, or the log cannot be "
+				     "written",
+		[MBOX_CORRUPT] = "what is on disk is damaged",
+	};
+
+	return texts[r];
+}
+
+static void
+job_end(struct job *j, enum mbox_result r)
+{
+	if (r == MBOX_OK)
+		ctl_reply(j->req, &j->fields);
+	else
+		ctl_fail(j->req, error_of(r), "%s: %s", j->what, text_of(r));
+	job_free(j);
+}
+
+static void
+on_done(void *ctx, enum mbox_result r)
+{
+	struct job *j = ctx;
+
+	log_info(NULL, "store.admin cmd=%s result=%s", j->what, mbox_result_name(r));
+	job_end(j, r);
+}
+
+/* The field, or the answer that it is missing. */
+static const char *
+need(struct ctl_req *req, const struct json *args, const char *field)
+{
+	const char *value = json_get_str(args, field);
+
+	if (value == NULL)
+		ctl_fail(req, "usage", "the field %s is missing", field);
+	return value;
+}
+
+/* ---- mailboxes -------------------------------------------------------------------------------- */
+
+static void
+cmd_create(void *ctx, struct ctl_req *req, const struct json *args)
+{
+	struct instance *i = ctx;
+	const char *name = need(req, args, "mailbox");
+	struct mbox_user user;
+	struct job *j;
+
+	if (name == NULL)
+		return;
+	j = job_new(i, req, "mailbox.create");
+	/* An INBOX comes with the folders of a new user. */
+	if (mbox_name_check(slice_of(name)) == MBOX_NAME_OK && mbox_name_is_inbox(slice_of(name)) &&
+	    mbox_user_of_name(slice_of(name), store_default_domain(i->store), &user))
+		(void)store_create_user(i->store, mbox_user_slice(&user), on_done, j);
+	else
+		(void)store_create(i->store, slice_of(name), SLICE(""), on_done, j);
+}
+
+static bool
+collect(void *ctx, const struct mbox_info *info)
+{
+	struct job *j = ctx;
+
+	if (j->count == LIST_MOST)
+		return false;
+	j->names[j->count++] = arena_slice_dup(j->arena, info->name);
+	return true;
+}
+
+static void
+delete_next(void *ctx, enum mbox_result r)
+{
+	struct job *j = ctx;
+	struct instance *i = j->instance;
+
+	/* Gone meanwhile is as good. */
+	if ((r != MBOX_OK && r != MBOX_ABSENT) || j->at == j->count) {
+		on_done(j, r == MBOX_ABSENT ? MBOX_OK : r);
+		return;
+	}
+	j->at++;
+	(void)store_delete(i->store, j->names[j->count - j->at], false, delete_next, j);
+}
+
+/* Names below, then the name itself. */
+static void
+delete_tree(struct job *j, struct slice name)
+{
+	struct slice *all;
+	size_t n = 0;
+
+	j->names = arena_array(j->arena, LIST_MOST, sizeof(*j->names));
+	store_each(j->instance->store, name, collect, j);
+	all = j->names;
+	for (size_t k = 0; k < j->count; k++)
+		if (slice_eq(all[k], name) || mbox_name_is_below(all[k], name))
+			all[n++] = all[k];
+	j->count = n;
+	delete_next(j, MBOX_OK);
+}
+
+static void
+cmd_delete(void *ctx, struct ctl_req *req, const struct json *args)
+{
+	struct instance *i = ctx;
+	const char *name = need(req, args, "mailbox");
+	bool tree = json_get_bool(args, "tree", false);
+	struct slice mbox = slice_of(name);
+	struct mbox_info info;
+	struct job *j;
+
+	if (name == NULL)
+		return;
+	if (mbox_name_is_inbox(mbox) && !tree) {
+		ctl_fail(req, "denied",
+		         "this is a user's INBOX: it goes only with all of the user's mailboxes");
+		return;
+	}
+	j = job_new(i, req, "mailbox.delete");
+	if (tree && !mbox_name_is_inbox(mbox) && mbox_name_check(mbox) == MBOX_NAME_OK &&
+	    store_find(i->store, mbox, &info) && info.has_children)
+		delete_tree(j, mbox);
+	else
+		(void)store_delete(i->store, mbox, mbox_name_is_inbox(mbox), on_done, j);
+}
+
+static void
+cmd_rename(void *ctx, struct ctl_req *req, const struct json *args)
+{
+	struct instance *i = ctx;
+	const char *name = need(req, args, "mailbox");
+	const char *to = name != NULL ? need(req, args, "to") : NULL;
+
+	if (to != NULL)
+		(void)store_rename(i->store, slice_of(name), slice_of(to), on_done,
+		                   job_new(i, req, "mailbox.rename"));
+}
+
+/* ---- lists -------------------------------------------------------------------------------------- */
+
+static void
+list_next(void *ctx, enum mbox_result r, const struct mailbox_status *st)
+{
+	struct job *j = ctx;
+	struct slice name;
+
+	if (r == MBOX_OK && j->at > 0) {
+		struct json *o = json_add_object(j->items);
+
+		json_set_slice(o, "mailbox", j->names[j->at - 1]);
+		json_set_int(o, "messages", st->messages);
+		json_set_int(o, "bytes", (int64_t)st->bytes);
+		json_set_int(o, "uidvalidity", st->uidvalidity);
+	}
+	if (j->at == j->count) {
+		job_end(j, MBOX_OK);
+		return;
+	}
+	name = j->names[j->at++];
+	(void)mailbox_status(j->instance->store, name, list_next, j);
+}
+
+static void
+cmd_list(void *ctx, struct ctl_req *req, const struct json *args)
+{
+	struct instance *i = ctx;
+	const char *prefix = json_get_str(args, "prefix");
+	struct job *j = job_new(i, req, "mailbox.list");
+
+	j->fields = json_new_object();
+	j->items = json_set_array(j->fields, "mailboxes");
+	j->names = arena_array(j->arena, LIST_MOST, sizeof(*j->names));
+	store_each(i->store, slice_of(prefix != NULL ? prefix : ""), collect, j);
+	json_set_bool(j->fields, "more", j->count == LIST_MOST);
+	list_next(j, MBOX_OK, NULL);
+}
+
+/* ---- users ---------------------------------------------------------------------------------------- */
+
+static void
+cmd_user_create(void *ctx, struct ctl_req *req, const struct json *args)
+{
+	struct instance *i = ctx;
+	const char *login = need(req, args, "user");
+	struct mbox_user user;
+
+	if (login == NULL)
+		return;
+	if (mbox_user_from_login(slice_of(login), store_default_domain(i->store), &user))
+		(void)store_create_user(i->store, mbox_user_slice(&user), on_done,
+		                        job_new(i, req, "user.create"));
+	else
+		ctl_fail(req, "invalid", "this can be no user");
+}
+
+static void
+cmd_user_delete(void *ctx, struct ctl_req *req, const struct json *args)
+{
+	struct instance *i = ctx;
+	const char *login = need(req, args, "user");
+	struct slice domain = store_default_domain(i->store);
+	struct mbox_user user;
+	struct mbox_name inbox;
+
+	if (login == NULL)
+		return;
+	if (mbox_user_from_login(slice_of(login), domain, &user) &&
+	    mbox_name_of_user(mbox_user_slice(&user), domain, &inbox))
+		(void)store_delete(i->store, mbox_name_slice(&inbox), true, on_done,
+		                   job_new(i, req, "user.delete"));
+	else
+		ctl_fail(req, "invalid", "this can be no user");
+}
+
+static void
+cmd_reconcile(void *ctx, struct ctl_req *req, const struct json *args)
+{
+	struct instance *i = ctx;
+	bool force = json_get_bool(args, "force", false);
+
+	if (i->cluster == NULL) {
+		ctl_fail(req, "invalid", "this store is in no cluster");
+	} else if (!cluster_force(i->cluster, force)) {
+		ctl_fail(req, "temp", "the location master is away");
+	} else {
+		log_warning(NULL, "store.reconcile force=%d", force);
+		ctl_reply(req, &(struct json *){ NULL });
+	}
+}
+
+static const struct ctl_cmd commands[] = {
+	{ "mailbox.create", "mailbox", "Makes a mailbox; an INBOX with the user's folders.",
+	  cmd_create, DEADLINE_MS },
+	{ "mailbox.delete", "mailbox [tree]", "Deletes a mailbox, with tree all below it too.",
+	  cmd_delete, DEADLINE_MS },
+	{ "mailbox.rename", "mailbox to", "Renames a mailbox and all below it.", cmd_rename,
+	  DEADLINE_MS },
+	{ "mailbox.list", "[prefix]", "Mailboxes and how much is in them, at most 10,000.",
+	  cmd_list, DEADLINE_MS },
+	{ "user.create", "user", "Makes a user's mailboxes.", cmd_user_create, DEADLINE_MS },
+	{ "user.delete", "user", "Deletes all mailboxes and subscriptions of a user.",
+	  cmd_user_delete, DEADLINE_MS },
+	{ "reconcile", "[force]",
+	  "Compares our mailboxes with the master's list; with force without the guard.",
+	  cmd_reconcile },
+	{ .name = NULL },
+};
+
+void
+admin_start(struct instance *i)
+{
+	ctl_register(svc_ctl(i->svc), commands, i);
+}

@@ -1,0 +1,282 @@
+#include "instance/instance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "conf/common.h"
+#include "log/log.h"
+
+#define TICK_MS 1000
+
+/* ---- settings that must fit each other ----------------------------------------------------- */
+
+static bool
+has_addresses(const struct conf *c, const char *setting)
+{
+	size_t n;
+
+	(void)conf_addrs(c, setting, &n);
+	return n > 0;
+}
+
+static int
+check_tls(const struct conf *c, struct err *err)
+{
+	bool cert = conf_is_set(c, "tls_cert"), key = conf_is_set(c, "tls_key");
+	struct tls_ctx *tls;
+
+	if (cert != key) {
+		err_set(err, "tls_cert and tls_key belong together, and only one is set");
+		return -1;
+	}
+	if (!cert && has_addresses(c, "pop3s_listen")) {
+		err_set(err, "pop3s_listen needs tls_cert and tls_key");
+		return -1;
+	}
+	if (!cert)
+		return 0;
+	tls = tls_server_new(conf_str(c, "tls_cert"), conf_str(c, "tls_key"), err);
+	if (tls == NULL)
+		return -1;
+	tls_free(&tls);
+	return 0;
+}
+
+/* Our name, or NULL. */
+static const char *
+server_name(const struct conf *c)
+{
+	return conf_str(c, "server") != NULL ? conf_str(c, "server") : conf_instance(c);
+}
+
+int
+instance_check(const struct conf *c, struct err *err)
+{
+	if (server_name(c) == NULL) {
+		err_set(err, "this store has no name: give it an instance ([roost-store NAME]) or "
+		             "the setting server");
+		return -1;
+	}
+	if (cluster_check(c, err) == -1)
+		return -1;
+	return check_tls(c, err);
+}
+
+/* ---- the parts --------------------------------------------------------------------------------- */
+
+static bool
+open_tls(const struct conf *c, struct tls_ctx **tls_r, struct tls_ctx **master_r, struct err *err)
+{
+	*tls_r = *master_r = NULL;
+	if (conf_is_set(c, "tls_cert")) {
+		*tls_r = tls_server_new(conf_str(c, "tls_cert"), conf_str(c, "tls_key"), err);
+		if (*tls_r == NULL)
+			return false;
+	}
+	if (cluster_is_wanted(c) && cluster_wants_tls(c)) {
+		*master_r = tls_client_new(conf_str(c, "tls_ca"), TLS_VERIFY_NAME, err);
+		if (*master_r == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool
+open_store(struct instance *i, struct err *err)
+{
+	const struct conf *c = i->conf;
+	size_t n;
+	const char *const *folders = conf_list(c, "new_user_folders", &n);
+	const char **list = xcalloc(n + 1, sizeof(*list));
+	struct store_config sc = {
+		.dir = conf_str(c, "data_dir"),
+		.server = i->server,
+		.default_domain = conf_str(c, "default_domain"),
+		.new_user_folders = list,
+		.loop = svc_loop(i->svc),
+		.threads = true,
+		.segment_bytes = conf_bytes(c, "segment_bytes"),
+		.floor_bytes = conf_bytes(c, "free_floor"),
+		.duplicate_window_ms = conf_ms(c, "duplicate_window"),
+		.hot_bytes = conf_bytes(c, "cache_bytes"),
+	};
+
+	for (size_t k = 0; k < n; k++)
+		list[k] = folders[k];
+	i->store = store_open(&sc, err);
+	free(list);
+	return i->store != NULL;
+}
+
+static void
+open_cluster(struct instance *i)
+{
+	struct cluster_config cc = {
+		.loop = svc_loop(i->svc),
+		.store = i->store,
+		.server = i->server,
+		.tls = i->master_tls,
+	};
+
+	if (!cluster_is_wanted(i->conf))
+		return;
+	cluster_config_fill(&cc, i->conf);
+	i->cluster = cluster_new(&cc);
+	store_set_names(i->store, cluster_names(i->cluster));
+}
+
+static void
+open_protocols(struct instance *i)
+{
+	i->pop3 = pop3_service_new(&(struct pop3_service_config){
+		.loop = svc_loop(i->svc),
+		.store = i->store,
+		.auth = svc_auth(i->svc),
+		.conf = i->conf,
+		.tls = i->tls,
+	});
+}
+
+/* ---- connections ------------------------------------------------------------------------------- */
+
+static void
+on_pop3(void *ctx, struct conn **c)
+{
+	pop3_session_start(((struct instance *)ctx)->pop3, c, false);
+}
+
+static void
+on_pop3s(void *ctx, struct conn **c)
+{
+	pop3_session_start(((struct instance *)ctx)->pop3, c, true);
+}
+
+/* ---- once a second -------------------------------------------------------------------------------- */
+
+static void
+on_tick(void *ctx)
+{
+	struct instance *i = ctx;
+	struct engine_stats e;
+	struct store_stats s;
+
+	engine_get_stats(store_engine(i->store), &e);
+	store_get_stats(i->store, &s);
+	metrics_set(&store_metrics[STORE_M_MAILBOXES], store_count(i->store));
+	metrics_set(&store_metrics[STORE_M_HOT], s.hot);
+	metrics_set(&store_metrics[STORE_M_HOT_BYTES], s.hot_bytes);
+	metrics_set(&store_metrics[STORE_M_BATCHES], e.batches);
+	metrics_set(&store_metrics[STORE_M_TRANSACTIONS], e.transactions);
+	metrics_set(&store_metrics[STORE_M_BYTES], e.bytes_written);
+	metrics_set(&store_metrics[STORE_M_QUEUED], e.queued_bytes);
+	metrics_set(&store_metrics[STORE_M_UNINDEXED], e.published_lsn - e.indexed_lsn);
+	metrics_set(&store_metrics[STORE_M_FREE], e.free_bytes);
+	metrics_set(&store_metrics[STORE_M_SEGMENTS], e.segments);
+	metrics_set(&store_metrics[STORE_M_DAMAGED], e.damaged);
+	metrics_set(&store_metrics[STORE_M_FULL], e.full);
+	metrics_set(&store_metrics[STORE_M_FAILED], e.failed);
+	timer_set(&i->tick, TICK_MS);
+}
+
+/* ---- start and end ---------------------------------------------------------------------------------- */
+
+void *
+instance_start(struct svc_worker *w, struct err *err)
+{
+	struct instance *i = xcalloc(1, sizeof(*i));
+
+	i->svc = w;
+	i->conf = svc_conf(w);
+	i->server = server_name(i->conf);
+	timer_init(&i->tick, svc_loop(w), on_tick, i);
+	if (!open_tls(i->conf, &i->tls, &i->master_tls, err) || !open_store(i, err)) {
+		instance_stop(i);
+		return NULL;
+	}
+	open_cluster(i);
+	open_protocols(i);
+	control_start(i);
+	admin_start(i);
+	on_tick(i);
+	log_info(NULL, "store.start server=%s mailboxes=%llu", log_esc(i->server),
+	         (unsigned long long)store_count(i->store));
+	svc_listen(w, "pop3", on_pop3, i);
+	svc_listen(w, "pop3s", on_pop3s, i);
+	return i;
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Sessions from now on get the new settings; what the store was opened with stays. */
+int
+instance_reload(void *app, const struct conf *c, struct err *err)
+{
+	static const char *const fixed[] = { "data_dir", "default_domain", "cluster" };
+	struct instance *i = app;
+	struct tls_ctx *tls, *master_tls;
+
+	for (size_t k = 0; k < ARRAY_LEN(fixed); k++) {
+		const char *was =
+			k == 2 ? conf_enum_text(i->conf, fixed[k]) : conf_str(i->conf, fixed[k]);
+		const char *is = k == 2 ? conf_enum_text(c, fixed[k]) : conf_str(c, fixed[k]);
+
+		if (same(was, is))
+			continue;
+		err_set(err, "another %s needs a restart", fixed[k]);
+		return -1;
+	}
+	if (!same(server_name(c), i->server)) {
+		err_set(err, "another name of the store needs a restart");
+		return -1;
+	}
+	if (!open_tls(c, &tls, &master_tls, err)) {
+		tls_free(&tls);
+		return -1;
+	}
+	tls_free(&master_tls); /* the link to the master keeps its own */
+	pop3_service_set_conf(i->pop3, c, tls);
+	tls_free(&i->tls);
+	i->tls = tls;
+	i->conf = c;
+	i->server = server_name(c);
+	return 0;
+}
+
+static void
+on_drained(void *ctx)
+{
+	struct instance *i = ctx;
+
+	if (--i->draining == 0)
+		svc_drained(i->svc);
+}
+
+void
+instance_drain(void *app)
+{
+	struct instance *i = app;
+
+	i->draining = 1;
+	pop3_service_drain(i->pop3, on_drained, i);
+}
+
+void
+instance_stop(void *app)
+{
+	struct instance *i = app;
+
+	pop3_service_free(&i->pop3);
+	if (i->store != NULL)
+		store_set_names(i->store, NULL);
+	cluster_free(&i->cluster);
+	store_close(&i->store);
+	timer_fini(&i->tick);
+	tls_free(&i->tls);
+	tls_free(&i->master_tls);
+	free(i);
+}

@@ -1,0 +1,60 @@
+/*
+ * instance - one roost-store: its mail, its protocols, its link to the location master.
+ */
+#ifndef INSTANCE_INSTANCE_H
+#define INSTANCE_INSTANCE_H
+
+#include "cluster/cluster.h"
+#include "mailbox/store.h"
+#include "metrics/metrics.h"
+#include "pop3/session.h"
+#include "svc/svc.h"
+#include "tls/tls.h"
+
+/* Settings of roost-store beside those of its protocols and of the cluster. */
+extern const struct conf_def instance_settings[];
+
+enum {
+	STORE_M_MAILBOXES,
+	STORE_M_HOT,
+	STORE_M_HOT_BYTES,
+	STORE_M_BATCHES,
+	STORE_M_TRANSACTIONS,
+	STORE_M_BYTES,
+	STORE_M_QUEUED,
+	STORE_M_UNINDEXED,
+	STORE_M_FREE,
+	STORE_M_SEGMENTS,
+	STORE_M_DAMAGED,
+	STORE_M_FULL,
+	STORE_M_FAILED,
+	STORE_M_COUNT
+};
+extern struct metric store_metrics[STORE_M_COUNT];
+
+struct instance {
+	struct svc_worker *svc;
+	const struct conf *conf;
+	const char *server;               /* our name; borrowed from conf or the program */
+	struct tls_ctx *tls, *master_tls; /* for clients; for the master; NULL: not needed */
+	struct store *store;
+	struct cluster *cluster; /* NULL: cluster = none */
+	struct pop3_service *pop3;
+	struct timer tick;
+	unsigned draining; /* protocols that have sessions left */
+};
+
+/* The functions of struct svc_program. */
+int instance_check(const struct conf *c, struct err *err);
+void *instance_start(struct svc_worker *w, struct err *err);
+int instance_reload(void *app, const struct conf *c, struct err *err);
+void instance_drain(void *app);
+void instance_stop(void *app);
+
+/* ---- control.c: status, who, explain ---- */
+void control_start(struct instance *i);
+
+/* ---- admin.c: mailbox.* and user.* ---- */
+void admin_start(struct instance *i);
+
+#endif

@@ -1,0 +1,52 @@
+#include "instance/instance.h"
+
+const struct conf_def instance_settings[] = {
+	{ "data_dir", CONF_PATH, .flags = CONF_REQUIRED,
+	  .help = "Where the mail lies: log and index. Made when it is not there; it belongs to "
+	          "one store, and never to two at a time." },
+	{ "server", CONF_STRING,
+	  .help = "This store's name in the cluster, as front ends and the master know it. "
+	          "Default: the instance's name." },
+	{ "new_user_folders", CONF_LIST,
+	  "Drafts=\\Drafts Sent=\\Sent Junk=\\Junk Trash=\\Trash Archive=\\Archive",
+	  .help = "Folders made beside a new INBOX, each with the special use behind the = (RFC "
+	          "6154), or without one." },
+	{ "segment_bytes", CONF_BYTES, "256M", 1ull << 20, 4ull << 30,
+	  .help = "Size of the log's files." },
+	{ "free_floor", CONF_BYTES, "0", 0, 0,
+	  .help = "With less free disk than this, deliveries are put off; 0: two log files and "
+	          "64 MiB." },
+	{ "cache_bytes", CONF_BYTES, "256M", 1ull << 20, 0,
+	  .help = "Message lists of mailboxes that nobody has open are kept in memory up to "
+	          "this." },
+	{ "duplicate_window", CONF_DURATION, "7d", 60000, 31ull * 86400000,
+	  .help = "A message that is offered again within this time is acknowledged without a "
+	          "second copy." },
+	{ .name = NULL },
+};
+
+struct metric store_metrics[STORE_M_COUNT] = {
+	[STORE_M_MAILBOXES] = METRIC_GAUGE("roost_store_mailboxes", NULL, "Mailboxes."),
+	[STORE_M_HOT] =
+		METRIC_GAUGE("roost_store_hot_mailboxes", NULL, "Mailboxes held in memory."),
+	[STORE_M_HOT_BYTES] =
+		METRIC_GAUGE("roost_store_hot_bytes", NULL, "Memory of mailboxes held in it."),
+	[STORE_M_BATCHES] =
+		METRIC_GAUGE("roost_store_log_batches", NULL, "Batches written and synced."),
+	[STORE_M_TRANSACTIONS] =
+		METRIC_GAUGE("roost_store_log_transactions", NULL, "Transactions written."),
+	[STORE_M_BYTES] =
+		METRIC_GAUGE("roost_store_log_written_bytes", NULL, "Bytes written to the log."),
+	[STORE_M_QUEUED] = METRIC_GAUGE("roost_store_log_queued_bytes", NULL,
+	                                "Bytes that wait to be written."),
+	[STORE_M_UNINDEXED] = METRIC_GAUGE("roost_store_unindexed_records", NULL,
+	                                   "Records that are in the log and not in the index yet."),
+	[STORE_M_FREE] = METRIC_GAUGE("roost_store_free_bytes", NULL, "Free disk."),
+	[STORE_M_SEGMENTS] = METRIC_GAUGE("roost_store_segments", NULL, "Files of the log."),
+	[STORE_M_DAMAGED] = METRIC_GAUGE("roost_store_damaged", NULL,
+	                                 "Places found damaged when the store was opened."),
+	[STORE_M_FULL] =
+		METRIC_GAUGE("roost_store_full", NULL, "1: the disk is full, no mail is taken."),
+	[STORE_M_FAILED] = METRIC_GAUGE("roost_store_failed", NULL,
+	                                "1: the log cannot be written, until a restart."),
+};

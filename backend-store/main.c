@@ -1,0 +1,36 @@
+/*
+ * roost-store - the back-end store: mail comes in by LMTP and is served by IMAP and POP3.
+ */
+#include "instance/instance.h"
+
+static const struct conf_def *const tables[] = { instance_settings, cluster_settings,
+	                                         pop3_conf_table, NULL };
+
+static const struct svc_listen_def listeners[] = {
+	{ "pop3_listen", "pop3" },
+	{ "pop3s_listen", "pop3s" },
+	{ .setting = NULL },
+};
+
+static const struct svc_program program = {
+	.name = "roost-store",
+	.summary = "The store: keeps the mail of its users, takes it in by LMTP and serves it by "
+		   "IMAP and POP3, alone or as one of the stores of a cluster.",
+	.flags = SVC_ONE_WORKER | SVC_AUTH,
+	.tables = tables,
+	.listeners = listeners,
+	.check = instance_check,
+	.start = instance_start,
+	.reload = instance_reload,
+	.drain = instance_drain,
+	.stop = instance_stop,
+};
+
+int
+main(int argc, char **argv)
+{
+	metrics_register(store_metrics, STORE_M_COUNT);
+	metrics_register(cluster_metrics, CLUSTER_M_COUNT);
+	metrics_register(pop3_metrics, POP3_M_COUNT);
+	return svc_main(&program, argc, argv);
+}
