@@ -125,8 +125,8 @@ read_at(struct engine *e, const struct blob_place *p, uint64_t from, uint64_t n,
 	if (segment_read(e, fd, to, n, p->at + RECORD_HEADER_BYTES + from) == 0)
 		return ENGINE_OK;
 	log_error(NULL, "engine.read_failed segment=%016llx offset=%llu error=%s",
-		  (unsigned long long)p->segment, (unsigned long long)p->at,
-		  log_esc(strerror(errno)));
+	          (unsigned long long)p->segment, (unsigned long long)p->at,
+	          log_esc(strerror(errno)));
 	buf_truncate(out, before);
 	return ENGINE_CORRUPT;
 }
@@ -137,8 +137,8 @@ check_sum(const struct blob_place *p, struct slice got, uint64_t want, uint64_t 
 	if (hash_of(got) == want)
 		return ENGINE_OK;
 	log_error(NULL, "engine.blob_damaged blob=%llu segment=%016llx offset=%llu",
-		  (unsigned long long)id, (unsigned long long)p->segment,
-		  (unsigned long long)p->at);
+	          (unsigned long long)id, (unsigned long long)p->segment,
+	          (unsigned long long)p->at);
 	buf_truncate(out, out->len - got.n);
 	return ENGINE_CORRUPT;
 }
@@ -222,7 +222,7 @@ engine_apply_ref(struct engine *e, struct kv_txn *txn, uint64_t id, int delta)
 	must(delta == 1 || delta == -1);
 	if (!find_row(e, txn, id, &p, &refs)) {
 		log_error(NULL, "engine.ref_without_blob blob=%llu delta=%d",
-			  (unsigned long long)id, delta);
+		          (unsigned long long)id, delta);
 		return;
 	}
 	num_put_be64(key, id);
@@ -237,7 +237,7 @@ engine_apply_ref(struct engine *e, struct kv_txn *txn, uint64_t id, int delta)
 
 static bool
 take_head(struct engine *e, const struct blob_place *p, struct slice head, struct engine_blob *b_r,
-	  struct slice *summary_r)
+          struct slice *summary_r)
 {
 	if (head.n < ENGINE_GUID_LEN)
 		return false;
@@ -251,7 +251,7 @@ take_head(struct engine *e, const struct blob_place *p, struct slice head, struc
 
 bool
 engine_apply_blob(struct engine *e, struct kv_txn *txn, uint64_t id, struct engine_blob *b_r,
-		  struct slice *summary_r)
+                  struct slice *summary_r)
 {
 	struct blob_place p;
 	char path[512];
@@ -273,7 +273,7 @@ engine_apply_blob(struct engine *e, struct kv_txn *txn, uint64_t id, struct engi
 		return false;
 	buf_clear(&e->summary);
 	rc = segment_read(e, fd, buf_extend(&e->summary, p.head_bytes), p.head_bytes,
-			  p.at + RECORD_HEADER_BYTES);
+	                  p.at + RECORD_HEADER_BYTES);
 	(void)e->os->ops->close(e->os, fd);
 	return rc == 0 && hash_of(buf_slice(&e->summary)) == p.head_sum &&
 	       take_head(e, &p, buf_slice(&e->summary), b_r, summary_r);

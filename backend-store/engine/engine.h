@@ -30,8 +30,8 @@
 #include "kv/kv.h"
 #include "net/loop.h"
 
-#define ENGINE_GUID_LEN 32			/* SHA-256 of the body */
-#define ENGINE_BLOB_MAX (64u << 20)		/* body bytes */
+#define ENGINE_GUID_LEN 32          /* SHA-256 of the body */
+#define ENGINE_BLOB_MAX (64u << 20) /* body bytes */
 #define ENGINE_SUMMARY_MAX (1u << 20)
 #define ENGINE_SEGMENT_DEFAULT (256ull << 20)
 
@@ -40,12 +40,12 @@ struct engine_tx;
 
 enum engine_err {
 	ENGINE_OK,
-	ENGINE_FULL,	/* the disk is at its floor: only small facts are taken */
-	ENGINE_BUSY,	/* too much is waiting to be written */
-	ENGINE_TOOBIG,	/* a blob above ENGINE_BLOB_MAX */
-	ENGINE_FAILED,	/* a write or sync failed; until restart */
-	ENGINE_ABSENT,	/* no such blob */
-	ENGINE_CORRUPT,	/* a blob whose bytes are not what was written */
+	ENGINE_FULL,    /* the disk is at its floor: only small facts are taken */
+	ENGINE_BUSY,    /* too much is waiting to be written */
+	ENGINE_TOOBIG,  /* a blob above ENGINE_BLOB_MAX */
+	ENGINE_FAILED,  /* a write or sync failed; until restart */
+	ENGINE_ABSENT,  /* no such blob */
+	ENGINE_CORRUPT, /* a blob whose bytes are not what was written */
 };
 const char *engine_err_text(enum engine_err e);
 
@@ -53,16 +53,16 @@ const char *engine_err_text(enum engine_err e);
 enum engine_record_type {
 	ENGINE_BLOB = 1,
 	ENGINE_FACT = 2,
-	ENGINE_SNAPSHOT = 3,		/* a part of an object's snapshot; not the last */
-	ENGINE_SNAPSHOT_LAST = 4,	/* its last part: now it counts */
+	ENGINE_SNAPSHOT = 3,      /* a part of an object's snapshot; not the last */
+	ENGINE_SNAPSHOT_LAST = 4, /* its last part: now it counts */
 };
 
 /* What apply() sees. Borrowed for the call. */
 struct engine_record {
 	uint64_t lsn;
-	uint64_t object;	/* FACT, SNAPSHOT: the client's object id */
-	uint16_t kind;		/* the client's kind of fact */
-	enum engine_record_type type;	/* FACT or SNAPSHOT* */
+	uint64_t object;              /* FACT, SNAPSHOT: the client's object id */
+	uint16_t kind;                /* the client's kind of fact */
+	enum engine_record_type type; /* FACT or SNAPSHOT* */
 	struct slice payload;
 };
 
@@ -72,7 +72,7 @@ struct engine_client {
 	 * transaction and the record only. -1: the record makes no sense (damage that
 	 * the checksums did not see, or another version): named in the log, skipped. */
 	int (*apply)(void *ctx, struct engine *e, struct kv_txn *txn,
-		     const struct engine_record *r);
+	             const struct engine_record *r);
 	/* On the loop: everything up to and with lsn is in the committed index. */
 	void (*indexed)(void *ctx, uint64_t lsn);
 	/* Index tables of the client; numbers 0..count-1 in kv calls. */
@@ -81,23 +81,23 @@ struct engine_client {
 };
 
 struct engine_config {
-	const char *dir;	/* made when absent */
-	const char *owner;	/* server name: a directory of another is refused */
-	struct os *os;		/* NULL: os_real */
+	const char *dir;   /* made when absent */
+	const char *owner; /* server name: a directory of another is refused */
+	struct os *os;     /* NULL: os_real */
 	struct loop *loop;
-	bool threads;		/* false: all work in loop turns, for tests */
-	bool manual_index;	/* with threads false: only engine_index_now() indexes */
-	uint64_t segment_bytes;	/* 0: ENGINE_SEGMENT_DEFAULT */
-	uint64_t index_map_bytes;	/* 0: 64 GiB (sparse) */
-	uint64_t queue_bytes;	/* most that waits to be written; 0: 256 MiB */
-	uint64_t floor_bytes;	/* free disk below this: ENGINE_FULL for blobs;
+	bool threads;             /* false: all work in loop turns, for tests */
+	bool manual_index;        /* with threads false: only engine_index_now() indexes */
+	uint64_t segment_bytes;   /* 0: ENGINE_SEGMENT_DEFAULT */
+	uint64_t index_map_bytes; /* 0: 64 GiB (sparse) */
+	uint64_t queue_bytes;     /* most that waits to be written; 0: 256 MiB */
+	uint64_t floor_bytes;     /* free disk below this: ENGINE_FULL for blobs;
 				 * 0: two segments and 64 MiB */
 };
 
 /* Recovers. NULL with the operator's sentence. Everything in c but os and loop is
  * copied; client is borrowed. */
 struct engine *engine_open(const struct engine_config *c, const struct engine_client *client,
-			   void *client_ctx, struct err *err) MUST_CHECK;
+                           void *client_ctx, struct err *err) MUST_CHECK;
 /* Writes and indexes what is queued (when it can), joins the threads. Callbacks that have
  * not come yet will not come. */
 void engine_close(struct engine **e);
@@ -108,7 +108,7 @@ void engine_close(struct engine **e);
 typedef void engine_commit_fn(void *ctx, enum engine_err result, uint64_t last_lsn);
 
 enum {
-	ENGINE_TX_SMALL = 1,	/* frees space in the long run: taken also at the disk floor */
+	ENGINE_TX_SMALL = 1, /* frees space in the long run: taken also at the disk floor */
 };
 
 /* One at a time: commit or abort before the next begins. */
@@ -119,12 +119,12 @@ void engine_abort(struct engine_tx **tx);
  * callback. summary is copied. The blob id is its LSN; it has no references yet: the
  * facts' apply() adds them. More than ENGINE_BLOB_MAX bytes: 0. */
 uint64_t engine_add_blob(struct engine_tx *tx, const struct slice *pieces, size_t count,
-			 const uint8_t guid[ENGINE_GUID_LEN], struct slice summary);
+                         const uint8_t guid[ENGINE_GUID_LEN], struct slice summary);
 /* payload is copied. Returns the LSN. */
 uint64_t engine_add_fact(struct engine_tx *tx, uint64_t object, uint16_t kind,
-			 struct slice payload);
+                         struct slice payload);
 uint64_t engine_add_snapshot(struct engine_tx *tx, uint64_t object, uint16_t kind,
-			     struct slice part, bool last);
+                             struct slice part, bool last);
 
 /* Takes *tx. Not OK: refused now, fn will not be called, the LSNs are given back. */
 enum engine_err engine_commit(struct engine_tx **tx, engine_commit_fn *fn, void *ctx) MUST_CHECK;
@@ -134,7 +134,7 @@ enum engine_err engine_commit(struct engine_tx **tx, engine_commit_fn *fn, void 
 struct engine_blob {
 	uint64_t id;
 	uint32_t body_bytes, summary_bytes;
-	uint32_t refs;	/* as indexed */
+	uint32_t refs; /* as indexed */
 	uint8_t guid[ENGINE_GUID_LEN];
 };
 
@@ -143,7 +143,7 @@ enum engine_err engine_blob_stat(struct engine *e, uint64_t id, struct engine_bl
 /* Appends body bytes [from, from + n), cut at the end, to out. A whole body is checked
  * against its checksum. */
 enum engine_err engine_blob_read(struct engine *e, uint64_t id, uint64_t from, uint64_t n,
-				 struct buf *out) MUST_CHECK;
+                                 struct buf *out) MUST_CHECK;
 enum engine_err engine_blob_summary(struct engine *e, uint64_t id, struct buf *out) MUST_CHECK;
 
 /* A snapshot of the index for reading, on the loop. Never hold it across a wait. */
@@ -156,7 +156,7 @@ void engine_apply_ref(struct engine *e, struct kv_txn *txn, uint64_t blob_id, in
 /* The blob's summary and sizes, also of one in the same transaction. Summary borrowed
  * until the next call. False: there is no such blob. */
 bool engine_apply_blob(struct engine *e, struct kv_txn *txn, uint64_t blob_id,
-		       struct engine_blob *b_r, struct slice *summary_r) MUST_CHECK;
+                       struct engine_blob *b_r, struct slice *summary_r) MUST_CHECK;
 
 /* ---- state ------------------------------------------------------------------------------ */
 
@@ -164,7 +164,7 @@ struct engine_stats {
 	uint64_t next_lsn, published_lsn, indexed_lsn;
 	uint64_t batches, transactions, bytes_written, syncs;
 	uint64_t queued_bytes, free_bytes, segments;
-	uint64_t damaged;	/* places found damaged by recovery */
+	uint64_t damaged; /* places found damaged by recovery */
 	bool failed, full;
 };
 void engine_get_stats(struct engine *e, struct engine_stats *s_r);

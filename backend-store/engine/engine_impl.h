@@ -22,19 +22,19 @@
 
 /* Where a blob's record lies. */
 struct blob_place {
-	uint64_t segment;	/* number */
-	uint64_t at;		/* of its record header */
+	uint64_t segment; /* number */
+	uint64_t at;      /* of its record header */
 	uint32_t head_bytes, body_bytes;
 	uint64_t head_sum, body_sum;
 };
 
 struct engine_item {
-	struct record_header header;	/* segment_id and sums: by the writer */
-	struct slice head;		/* owned (heap) */
-	struct slice body;		/* FACT: owned (heap). BLOB: unused */
-	struct slice *pieces;		/* BLOB: owned array of borrowed bytes */
+	struct record_header header; /* segment_id and sums: by the writer */
+	struct slice head;           /* owned (heap) */
+	struct slice body;           /* FACT: owned (heap). BLOB: unused */
+	struct slice *pieces;        /* BLOB: owned array of borrowed bytes */
 	size_t piece_count;
-	struct blob_place place;	/* BLOB, once written */
+	struct blob_place place; /* BLOB, once written */
 	uint8_t raw[RECORD_HEADER_BYTES];
 };
 
@@ -53,18 +53,18 @@ struct engine_tx {
 
 struct segment {
 	uint64_t number, id;
-	uint64_t bytes;		/* allocated */
-	uint64_t at;		/* where the next batch goes */
+	uint64_t bytes; /* allocated */
+	uint64_t at;    /* where the next batch goes */
 	int fd;
 };
 
 struct fd_slot {
 	uint64_t segment;
-	uint64_t used;		/* turn of the last use */
+	uint64_t used; /* turn of the last use */
 	int fd;
 };
 
-enum { ENGINE_T_META, ENGINE_T_BLOBS, ENGINE_T_COUNT };	/* behind the client's tables */
+enum { ENGINE_T_META, ENGINE_T_BLOBS, ENGINE_T_COUNT }; /* behind the client's tables */
 
 struct engine {
 	struct engine_config config;
@@ -81,7 +81,7 @@ struct engine {
 	/* loop */
 	struct engine_tx *building;
 	uint64_t next_lsn, published_lsn;
-	struct map *unindexed;		/* blob id -> struct engine_item of a published tx */
+	struct map *unindexed; /* blob id -> struct engine_item of a published tx */
 	struct fd_slot fds[ENGINE_FDS];
 	uint64_t fd_turn;
 	bool step_queued, index_queued;
@@ -90,19 +90,19 @@ struct engine {
 
 	pthread_mutex_t lock;
 	pthread_cond_t write_wanted, index_wanted;
-	struct list to_write;		/* (L) struct engine_tx */
-	struct list written;		/* (L) for the loop to publish */
-	struct list to_index;		/* (L) published */
-	struct list indexed;		/* (L) for the loop to free */
-	uint64_t queued_bytes;		/* (L) */
-	bool publish_posted, indexed_posted;	/* (L) */
-	bool closing;			/* (L) */
+	struct list to_write;                /* (L) struct engine_tx */
+	struct list written;                 /* (L) for the loop to publish */
+	struct list to_index;                /* (L) published */
+	struct list indexed;                 /* (L) for the loop to free */
+	uint64_t queued_bytes;               /* (L) */
+	bool publish_posted, indexed_posted; /* (L) */
+	bool closing;                        /* (L) */
 	pthread_t writer, indexer;
 	bool has_writer, has_indexer;
 
 	/* W */
-	struct segment current, ahead;	/* ahead.fd -1: none yet */
-	uint64_t durable;		/* highest LSN synced */
+	struct segment current, ahead; /* ahead.fd -1: none yet */
+	uint64_t durable;              /* highest LSN synced */
 
 	/* I */
 	struct engine_tx *applying;
@@ -127,7 +127,7 @@ int segment_read(struct engine *e, int fd, void *p, size_t n, uint64_t at);
 
 /* writer.c */
 void *writer_main(void *ctx);
-bool writer_step(struct engine *e);	/* false: nothing to write */
+bool writer_step(struct engine *e); /* false: nothing to write */
 int writer_write(struct engine *e, struct list *txs);
 void writer_look_at_space(struct engine *e);
 void engine_publish(void *ctx);

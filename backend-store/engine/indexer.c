@@ -19,7 +19,7 @@ apply_record(struct engine *e, struct kv_txn *txn, const struct engine_item *it)
 {
 	const struct record_header *h = &it->header;
 	struct engine_record r = { h->lsn, h->object, h->kind, (enum engine_record_type)h->type,
-				   it->body };
+		                   it->body };
 
 	if (h->type == ENGINE_BLOB) {
 		uint8_t key[8];
@@ -34,7 +34,7 @@ apply_record(struct engine *e, struct kv_txn *txn, const struct engine_item *it)
 	}
 	if (e->client->apply(e->client_ctx, e, txn, &r) == -1)
 		log_error(NULL, "engine.record_skipped lsn=%llu kind=%u object=%llu",
-			  (unsigned long long)r.lsn, r.kind, (unsigned long long)r.object);
+		          (unsigned long long)r.lsn, r.kind, (unsigned long long)r.object);
 }
 
 int
@@ -47,7 +47,7 @@ indexer_apply(struct engine *e, struct list *txs, struct err *err)
 
 	if (kv_begin_write(e->kv, &txn, err) != KV_OK)
 		return -1;
-	LIST_EACH(tx, txs, struct engine_tx, link) {
+	LIST_EACH (tx, txs, struct engine_tx, link) {
 		e->applying = tx;
 		for (size_t i = 0; i < tx->count; i++)
 			apply_record(e, txn, &tx->items[i]);
@@ -148,7 +148,7 @@ indexer_main(void *ctx)
 		if (indexer_step(e))
 			continue;
 		if (closing)
-			return NULL;	/* the log has it; recovery will index it */
+			return NULL; /* the log has it; recovery will index it */
 		nanosleep(&(struct timespec){ RETRY_S, 0 }, NULL);
 	}
 }

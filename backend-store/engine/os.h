@@ -34,7 +34,7 @@ struct os_ops {
 	int64_t (*size)(struct os *os, int fd);
 	/* Calls fn for every name in dir. */
 	int (*list)(struct os *os, const char *dir, void (*fn)(void *ctx, const char *name),
-		    void *ctx);
+	            void *ctx);
 	int64_t (*free_bytes)(struct os *os, const char *dir);
 };
 

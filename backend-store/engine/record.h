@@ -56,7 +56,8 @@ struct record_header {
 
 void record_put_segment(uint8_t out[RECORD_SEGMENT_BYTES], const struct record_segment *s);
 /* 1, 0: no segment of ours, -1: another version. */
-int record_get_segment(const uint8_t in[RECORD_SEGMENT_BYTES], struct record_segment *s_r) MUST_CHECK;
+int record_get_segment(const uint8_t in[RECORD_SEGMENT_BYTES],
+                       struct record_segment *s_r) MUST_CHECK;
 void record_put_batch(uint8_t out[RECORD_BATCH_BYTES], const struct record_batch *b);
 bool record_get_batch(const uint8_t in[RECORD_BATCH_BYTES], struct record_batch *b_r) MUST_CHECK;
 void record_put_header(uint8_t out[RECORD_HEADER_BYTES], const struct record_header *h);

@@ -28,10 +28,10 @@
 struct recovery {
 	struct engine *e;
 	struct err *err;
-	uint64_t applied; /* the index holds everything up to this */
+	uint64_t applied;  /* the index holds everything up to this */
 	uint64_t expected; /* next LSN; 0: nothing read yet */
-	uint64_t seen; /* highest LSN met anywhere, torn ones included */
-	uint64_t durable; /* highest mark met */
+	uint64_t seen;     /* highest LSN met anywhere, torn ones included */
+	uint64_t durable;  /* highest mark met */
 
 	/* the segment being read */
 	struct record_segment seg;
@@ -39,11 +39,11 @@ struct recovery {
 	uint64_t size;
 
 	/* the batch held back */
-	char *bytes; /* its records; items borrow from it */
+	char *bytes;         /* its records; items borrow from it */
 	struct list settled; /* whole transactions before the first bad record */
 	struct list beyond;  /* whole ones behind it: they count only if it is damage */
-	uint64_t bad; /* records that are not what was written */
-	uint64_t last; /* LSN of its last record as its headers say */
+	uint64_t bad;        /* records that are not what was written */
+	uint64_t last;       /* LSN of its last record as its headers say */
 };
 
 static void
@@ -108,9 +108,8 @@ static enum record_state
 read_record(const struct recovery *r, struct slice rest, struct record_header *h,
             struct slice *head, struct slice *body)
 {
-	if (rest.n < RECORD_HEADER_BYTES ||
-	    !record_get_header((const uint8_t *)rest.p, h) || h->segment_id != r->seg.id ||
-	    record_bytes(h) > rest.n)
+	if (rest.n < RECORD_HEADER_BYTES || !record_get_header((const uint8_t *)rest.p, h) ||
+	    h->segment_id != r->seg.id || record_bytes(h) > rest.n)
 		return RECORD_LOST;
 	*head = slice_make(rest.p + RECORD_HEADER_BYTES, h->head_bytes);
 	*body = slice_make(head->p + head->n, h->body_bytes);
@@ -189,7 +188,7 @@ read_records(struct recovery *r, const struct record_batch *batch, uint64_t at)
 			b.tx_bad = true;
 			break;
 		}
-		place = (struct blob_place){ r->seg.number, at,	       h.head_bytes,
+		place = (struct blob_place){ r->seg.number, at,         h.head_bytes,
 			                     h.body_bytes,  h.head_sum, h.body_sum };
 		take_record(&b, state, &h, head, body, &place);
 		at += record_bytes(&h);
@@ -207,7 +206,7 @@ drop_applied(struct recovery *r, struct list *txs)
 {
 	struct engine_tx *tx;
 
-	LIST_EACH(tx, txs, struct engine_tx, link) {
+	LIST_EACH (tx, txs, struct engine_tx, link) {
 		if (tx->first_lsn + tx->count - 1 <= r->applied) {
 			list_del(&tx->link);
 			engine_tx_free(&tx);
@@ -261,7 +260,7 @@ supersede(struct recovery *r, uint64_t lsn)
 {
 	struct engine_tx *tx;
 
-	LIST_EACH(tx, &r->settled, struct engine_tx, link) {
+	LIST_EACH (tx, &r->settled, struct engine_tx, link) {
 		if (tx->first_lsn >= lsn) {
 			list_del(&tx->link);
 			engine_tx_free(&tx);
@@ -311,8 +310,7 @@ parse_batch(const struct recovery *r, const uint8_t *raw, uint64_t at, struct re
 	return record_get_batch(raw, b) && b->segment_id == r->seg.id && b->records != 0 &&
 	       b->first_lsn > b->durable && b->first_lsn + b->records > b->first_lsn &&
 	       b->bytes >= (uint64_t)b->records * RECORD_HEADER_BYTES &&
-	       at + RECORD_BATCH_BYTES <= r->size &&
-	       b->bytes <= r->size - at - RECORD_BATCH_BYTES;
+	       at + RECORD_BATCH_BYTES <= r->size && b->bytes <= r->size - at - RECORD_BATCH_BYTES;
 }
 
 static bool

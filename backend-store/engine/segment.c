@@ -9,7 +9,7 @@
 #include "base/xalloc.h"
 #include "engine/engine_impl.h"
 
-#define NAME_LEN 20	/* 16 hex digits and ".log" */
+#define NAME_LEN 20 /* 16 hex digits and ".log" */
 
 void
 segment_path(const struct engine *e, uint64_t number, char path_r[512])

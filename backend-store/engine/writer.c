@@ -15,7 +15,7 @@
 #include "engine/engine_impl.h"
 #include "hash/hash.h"
 
-#define BATCH_BYTES_MOST (64ull << 20)	/* more waits for the next batch */
+#define BATCH_BYTES_MOST (64ull << 20) /* more waits for the next batch */
 
 static void
 seal_item(struct engine *e, struct engine_item *it, uint64_t at)
@@ -24,11 +24,11 @@ seal_item(struct engine *e, struct engine_item *it, uint64_t at)
 
 	h->segment_id = e->current.id;
 	h->head_sum = hash_of(it->head);
-	h->body_sum = it->pieces != NULL ? hash_of_pieces(it->pieces, it->piece_count) :
-					   hash_of(it->body);
+	h->body_sum = it->pieces != NULL ? hash_of_pieces(it->pieces, it->piece_count)
+	                                 : hash_of(it->body);
 	record_put_header(it->raw, h);
-	it->place = (struct blob_place){ e->current.number, at,		 h->head_bytes,
-					 h->body_bytes,	    h->head_sum, h->body_sum };
+	it->place = (struct blob_place){ e->current.number, at,          h->head_bytes,
+		                         h->body_bytes,     h->head_sum, h->body_sum };
 }
 
 struct iovs {
@@ -130,7 +130,7 @@ writer_write(struct engine *e, struct list *txs)
 	uint64_t at, last = 0;
 	int rc;
 
-	LIST_EACH(tx, txs, struct engine_tx, link) {
+	LIST_EACH (tx, txs, struct engine_tx, link) {
 		batch.bytes += tx->bytes;
 		batch.records += (uint32_t)tx->count;
 		last = tx->first_lsn + tx->count - 1;
@@ -143,7 +143,7 @@ writer_write(struct engine *e, struct list *txs)
 	record_put_batch(raw, &batch);
 	iov_add(&io, raw, sizeof(raw));
 	at = e->current.at + sizeof(raw);
-	LIST_EACH(tx, txs, struct engine_tx, link) {
+	LIST_EACH (tx, txs, struct engine_tx, link) {
 		for (size_t i = 0; i < tx->count; i++) {
 			seal_item(e, &tx->items[i], at);
 			iov_add_item(&io, &tx->items[i]);
@@ -172,7 +172,7 @@ writer_look_at_space(struct engine *e)
 	e->free_bytes = free_bytes >= 0 ? (uint64_t)free_bytes : 0;
 	if (full != e->full)
 		log_warning(NULL, "engine.space full=%d free_bytes=%lld floor_bytes=%llu", full,
-			    (long long)free_bytes, (unsigned long long)e->config.floor_bytes);
+		            (long long)free_bytes, (unsigned long long)e->config.floor_bytes);
 	e->full = full;
 }
 
@@ -196,9 +196,9 @@ static void
 fail(struct engine *e)
 {
 	log_error(NULL,
-		  "engine.failed error=%s text=\"the log cannot be written: nothing more is "
-		  "accepted until a restart\"",
-		  log_esc(strerror(errno)));
+	          "engine.failed error=%s text=\"the log cannot be written: nothing more is "
+	          "accepted until a restart\"",
+	          log_esc(strerror(errno)));
 	e->failed = true;
 }
 
@@ -235,7 +235,7 @@ writer_step(struct engine *e)
 		writer_look_at_space(e);
 		if (!e->full && make_ahead(e, 0) == -1)
 			log_warning(NULL, "engine.no_segment_ahead error=%s",
-				    log_esc(strerror(errno)));
+			            log_esc(strerror(errno)));
 	} else if (e->batches % 64 == 0) {
 		writer_look_at_space(e);
 	}
@@ -256,7 +256,7 @@ writer_main(void *ctx)
 		idle = list_is_empty(&e->to_write);
 		pthread_mutex_unlock(&e->lock);
 		if (idle)
-			return NULL;	/* closing, and all is written */
+			return NULL; /* closing, and all is written */
 		(void)writer_step(e);
 	}
 }

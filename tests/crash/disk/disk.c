@@ -20,7 +20,7 @@ struct write_op {
 
 struct file {
 	char path[512];
-	bool exists;	     /* as the process sees it */
+	bool exists;         /* as the process sees it */
 	bool exists_durable; /* as the directory on disk says */
 	char *now, *durable; /* same size */
 	uint64_t size;

@@ -59,9 +59,9 @@ get_account(struct kv_txn *txn, uint64_t account)
 	struct slice row;
 
 	num_put_be64(key, account);
-	return kv_get(txn, T_ACCOUNTS, slice_make(key, 8), &row) ?
-	               (int64_t)num_get_le64((const uint8_t *)row.p) :
-	               0;
+	return kv_get(txn, T_ACCOUNTS, slice_make(key, 8), &row)
+	               ? (int64_t)num_get_le64((const uint8_t *)row.p)
+	               : 0;
 }
 
 static int
@@ -143,7 +143,7 @@ begin_move(struct book *b)
 	blob = engine_add_blob(tx, &body, 1, guid, SLICE("summary"));
 	num_put_le64(raw, amount);
 	engine_add_fact(tx, draw(b) % ACCOUNTS, FACT_MOVE, slice_make(raw, 8));
-	num_put_le64(raw, (uint64_t)-(int64_t)amount);
+	num_put_le64(raw, (uint64_t) - (int64_t)amount);
 	engine_add_fact(tx, draw(b) % ACCOUNTS, FACT_MOVE, slice_make(raw, 8));
 	num_put_le64(raw, blob);
 	engine_add_fact(tx, m->number, FACT_BODY, slice_make(raw, 8));
@@ -373,7 +373,8 @@ TEST(damage_is_contained)
 			missing += !kv_get(txn, T_BODIES, slice_make(key, 8), &row);
 		}
 		kv_end(&txn);
-		test_check(missing <= 1, "seed %llu: %u missing", (unsigned long long)seed, missing);
+		test_check(missing <= 1, "seed %llu: %u missing", (unsigned long long)seed,
+		           missing);
 		/* padding and the space behind a record may be hit: then nothing is wrong */
 		test_check(missing == 0 || stats.damaged >= 1, "seed %llu: not told",
 		           (unsigned long long)seed);

@@ -1,0 +1,125 @@
+/* What all POP3 sessions of a store share: settings, the list of them, the drain. */
+#include "pop3/session_impl.h"
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+
+#include <stdlib.h>
+
+const struct conf_def pop3_conf_table[] = {
+	{ "pop3_listen", CONF_ADDRESSES, NULL, 110, .help = "Where POP3 is served (with STLS)." },
+	{ "pop3s_listen", CONF_ADDRESSES, NULL, 995,
+	  .help = "Where POP3 is served in TLS from the first byte." },
+	{ "pop3_login_timeout", CONF_DURATION, "60s", 1000, 600000,
+	  .help = "A POP3 client has to be logged in after this time." },
+	{ "pop3_idle_timeout", CONF_DURATION, "10m", 600000, 86400000,
+	  .help = "A POP3 session in which nothing moves for so long is closed, and deletes "
+	          "nothing (RFC 1939 wants at least 10 minutes)." },
+	{ "pop3_max_sessions", CONF_INT, "10000", 1, 1000000, .help = "Most POP3 sessions." },
+	{ .name = NULL },
+};
+
+struct metric pop3_metrics[POP3_M_COUNT] = {
+	[POP3_M_SESSIONS] = METRIC_GAUGE("roost_pop3_sessions", NULL, "Open POP3 sessions."),
+	[POP3_M_CONNECTIONS] =
+		METRIC_COUNTER("roost_pop3_connections_total", NULL, "POP3 connections accepted."),
+	[POP3_M_LOGIN_OK] = METRIC_COUNTER("roost_pop3_logins_total", "result=\"ok\"",
+	                                   "POP3 logins by result."),
+	[POP3_M_LOGIN_DENIED] = METRIC_COUNTER("roost_pop3_logins_total", "result=\"denied\"",
+	                                       "POP3 logins by result."),
+	[POP3_M_LOGIN_TEMP] = METRIC_COUNTER("roost_pop3_logins_total", "result=\"temp\"",
+	                                     "POP3 logins by result."),
+	[POP3_M_RETRIEVED] =
+		METRIC_COUNTER("roost_pop3_retrieved_total", NULL, "Messages sent by RETR."),
+	[POP3_M_DELETED] = METRIC_COUNTER("roost_pop3_deleted_total", NULL,
+	                                  "Messages deleted at the end of POP3 sessions."),
+};
+
+void
+pop3_service_set_conf(struct pop3_service *p, const struct conf *conf, struct tls_ctx *tls)
+{
+	p->c.conf = conf;
+	p->c.tls = tls;
+	p->limits = (struct pop3_limits){
+		.login_ms = conf_ms(conf, "pop3_login_timeout"),
+		.idle_ms = conf_ms(conf, "pop3_idle_timeout"),
+		.sessions = conf_int(conf, "pop3_max_sessions"),
+	};
+}
+
+struct pop3_service *
+pop3_service_new(const struct pop3_service_config *c)
+{
+	struct pop3_service *p = xcalloc(1, sizeof(*p));
+
+	p->c = *c;
+	list_init(&p->sessions);
+	pop3_service_set_conf(p, c->conf, c->tls);
+	return p;
+}
+
+void
+pop3_service_free(struct pop3_service **pp)
+{
+	struct pop3_service *p = *pp;
+	struct pop3_session *s;
+
+	*pp = NULL;
+	if (p == NULL)
+		return;
+	p->drained = NULL;
+	LIST_EACH (s, &p->sessions, struct pop3_session, node)
+		session_end(s, "stop");
+	free(p);
+}
+
+void
+service_lost_session(struct pop3_service *p)
+{
+	p->count--;
+	if (p->draining && p->count == 0 && p->drained != NULL)
+		p->drained(p->drained_ctx);
+}
+
+void
+pop3_service_drain(struct pop3_service *p, void (*done)(void *ctx), void *ctx)
+{
+	struct pop3_session *s;
+
+	LIST_EACH (s, &p->sessions, struct pop3_session, node) {
+		if (s->logged_in)
+			continue;
+		session_reply(s, "-ERR [SYS/TEMP] Going away, please come again.");
+		session_end(s, "drain");
+	}
+	p->draining = true;
+	p->drained = done;
+	p->drained_ctx = ctx;
+	if (p->count == 0)
+		done(ctx);
+}
+
+size_t
+pop3_service_count(const struct pop3_service *p)
+{
+	return p->count;
+}
+
+void
+pop3_service_each(const struct pop3_service *p, pop3_session_each_fn *fn, void *ctx)
+{
+	struct pop3_session *s;
+
+	LIST_EACH (s, &p->sessions, struct pop3_session, node) {
+		struct pop3_session_info info = {
+			.session = s->id,
+			.peer = s->peer,
+			.user = s->log.user,
+			.state = s->logged_in ? "TRANSACTION" : "AUTHORIZATION",
+			.tls = pop3_server_is_tls(s->core),
+			.age_s = (clock_mono_ms() - s->started_ms) / 1000,
+		};
+
+		fn(ctx, &info);
+	}
+}

@@ -1,0 +1,116 @@
+/*
+ * session_impl - what session.c (login), drop.c (the maildrop) and stream.c (long answers)
+ * share.
+ */
+#ifndef POP3_SESSION_IMPL_H
+#define POP3_SESSION_IMPL_H
+
+#include "base/list.h"
+#include "conf/common.h"
+#include "link/link.h"
+#include "log/log.h"
+#include "mail/mbox_name.h"
+#include "mailbox/mailbox.h"
+#include "pop3/session.h"
+#include "proto/dotbuf.h"
+#include "proto/pop3_server.h"
+
+struct pop3_limits {
+	uint64_t login_ms, idle_ms;
+	uint64_t sessions;
+};
+
+struct pop3_service {
+	struct pop3_service_config c;
+	struct pop3_limits limits;
+	struct list sessions;
+	size_t count;
+	bool draining;
+	void (*drained)(void *ctx);
+	void *drained_ctx;
+};
+
+/* ---- the maildrop ------------------------------------------------------------------------ */
+
+struct drop_msg {
+	struct msg msg; /* as it was at the login */
+	bool deleted;   /* DELE */
+};
+
+struct drop {
+	struct mailbox *mailbox; /* ours; NULL before the login */
+	uint32_t uidvalidity;
+	struct drop_msg *msgs; /* number n is msgs[n - 1] */
+	uint32_t count;
+	uint32_t left;       /* not deleted */
+	uint64_t left_bytes; /* of those */
+};
+
+/* Takes *m. */
+void drop_init(struct drop *d, struct mailbox **m);
+void drop_fini(struct drop *d);
+/* NULL: no such number, or deleted. */
+struct drop_msg *drop_get(struct drop *d, uint32_t number);
+void drop_delete(struct drop *d, struct drop_msg *m);
+void drop_reset(struct drop *d);
+/* The uids of what is deleted, ascending; the caller frees. */
+uint32_t *drop_deleted_uids(const struct drop *d, size_t *count_r);
+
+/* ---- long answers ------------------------------------------------------------------------ */
+
+enum stream_kind { STREAM_NONE, STREAM_LIST, STREAM_UIDL, STREAM_MESSAGE };
+struct stream {
+	enum stream_kind kind;
+	uint32_t next; /* LIST, UIDL: number */
+	/* MESSAGE */
+	struct msg msg;
+	uint64_t at;         /* bytes taken from the body */
+	bool whole;          /* RETR */
+	bool in_header;      /* TOP */
+	uint32_t lines_left; /* TOP */
+	size_t line_bytes;   /* TOP: of the line so far, CR and LF not counted */
+	struct dotbuf_encoder encoder;
+};
+
+struct pop3_session {
+	struct list node; /* in service->sessions */
+	struct pop3_service *service;
+	struct link *client;
+	struct pop3_server *core;
+	struct pop3_server_settings settings;
+	bool implicit_tls; /* not greeted yet */
+	bool logged_in, quitting, ended;
+
+	char id[POP3_SESSION_MAX + 1];
+	char peer[ADDR_TEXT_LEN];
+	char user[MBOX_USER_MAX + 1];
+	struct log_ctx log;
+	uint64_t started_ms;
+
+	uint64_t auth_id;  /* 0: nothing asked */
+	uint64_t claim;    /* what the front end knew of the user's; 0: nothing */
+	uint64_t store_id; /* an operation of the store under way; 0: none */
+	struct drop drop;
+	struct stream stream;
+	struct buf piece; /* of a body, while it is encoded */
+	uint32_t retrieved, deleted;
+	uint64_t bytes;
+};
+
+/* No callback comes any more; freed at the end of the loop's turn. why: for the log. */
+void session_end(struct pop3_session *s, const char *why);
+void session_reply(struct pop3_session *s, const char *line);
+/* Something moved: the inactivity timer starts anew. */
+void session_touch(struct pop3_session *s);
+/* A session is gone: the drain may be over. */
+void service_lost_session(struct pop3_service *p);
+
+/* Commands after the login. */
+void transaction_command(struct pop3_session *s, const struct pop3_event *ev);
+/* Starts an answer of several lines, its "+OK" included. */
+void stream_list(struct pop3_session *s, enum stream_kind kind);
+void stream_message(struct pop3_session *s, const struct drop_msg *m, bool whole, uint32_t lines);
+/* There is room for more output. */
+void stream_go_on(struct pop3_session *s);
+
+#endif
