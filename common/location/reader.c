@@ -12,18 +12,18 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define OPEN_AGAIN_MS 200	/* while there is nothing to open */
-#define CHECK_AGAIN_MS 500	/* is the environment still the one we have open? */
+#define OPEN_AGAIN_MS 200  /* while there is nothing to open */
+#define CHECK_AGAIN_MS 500 /* is the environment still the one we have open? */
 /* Servers are few; ids beyond this are looked up each time. */
 #define SERVER_CACHE_MAX 4096
 
 struct location_reader {
 	char *dir, *data_path;
-	struct kv_env *env;	/* NULL: blind */
+	struct kv_env *env; /* NULL: blind */
 	uint64_t next_open_ms, next_check_ms;
-	dev_t dev;		/* of the data file we have open */
+	dev_t dev; /* of the data file we have open */
 	ino_t ino;
-	struct arena *cache;	/* names of servers by id; they never change in an environment */
+	struct arena *cache; /* names of servers by id; they never change in an environment */
 	struct slice *servers;
 	uint32_t server_count;
 };
@@ -143,7 +143,7 @@ reader_end(struct location_reader *r, struct kv_txn *txn)
 	if (e == KV_OK)
 		return true;
 	log_error(NULL, "location.unreadable dir=%s error=%s", log_esc(r->dir),
-		  log_esc(kv_err_text(e)));
+	          log_esc(kv_err_text(e)));
 	reader_close(r);
 	return false;
 }
@@ -172,14 +172,14 @@ server_name(struct location_reader *r, struct kv_txn *txn, uint32_t id, struct s
 /* False: the row is damaged. */
 static bool
 row_to_location(struct location_reader *r, struct kv_txn *txn, struct slice name,
-		struct slice value, struct location *loc_r)
+                struct slice value, struct location *loc_r)
 {
 	struct location_row row;
 
 	if (!location_row_parse(name, value, &row) ||
 	    !server_name(r, txn, row.server_id, &row.loc.server)) {
 		log_error(NULL, "location.damaged dir=%s mbox=%s", log_esc(r->dir),
-			  log_esc_slice(name));
+		          log_esc_slice(name));
 		return false;
 	}
 	*loc_r = row.loc;
@@ -195,7 +195,7 @@ is_complete(struct kv_txn *txn)
 
 enum location_result
 location_reader_find(struct location_reader *r, struct slice name, struct arena *a,
-		     struct location *loc_r)
+                     struct location *loc_r)
 {
 	enum location_result result;
 	struct kv_txn *txn;
@@ -212,7 +212,7 @@ location_reader_find(struct location_reader *r, struct slice name, struct arena 
 		if (row_to_location(r, txn, name, value, &loc)) {
 			*loc_r = location_dup(a, &loc);
 			result = loc.state == LOCATION_ACTIVE ? LOCATION_FOUND
-							      : LOCATION_IS_RESERVED;
+			                                      : LOCATION_IS_RESERVED;
 		}
 	} else {
 		result = is_complete(txn) ? LOCATION_NONE : LOCATION_BLIND;
@@ -221,7 +221,8 @@ location_reader_find(struct location_reader *r, struct slice name, struct arena 
 }
 
 enum location_result
-location_reader_list(struct location_reader *r, struct slice prefix, location_each_fn *fn, void *ctx)
+location_reader_list(struct location_reader *r, struct slice prefix, location_each_fn *fn,
+                     void *ctx)
 {
 	struct kv_txn *txn = reader_begin(r, NULL);
 	struct kv_cursor *c;
@@ -246,7 +247,7 @@ location_reader_list(struct location_reader *r, struct slice prefix, location_ea
 /* Rows of a table with keys "be32 id, name"; the location itself is in `names`. */
 static enum location_result
 list_by_id(struct location_reader *r, char kind, unsigned table, struct slice text,
-	   struct slice prefix, location_each_fn *fn, void *ctx)
+           struct slice prefix, location_each_fn *fn, void *ctx)
 {
 	struct kv_txn *txn = reader_begin(r, NULL);
 	uint8_t start_bytes[LOCATION_ID_KEY_MAX];
@@ -279,14 +280,14 @@ list_by_id(struct location_reader *r, char kind, unsigned table, struct slice te
 
 enum location_result
 location_reader_list_acl(struct location_reader *r, struct slice identifier, struct slice prefix,
-			 location_each_fn *fn, void *ctx)
+                         location_each_fn *fn, void *ctx)
 {
 	return list_by_id(r, 'a', LOCATION_T_ACL, identifier, prefix, fn, ctx);
 }
 
 enum location_result
 location_reader_list_server(struct location_reader *r, struct slice server, location_each_fn *fn,
-			    void *ctx)
+                            void *ctx)
 {
 	return list_by_id(r, 's', LOCATION_T_SERVER, server, SLICE(""), fn, ctx);
 }

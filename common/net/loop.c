@@ -118,7 +118,7 @@ forget_in(struct list *calls, const void *ctx)
 {
 	struct call *c;
 
-	LIST_EACH(c, calls, struct call, link) {
+	LIST_EACH (c, calls, struct call, link) {
 		if (c->ctx == ctx) {
 			list_del(&c->link);
 			free(c);

@@ -147,7 +147,7 @@ loop_forget(struct loop *l, const void *ctx)
 {
 	struct call *c;
 
-	LIST_EACH(c, &l->calls, struct call, link) {
+	LIST_EACH (c, &l->calls, struct call, link) {
 		if (c->ctx == ctx) {
 			list_del(&c->link);
 			free(c);

@@ -158,7 +158,7 @@ TEST(huge_responses_do_no_harm)
 	for (int i = 0; i < 60000; i++)
 		buf_add_char(&b, 'x');
 	assert_int_not_equal(sasl_conv_start(c, "PLAIN", buf_slice(&b), &challenge),
-	                 SASL_RESULT_DENIED);
+	                     SASL_RESULT_DENIED);
 	assert_int_equal(a.times, 0);
 	sasl_conv_free(&c);
 	buf_fini(&b);

@@ -311,9 +311,8 @@ TEST(wrong_passwords_are_counted)
 
 TEST(blind_means_later)
 {
-	static const char *const states[] = { "map says none", "map says later",
-		                              "map says found 3", "auth is away",
-		                              "store1 refuses" };
+	static const char *const states[] = { "map says none", "map says later", "map says found 3",
+		                              "auth is away", "store1 refuses" };
 
 	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
 		char script[2000];
