@@ -1,13 +1,8 @@
-#include "session.h"
+#include "session_impl.h"
 
 #include "base/clock.h"
-#include "base/ids.h"
 #include "base/xalloc.h"
 #include "feed.h"
-#include "link/link.h"
-#include "log/log.h"
-#include "proto/mupdate_server.h"
-#include "rules.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,32 +11,6 @@
 #define FEED_PIECE 32768
 #define BAD_MAX 10
 #define VERSION "0.1"
-
-struct session {
-	struct list link, group_link;
-	struct service *service;
-	const struct service_config *conf;
-	struct mupdate_server_conf core_conf;
-	struct mupdate_server *core;
-	struct link *wire; /* NULL: ended */
-	struct buf held;   /* answers that wait for the commit; also what is said after the end */
-	bool is_held;
-	char id[IDS_SESSION_LEN];
-	char peer[ADDR_TEXT_LEN];
-	struct log_ctx log;
-	char *identity; /* NULL: not logged in */
-	bool read_only;
-	uint64_t auth_id;
-	struct feed *feed;
-	bool feed_deferred, feed_live;
-	struct timer stall;
-	uint64_t barrier_id;
-	bool noop_open; /* a NOOP waits */
-	char noop_tag[MUPDATE_TAG_MAX + 1];
-	bool in_handshake;
-	bool is_feed_counted;
-	uint64_t started_ms;
-};
 
 /* ---- its end ----------------------------------------------------------------------------------- */
 
@@ -67,6 +36,7 @@ session_free(struct session **snp)
 	loop_forget(sn->conf->loop, sn);
 	buf_fini(&sn->held);
 	free(sn->identity);
+	free(sn->listed_own);
 	free(sn);
 	*snp = NULL;
 }
@@ -117,7 +87,7 @@ session_resume(struct session *sn)
 
 /* ---- answers that wait for the disk ------------------------------------------------------------ */
 
-static void
+void
 session_hold(struct session *sn)
 {
 	service_join(sn->service, sn);
@@ -222,157 +192,10 @@ on_goodbye(void *ctx, const char *why)
 {
 	struct session *sn = ctx;
 
+	if (strcmp(why, "logout") == 0)
+		session_change_logout(sn);
 	service_commit(sn->service);
 	session_end(sn, why, true);
-}
-
-/* ---- changes ------------------------------------------------------------------------------------- */
-
-static bool
-speaks(void *ctx, struct slice server)
-{
-	struct session *sn = ctx;
-
-	return service_speaks(sn->service, sn->identity, server);
-}
-
-/* "user.fred", "example.org!user.fred": where a user's claim is kept. */
-static bool
-is_inbox(struct slice name)
-{
-	size_t bang = slice_find(name, '!');
-	struct slice rest = bang < name.n ? slice_skip(name, bang + 1) : name;
-
-	return slice_starts(rest, SLICE("user.")) &&
-	       slice_find(slice_skip(rest, 5), '.') == rest.n - 5;
-}
-
-static void
-reply_no(struct session *sn, const char *tag, enum mupdate_code code, const char *text)
-{
-	metrics_add(&mupdate_metrics[MUPDATE_M_REFUSED], 1);
-	mupdate_server_reply(sn->core, tag, MUPDATE_NO, code, text);
-}
-
-/* False: the fields are not ours. */
-static bool
-take_want(const struct mupdate_cmd *cmd, struct arena *a, struct location *want_r)
-{
-	*want_r = (struct location){ .name = cmd->name, .acl = cmd->acl };
-	location_place_split(cmd->place, &want_r->server, &want_r->partition);
-	if (!location_fields_parse(cmd->fields, a, want_r))
-		return false;
-	want_r->revision = 0;
-	if (!is_inbox(want_r->name))
-		want_r->claim = 0;
-	return true;
-}
-
-static void
-change_set(struct session *sn, const struct mupdate_cmd *cmd, const struct location *now,
-           struct rules_verdict *v)
-{
-	struct mapdb *db = sn->conf->db;
-	struct location *loc = &v->loc;
-	uint64_t revision;
-
-	if (loc->state == LOCATION_ACTIVE && is_inbox(loc->name))
-		loc->claim = mapdb_claim(db, loc->name, loc->server, loc->claim);
-	else
-		loc->claim = now != NULL && slice_eq(now->server, loc->server) ? now->claim : 0;
-	revision = mapdb_set(db, loc, v->left);
-	metrics_add(&mupdate_metrics[MUPDATE_M_CHANGES], 1);
-	if (loc->state == LOCATION_ACTIVE)
-		service_conflict_solved(sn->service, loc->name);
-	log_info(&sn->log, "map.%s mbox=%s server=%s revision=%" PRIu64,
-	         v->left                         ? "deactivate"
-	         : loc->state == LOCATION_ACTIVE ? "activate"
-	                                         : "reserve",
-	         log_esc_slice(loc->name), log_esc_slice(loc->server), revision);
-	mupdate_server_changed(sn->core, cmd->tag, revision, loc->claim);
-}
-
-static void
-change_delete(struct session *sn, const struct mupdate_cmd *cmd)
-{
-	uint64_t revision = mapdb_delete(sn->conf->db, cmd->name, 0);
-
-	metrics_add(&mupdate_metrics[MUPDATE_M_CHANGES], 1);
-	service_conflict_solved(sn->service, cmd->name);
-	log_info(&sn->log, "map.delete mbox=%s revision=%" PRIu64, log_esc_slice(cmd->name),
-	         revision);
-	mupdate_server_changed(sn->core, cmd->tag, revision, 0);
-}
-
-static void
-change_apply(struct session *sn, const struct mupdate_cmd *cmd, const struct rules_input *in)
-{
-	struct rules_verdict v = rules_decide(in);
-
-	session_hold(sn);
-	switch (v.act) {
-	case RULES_SET:
-		change_set(sn, cmd, in->now, &v);
-		break;
-	case RULES_SAME:
-		mupdate_server_changed(sn->core, cmd->tag, in->now->revision, in->now->claim);
-		break;
-	case RULES_DELETE:
-		change_delete(sn, cmd);
-		break;
-	case RULES_NO:
-		if (v.conflict)
-			service_conflict(sn->service, in->want->name, in->want->server);
-		reply_no(sn, cmd->tag, v.code, v.text);
-		return;
-	}
-	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "done");
-}
-
-static void
-cmd_change(struct session *sn, const struct mupdate_cmd *cmd)
-{
-	struct arena *a = arena_new("mupdate.cmd");
-	struct location want, now;
-	struct rules_input in = {
-		.verb = cmd->verb,
-		.takeover = sn->conf->takeover,
-		.rebuilding = mapdb_info(sn->conf->db)->state != LOCATION_MAP_COMPLETE,
-		.read_only = sn->read_only,
-		.speaks = speaks,
-		.ctx = sn,
-		.want = &want,
-		.want_has_fields = cmd->fields.n > 0,
-	};
-
-	if (!take_want(cmd, a, &want)) {
-		reply_no(sn, cmd->tag, MUPDATE_CODE_INVALID, "fields that make no sense");
-	} else if (!service_begin(sn->service)) {
-		reply_no(sn, cmd->tag, MUPDATE_CODE_LATER, "try again later");
-	} else {
-		if (mapdb_find(sn->conf->db, want.name, a, &now, &in.now_left))
-			in.now = &now;
-		change_apply(sn, cmd, &in);
-	}
-	arena_free(&a);
-}
-
-static void
-cmd_pushed(struct session *sn, const struct mupdate_cmd *cmd)
-{
-	if (sn->read_only || !location_place_ok(cmd->name, SLICE("")) ||
-	    !service_speaks(sn->service, sn->identity, cmd->name)) {
-		reply_no(sn, cmd->tag, MUPDATE_CODE_DENIED,
-		         "this identity does not speak for that server");
-		return;
-	}
-	if (!service_begin(sn->service)) {
-		reply_no(sn, cmd->tag, MUPDATE_CODE_LATER, "try again later");
-		return;
-	}
-	session_hold(sn);
-	service_pushed(sn->service, cmd->name);
-	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "done");
 }
 
 /* ---- reading ------------------------------------------------------------------------------------- */
@@ -596,10 +419,10 @@ on_command(void *ctx, const struct mupdate_cmd *cmd)
 	case MUPDATE_V_DEACTIVATE:
 	case MUPDATE_V_DELETE:
 	case MUPDATE_V_RESERVE:
-		cmd_change(sn, cmd);
+		session_change(sn, cmd);
 		return;
 	case MUPDATE_V_PUSHED:
-		cmd_pushed(sn, cmd);
+		session_change_pushed(sn, cmd);
 		return;
 	default:
 		break;
@@ -612,6 +435,7 @@ on_command(void *ctx, const struct mupdate_cmd *cmd)
 		cmd_find(sn, cmd);
 		break;
 	case MUPDATE_V_LIST:
+		session_change_listed(sn, cmd->place);
 		feed_start(sn, cmd, FEED_LIST);
 		break;
 	case MUPDATE_V_UPDATE:

@@ -240,6 +240,39 @@ TEST(a_new_list_is_told_to_nobody_until_all_stores_have_pushed)
 	world_fini(&w);
 }
 
+TEST(a_cyrus_push_counts_when_it_made_something_active_and_ended_in_order)
+{
+	struct world w;
+
+	world_init(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "be2");
+	play_run(w.play, "# a mere look\n"
+	                 "client > 1 LIST {9+}\nclient > be1.test!\nclient < 1 OK *\n"
+	                 "client > 2 LOGOUT\nclient < 2 OK *\nclient is closed\n"
+	                 "# its own server's push\n"
+	                 "other > 1 LIST \"be2.test!\"\nother < 1 OK *\n"
+	                 "other > 2 ACTIVATE \"user.b\" \"be2.test!p\" \"b\\tlr\\t\"\n"
+	                 "other < 2 OK *\n"
+	                 "other > 3 LOGOUT\nother < 3 OK *\nother is closed\n");
+	world_login(&w, "client", "be1");
+	play_run(w.play, "# one that breaks off\n"
+	                 "client > 1 LIST \"be1.test!\"\nclient < 1 OK *\n"
+	                 "client > 2 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlr\\t\"\n"
+	                 "client < 2 OK *\n"
+	                 "client closes\n");
+	assert_false(mapdb_has_pushed(w.master.db, SLICE("be1.test")));
+	assert_true(mapdb_has_pushed(w.master.db, SLICE("be2.test")));
+	world_login(&w, "client", "be1");
+	play_run(w.play, "client > 1 LIST \"be1.test!\"\nclient << 1 OK *\n"
+	                 "client > 2 ACTIVATE \"user.c\" \"be1.test!p\" \"a\\tlr\\t\"\n"
+	                 "client < 2 OK *\n"
+	                 "client > 3 LOGOUT\nclient < 3 OK *\n");
+	world_login(&w, "client", "be1");
+	play_run(w.play, "client > 1 FIND \"user.z\"\nclient < 1 OK *\n");
+	world_fini(&w);
+}
+
 TEST(terms_and_clusters_fence)
 {
 	struct world w;

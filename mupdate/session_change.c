@@ -1,0 +1,190 @@
+/*
+ * Changes of the map: what a peer asks, what the rules say, what is written.
+ *
+ * A push. Stores of ours say PUSHED when they have told all they hold. A Cyrus store cannot:
+ * its push (ctl_mboxlist -m) asks for the list of its own server, makes the changes that are
+ * due, and logs out. That is taken as one when it made something active; a push that found
+ * nothing to do looks like a mere look (ctl_mboxlist -mw), and says nothing.
+ */
+#include "session_impl.h"
+
+#include "base/xalloc.h"
+#include "rules.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static bool
+speaks(void *ctx, struct slice server)
+{
+	struct session *sn = ctx;
+
+	return service_speaks(sn->service, sn->identity, server);
+}
+
+/* "user.fred", "example.org!user.fred": where a user's claim is kept. */
+static bool
+is_inbox(struct slice name)
+{
+	size_t bang = slice_find(name, '!');
+	struct slice rest = bang < name.n ? slice_skip(name, bang + 1) : name;
+
+	return slice_starts(rest, SLICE("user.")) &&
+	       slice_find(slice_skip(rest, 5), '.') == rest.n - 5;
+}
+
+void
+session_reply_no(struct session *sn, const char *tag, enum mupdate_code code, const char *text)
+{
+	metrics_add(&mupdate_metrics[MUPDATE_M_REFUSED], 1);
+	mupdate_server_reply(sn->core, tag, MUPDATE_NO, code, text);
+}
+
+/* False: the fields are not ours. */
+static bool
+take_want(const struct mupdate_cmd *cmd, struct arena *a, struct location *want_r)
+{
+	*want_r = (struct location){ .name = cmd->name, .acl = cmd->acl };
+	location_place_split(cmd->place, &want_r->server, &want_r->partition);
+	if (!location_fields_parse(cmd->fields, a, want_r))
+		return false;
+	want_r->revision = 0;
+	if (!is_inbox(want_r->name))
+		want_r->claim = 0;
+	return true;
+}
+
+static void
+change_set(struct session *sn, const struct mupdate_cmd *cmd, const struct location *now,
+           struct rules_verdict *v)
+{
+	struct mapdb *db = sn->conf->db;
+	struct location *loc = &v->loc;
+	uint64_t revision;
+
+	if (loc->state == LOCATION_ACTIVE && is_inbox(loc->name))
+		loc->claim = mapdb_claim(db, loc->name, loc->server, loc->claim);
+	else
+		loc->claim = now != NULL && slice_eq(now->server, loc->server) ? now->claim : 0;
+	revision = mapdb_set(db, loc, v->left);
+	metrics_add(&mupdate_metrics[MUPDATE_M_CHANGES], 1);
+	if (loc->state == LOCATION_ACTIVE) {
+		service_conflict_solved(sn->service, loc->name);
+		sn->has_pushed = true;
+	}
+	log_info(&sn->log, "map.%s mbox=%s server=%s revision=%" PRIu64,
+	         v->left                         ? "deactivate"
+	         : loc->state == LOCATION_ACTIVE ? "activate"
+	                                         : "reserve",
+	         log_esc_slice(loc->name), log_esc_slice(loc->server), revision);
+	mupdate_server_changed(sn->core, cmd->tag, revision, loc->claim);
+}
+
+static void
+change_delete(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	uint64_t revision = mapdb_delete(sn->conf->db, cmd->name, 0);
+
+	metrics_add(&mupdate_metrics[MUPDATE_M_CHANGES], 1);
+	service_conflict_solved(sn->service, cmd->name);
+	log_info(&sn->log, "map.delete mbox=%s revision=%" PRIu64, log_esc_slice(cmd->name),
+	         revision);
+	mupdate_server_changed(sn->core, cmd->tag, revision, 0);
+}
+
+static void
+change_apply(struct session *sn, const struct mupdate_cmd *cmd, const struct rules_input *in)
+{
+	struct rules_verdict v = rules_decide(in);
+
+	session_hold(sn);
+	switch (v.act) {
+	case RULES_SET:
+		change_set(sn, cmd, in->now, &v);
+		break;
+	case RULES_SAME:
+		mupdate_server_changed(sn->core, cmd->tag, in->now->revision, in->now->claim);
+		break;
+	case RULES_DELETE:
+		change_delete(sn, cmd);
+		break;
+	case RULES_NO:
+		if (v.conflict)
+			service_conflict(sn->service, in->want->name, in->want->server);
+		session_reply_no(sn, cmd->tag, v.code, v.text);
+		return;
+	}
+	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "done");
+}
+
+void
+session_change(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	struct arena *a = arena_new("mupdate.cmd");
+	struct location want, now;
+	struct rules_input in = {
+		.verb = cmd->verb,
+		.takeover = sn->conf->takeover,
+		.rebuilding = mapdb_info(sn->conf->db)->state != LOCATION_MAP_COMPLETE,
+		.read_only = sn->read_only,
+		.speaks = speaks,
+		.ctx = sn,
+		.want = &want,
+		.want_has_fields = cmd->fields.n > 0,
+	};
+
+	if (!take_want(cmd, a, &want)) {
+		session_reply_no(sn, cmd->tag, MUPDATE_CODE_INVALID, "fields that make no sense");
+	} else if (!service_begin(sn->service)) {
+		session_reply_no(sn, cmd->tag, MUPDATE_CODE_LATER, "try again later");
+	} else {
+		if (mapdb_find(sn->conf->db, want.name, a, &now, &in.now_left))
+			in.now = &now;
+		change_apply(sn, cmd, &in);
+	}
+	arena_free(&a);
+}
+
+void
+session_change_pushed(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	if (sn->read_only || !location_place_ok(cmd->name, SLICE("")) ||
+	    !service_speaks(sn->service, sn->identity, cmd->name)) {
+		session_reply_no(sn, cmd->tag, MUPDATE_CODE_DENIED,
+		                 "this identity does not speak for that server");
+		return;
+	}
+	if (!service_begin(sn->service)) {
+		session_reply_no(sn, cmd->tag, MUPDATE_CODE_LATER, "try again later");
+		return;
+	}
+	session_hold(sn);
+	service_pushed(sn->service, cmd->name);
+	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "done");
+}
+
+/* ---- pushes of plain peers ------------------------------------------------------------------------ */
+
+void
+session_change_listed(struct session *sn, struct slice place)
+{
+	struct slice server, partition;
+
+	if (mupdate_server_is_extended(sn->core) || !slice_ends(place, SLICE("!")))
+		return;
+	location_place_split(place, &server, &partition);
+	if (sn->read_only || !location_place_ok(server, SLICE("")) ||
+	    !service_speaks(sn->service, sn->identity, server))
+		return;
+	free(sn->listed_own);
+	sn->listed_own = slice_dup(server);
+	sn->has_pushed = false;
+}
+
+void
+session_change_logout(struct session *sn)
+{
+	if (sn->listed_own == NULL || !sn->has_pushed || !service_begin(sn->service))
+		return;
+	service_pushed(sn->service, slice_of(sn->listed_own));
+}
