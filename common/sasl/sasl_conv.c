@@ -27,10 +27,41 @@ struct sasl_conv {
 	struct buf authcid, password; /* between the two callbacks */
 	enum sasl_result verdict;     /* of check(); INVALID before it was asked */
 	bool done;                    /* ended: no further step */
+	bool too_long;                /* name or password: nobody is asked */
 	char reason[256];
 };
 
 static char global_mechs[256];
+
+/*
+ * Properties of users, of which there are none: passwords are asked by callback. But the
+ * library looks an authzid that differs from the authcid up in a plug-in of this kind, and
+ * without one it ends the login with SASL_NOMECH.
+ */
+static char auxprop_name[] = "roost";
+
+static int
+on_auxprop_lookup(void *ctx, sasl_server_params_t *params, unsigned flags, const char *user,
+                  unsigned user_len)
+{
+	return SASL_OK;
+}
+
+static int
+auxprop_init(const sasl_utils_t *utils, int version_max, int *version_r,
+             sasl_auxprop_plug_t **plug_r, const char *name)
+{
+	static sasl_auxprop_plug_t plug = {
+		.auxprop_lookup = on_auxprop_lookup,
+		.name = auxprop_name,
+	};
+
+	if (version_max < SASL_AUXPROP_PLUG_VERSION)
+		return SASL_BADVERS;
+	*version_r = SASL_AUXPROP_PLUG_VERSION;
+	*plug_r = &plug;
+	return SASL_OK;
+}
 
 static int
 on_getopt(void *ctx, const char *plugin, const char *option, const char **result, unsigned *len)
@@ -40,7 +71,7 @@ on_getopt(void *ctx, const char *plugin, const char *option, const char **result
 	if (strcmp(option, "mech_list") == 0)
 		value = global_mechs;
 	else if (strcmp(option, "auxprop_plugin") == 0)
-		value = "none-of-the-host";
+		value = auxprop_name; /* and none of the host's */
 	else if (strcmp(option, "pwcheck_method") == 0)
 		value = "auxprop"; /* never asked: our callback comes first */
 	else if (strcmp(option, "log_level") == 0)
@@ -80,7 +111,8 @@ on_checkpass(sasl_conn_t *conn, void *ctx, const char *user, const char *passwor
 	buf_wipe(&c->password);
 	buf_init(&c->password, 4096);
 	buf_add(&c->password, password, password_len);
-	return c->authcid.overflow || c->password.overflow ? SASL_BADAUTH : SASL_OK;
+	c->too_long = c->authcid.overflow || c->password.overflow;
+	return c->too_long ? SASL_BADAUTH : SASL_OK;
 }
 
 static int
@@ -127,6 +159,8 @@ sasl_conv_global_open(const char *mechs, struct err *err)
 
 	snprintf(global_mechs, sizeof(global_mechs), "%s", mechs);
 	r = sasl_server_init(global_callbacks, "roost");
+	if (r == SASL_OK)
+		r = sasl_auxprop_add_plugin(auxprop_name, auxprop_init);
 	if (r == SASL_OK)
 		return 0;
 	err_set(err, "Cyrus SASL does not start: %s", sasl_errstring(r, NULL, NULL));
@@ -197,6 +231,8 @@ result_of(struct sasl_conv *c, int r, const char *out, unsigned out_len, struct 
 		snprintf(c->reason, sizeof(c->reason), "%s", sasl_errstring(r, NULL, NULL));
 	if (c->verdict != SASL_RESULT_INVALID)
 		return c->verdict;
+	if (c->too_long)
+		return SASL_RESULT_INVALID;
 	switch (r) {
 	case SASL_OK:
 		return SASL_RESULT_DENIED; /* nobody asked us: never a yes */

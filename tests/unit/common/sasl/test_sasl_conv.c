@@ -4,6 +4,7 @@
 
 #include "lib/test.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct asked {
@@ -41,6 +42,8 @@ begin(struct asked *a)
 
 	if (!open && sasl_conv_global_open("PLAIN", &err) == -1)
 		test_fail("%s", err.text);
+	if (!open)
+		atexit(sasl_conv_global_close);
 	open = true;
 	c = sasl_conv_new("imap", "host.example.org", false, check, a, &err);
 	test_check(c != NULL, "%s", err.text);
@@ -157,8 +160,8 @@ TEST(huge_responses_do_no_harm)
 	buf_add(&b, "\0f\0", 3);
 	for (int i = 0; i < 60000; i++)
 		buf_add_char(&b, 'x');
-	assert_int_not_equal(sasl_conv_start(c, "PLAIN", buf_slice(&b), &challenge),
-	                     SASL_RESULT_DENIED);
+	assert_int_equal(sasl_conv_start(c, "PLAIN", buf_slice(&b), &challenge),
+	                 SASL_RESULT_INVALID);
 	assert_int_equal(a.times, 0);
 	sasl_conv_free(&c);
 	buf_fini(&b);
