@@ -1,0 +1,278 @@
+/*
+ * session_impl - what the files of an IMAP session share.
+ *
+ *	service.c	settings, metrics, all sessions, the drain
+ *	session.c	the client's link, deadlines, the end
+ *	command.c	the table of commands; reading one, carrying it out, its reply
+ *	reply.c		what is said to the client
+ *	capability.c	CAPABILITY, ID, ENABLE, NAMESPACE, NOOP, CHECK, LOGOUT
+ *	login.c		STARTTLS, LOGIN, AUTHENTICATE, the way in
+ *	names.c		mailboxes as the client names them, and his rights
+ *	list.c		LIST, LSUB
+ *	mailboxes.c	CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS
+ *	select.c	SELECT, EXAMINE, CLOSE, UNSELECT
+ *	append.c	APPEND
+ *	idle.c		IDLE
+ *	view.c		the selected mailbox as this session's client knows it
+ *	fetch*.c search*.c store.c copy.c expunge.c	commands on messages
+ *
+ * A COMMAND. Each session carries out one at a time; the client is not read meanwhile. When
+ * a command has been read with all its literals, its handler is called once:
+ *
+ *	void cmd_x(struct imap_session *s, struct command *c)
+ *
+ * The handler reads its arguments with c->args (proto/imap_args.h) and ends the command by
+ * exactly one call of command_done(), command_fail() or command_bad(), at once or later:
+ *
+ * - An operation of the store: c->store_id = mailbox_copy(..., s). The callback gets s (its
+ *   command is &s->command), sets s->command.store_id = 0 and goes on. When the session ends
+ *   before, the operation is cancelled; one at a time.
+ * - A long answer: command_pump(s, fn). fn writes a piece into imap_out(s) and returns when
+ *   command_must_yield(s); it is called again when there is room for more output, until it
+ *   ends the command or calls command_pump(s, NULL) (to wait for the store).
+ * - c->job is the handler's own, in c->arena or with a c->cleanup that gives back what is
+ *   not memory of the arena (mailboxes, buffers). cleanup runs once, when the command is
+ *   over or the session ends.
+ *
+ * After any of the three ends, c->arena, c->args and c->job are gone: return at once.
+ *
+ * Before the tagged reply of OK, NO and BAD goes out, command.c has the view tell what is
+ * new (RFC 3501 section 7), without EXPUNGE for rows with ROW_NO_EXPUNGE. So handlers do not
+ * care. Handlers with ROW_SELECTED may rely on s->view, and with ROW_WRITES on its not being
+ * read-only. A row in command.c's table belongs to every handler.
+ */
+#ifndef IMAP_SESSION_IMPL_H
+#define IMAP_SESSION_IMPL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/ids.h"
+#include "base/list.h"
+#include "imap/session.h"
+#include "link/link.h"
+#include "log/log.h"
+#include "mail/acl.h"
+#include "mail/mbox_name.h"
+#include "mailbox/mailbox.h"
+#include "proto/imap_args.h"
+#include "proto/imap_cmd.h"
+
+struct imap_limits {
+	uint64_t login_ms, idle_ms, keepalive_ms;
+	uint64_t sessions;
+	uint64_t message_bytes;               /* APPEND */
+	size_t command_bytes;                 /* line and literals of a command */
+	struct imap_cmd_limits before, after; /* the login */
+};
+
+struct imap_service {
+	struct imap_service_config c;
+	struct imap_limits limits;
+	struct list sessions;
+	size_t count;
+	bool draining;
+	void (*drained)(void *ctx);
+	void *drained_ctx;
+};
+
+/* ---- commands ------------------------------------------------------------------------------ */
+
+enum {
+	ROW_BEFORE = 1,      /* allowed before the login */
+	ROW_AFTER = 2,       /* allowed after it */
+	ROW_SELECTED = 4,    /* only with a mailbox selected */
+	ROW_WRITES = 8,      /* not when that is read-only */
+	ROW_NO_EXPUNGE = 16, /* no EXPUNGE before its reply: RFC 3501 section 7.4.1 */
+	ROW_UID = 32,        /* the UID form: c->uid */
+	ROW_STREAM = 64,     /* the handler is called with the first line; see append.c */
+	ROW_QUIET = 128,     /* nothing is told before its reply */
+};
+
+struct imap_session;
+struct command;
+typedef void command_fn(struct imap_session *s, struct command *c);
+
+struct imap_row {
+	struct imap_cmd_def def; /* first; args only where command.c must wipe them */
+	unsigned flags;
+	command_fn *fn;
+};
+
+struct command {
+	const struct imap_row *row; /* NULL: none is under way */
+	char tag[IMAP_CMD_TAG_MAX + 1];
+	bool uid;
+	struct arena *arena;   /* ends with the command */
+	struct buf text;       /* behind the name, literals in place */
+	struct imap_args args; /* over text */
+
+	/* the handler's */
+	void *job;
+	void (*cleanup)(struct command *c);
+	uint64_t store_id; /* an operation of the store under way; 0: none */
+	command_fn *pump;
+
+	/* command.c's */
+	const char *refusal; /* what is said when the rest is swallowed; NULL: it is not */
+	const char *reply;   /* decided, behind what the view still has to tell; NULL */
+	uint64_t slice_started_us;
+};
+
+enum imap_sasl { SASL_NO, SASL_RESPONSE, SASL_FINAL };
+
+struct append;
+struct idle;
+struct view;
+
+struct imap_session {
+	struct list node; /* in service->sessions */
+	struct imap_service *service;
+	struct link *client;
+	struct imap_limits limits; /* of its start */
+	struct imap_cmd reader;
+	struct command command;
+	struct timer again; /* the pump's next turn */
+	bool implicit_tls;  /* not greeted yet */
+	bool starting_tls, logged_in, ended;
+	bool plaintext_ok, trusted; /* by the client's address */
+	unsigned bad_commands, commands_before, failures;
+	uint64_t commands, bytes_in, bytes_out;
+
+	char id[64];
+	char peer[ADDR_TEXT_LEN];
+	char user[MBOX_USER_MAX + 1]; /* "" before the login */
+	struct log_ctx log;
+	uint64_t started_ms;
+
+	/* login.c */
+	uint64_t auth_id; /* 0: no conversation */
+	enum imap_sasl sasl;
+	uint64_t claim; /* what the front end knew of the user's; 0: nothing */
+
+	struct mbox_view names; /* how this user names mailboxes; after the login */
+	bool condstore;         /* enabled: MODSEQ in every FETCH */
+
+	struct view *view;     /* NULL: nothing is selected */
+	struct append *append; /* append.c; NULL: none under way */
+	struct idle *idle;     /* idle.c; NULL: not in IDLE */
+};
+
+/* ---- session.c -------------------------------------------------------------------------------- */
+
+/* No callback comes any more; freed at the end of the loop's turn. why: for the log. */
+void imap_session_end(struct imap_session *s, const char *why);
+/* "* BYE text", and the end. text: ours, no client's bytes. */
+void imap_session_bye(struct imap_session *s, const char *text, const char *why);
+/* After work outside the link's callbacks: output goes out, and the client is read unless
+ * there is something to wait for. */
+void imap_session_wake(struct imap_session *s);
+/* Something moved: the time for autologout starts anew. */
+void imap_session_touch(struct imap_session *s);
+
+/* ---- service.c -------------------------------------------------------------------------------- */
+
+void imap_service_lost_session(struct imap_service *p);
+
+/* ---- reply.c ---------------------------------------------------------------------------------- */
+
+/* What is written here is sent when the callback under way returns. */
+struct buf *imap_out(struct imap_session *s);
+/* "* text" CRLF. */
+void imap_untagged(struct imap_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A string for a response: an atom where one may stand (an astring), else quoted, or a
+ * literal when it has CR, LF, or 8-bit bytes. NUL bytes are left out. */
+void imap_add_astring(struct buf *out, struct slice s);
+/* The same, never an atom. */
+void imap_add_string(struct buf *out, struct slice s);
+/* A canonical name as this client knows it; false: he may not see it, nothing was added. */
+bool imap_add_mailbox(struct imap_session *s, struct slice name, struct buf *out) MUST_CHECK;
+/* "\\Seen $Forwarded" without parentheses. */
+void imap_add_flags(struct buf *out, const struct mailbox *m, uint8_t system, uint64_t keywords);
+
+/* ---- command.c -------------------------------------------------------------------------------- */
+
+enum command_end { COMMAND_OK, COMMAND_NO, COMMAND_BAD };
+/* code: without brackets, or NULL. Both are copied. */
+void command_done(struct imap_session *s, enum command_end end, const char *code, const char *text);
+/* As the table of reply.c has it: NO with the response code of the result (not for OK). */
+void command_fail(struct imap_session *s, enum mbox_result result);
+/* BAD; text: imap_args_bad(), or ours. */
+void command_bad(struct imap_session *s, const char *text);
+/* BAD when there were bad arguments, or some are left. False: the command is over. */
+bool command_args_end(struct imap_session *s) MUST_CHECK;
+/* See above. NULL: no more. */
+void command_pump(struct imap_session *s, command_fn *fn);
+/* The output is full, or others have waited for some milliseconds: return. Cheap enough for
+ * every message. */
+bool command_must_yield(struct imap_session *s) MUST_CHECK;
+
+const struct imap_cmd_def *command_find(struct slice name);
+void command_event(struct imap_session *s, const struct imap_cmd_event *ev);
+/* There is room for output. */
+void command_go_on(struct imap_session *s);
+/* The session ends. */
+void command_drop(struct imap_session *s);
+/* Is one under way, so that the client has to wait? */
+bool command_is_busy(const struct imap_session *s);
+
+/* ---- names.c ---------------------------------------------------------------------------------- */
+
+/* What this user may do there. */
+uint32_t imap_rights(const struct imap_session *s, struct slice acl);
+/* The same for the selected mailbox, as its ACL is now. */
+uint32_t imap_selected_rights(const struct imap_session *s);
+/* The client's name of a mailbox to canonical, once for all; it need not exist. False: the
+ * command has been answered with NO and code. */
+bool imap_name(struct imap_session *s, struct slice client, const char *code,
+               struct mbox_name *name_r) MUST_CHECK;
+/* A mailbox that is there and on which he has all of these rights. Who lacks ACL_LOOKUP is
+ * told the same as where there is none. absent: the code then, "NONEXISTENT" or "TRYCREATE".
+ * False: the command has been answered. */
+bool imap_find_mailbox(struct imap_session *s, struct slice client, uint32_t rights,
+                       const char *absent, struct mbox_info *info_r) MUST_CHECK;
+
+/* ---- CONDSTORE (RFC 7162 section 3.1) ----------------------------------------------------------- */
+
+/* A command has used it: enabled from now on; HIGHESTMODSEQ is told when that is new. */
+void imap_enable_condstore(struct imap_session *s);
+
+/* ---- handlers --------------------------------------------------------------------------------- */
+
+/* capability.c */
+command_fn cmd_capability, cmd_id, cmd_enable, cmd_namespace, cmd_noop, cmd_check, cmd_logout;
+void imap_add_capabilities(struct imap_session *s, struct buf *out);
+/* login.c */
+command_fn cmd_starttls;
+void login_login(struct imap_session *s, const struct imap_cmd_event *ev);
+void login_authenticate(struct imap_session *s, const struct imap_cmd_event *ev);
+void login_line(struct imap_session *s, struct slice line);
+bool login_is_allowed(const struct imap_session *s);
+/* list.c, mailboxes.c, select.c, append.c, idle.c */
+command_fn cmd_list, cmd_lsub;
+command_fn cmd_create, cmd_delete, cmd_rename, cmd_subscribe, cmd_unsubscribe, cmd_status;
+command_fn cmd_select, cmd_examine, cmd_close, cmd_unselect;
+command_fn cmd_append, cmd_idle;
+/* fetch.c, search.c, store.c, copy.c, expunge.c: the UID forms too, by c->uid */
+command_fn cmd_fetch, cmd_search, cmd_store, cmd_copy, cmd_move, cmd_expunge;
+
+/*
+ * What session.c, command.c, select.c and idle.c use of view.h:
+ *
+ *	Takes *m. As it is now; nothing is told. read_only: EXAMINE, or no right to change.
+ *	struct view *view_new(struct imap_session *s, struct mailbox **m, bool read_only);
+ *	void view_free(struct view **v);		no output; accepts NULL
+ *	struct mailbox *view_mailbox(const struct view *v);
+ *	bool view_is_read_only(const struct view *v);
+ *	uint32_t view_count(const struct view *v);	messages known to the client
+ *	uint32_t view_recent(const struct view *v);	of them \Recent
+ *	uint32_t view_first_unseen(const struct view *v);	sequence number, 0: none
+ *	uint64_t view_modseq(const struct view *v);	all changes up to it are told
+ *	Tells what is new: EXPUNGE only with expunges, EXISTS, RECENT, FETCH. Writes until the
+ *	link is congested; 0: call again when it has drained, 1: all is told.
+ *	int view_pull(struct view *v, bool expunges);
+ *
+ * IDLE watches view_mailbox() itself and pulls. A mailbox that is gone: view_pull() tells
+ * nothing; command.c says BYE.
+ */
+
+#endif
