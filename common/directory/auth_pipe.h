@@ -13,6 +13,9 @@
 #include "directory/auth.h"
 #include "net/loop.h"
 
+/* What auth_mechs() says, and auth workers have. */
+#define AUTH_PIPE_MECHS "PLAIN"
+
 /* fds[i] leads to auth worker i; they stay the caller's. c gives time-outs. */
 struct auth *auth_pipe_new(struct loop *l, const int *fds, unsigned count, const struct conf *c);
 
