@@ -72,16 +72,22 @@ struct ctl_cmd {
 	unsigned deadline_ms; /* 0: 10 s */
 };
 
-/* The socket is replaced when stale. NULL with the operator's text on failure. */
+/* Makes the socket (mode 0660) and listens; a stale one is replaced. -1 with the
+ * operator's text on failure, e.g. when another process answers there. */
+int ctl_socket_open(const char *path, struct err *err) MUST_CHECK;
+/* The same, and serves it. The path is removed at the end. */
 struct ctl_server *ctl_server_new(struct loop *l, const char *path, struct err *err) MUST_CHECK;
 /* Takes a socket that listens already (tests, and svc). */
 struct ctl_server *ctl_server_new_fd(struct loop *l, int fd);
+/* Commands under way may still be answered; nobody hears of it. */
 void ctl_server_free(struct ctl_server **s);
+/* Takes no further connections: a successor listens on the same socket. */
+void ctl_server_retire(struct ctl_server *s);
 /* table ends with name == NULL and is borrowed; ctx goes to its functions. `help` is
  * always there. A name registered twice is our mistake. */
 void ctl_register(struct ctl_server *s, const struct ctl_cmd *table, void *ctx);
 
-/* Takes *fields (may be NULL): the members to add to "ok":true. req is gone. */
+/* Takes *fields (*fields may be NULL): the members to add to "ok":true. req is gone. */
 void ctl_reply(struct ctl_req *req, struct json **fields);
 void ctl_fail(struct ctl_req *req, const char *error, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
