@@ -424,6 +424,57 @@ conf_wipe_auth_only(struct conf *c)
 		conf_wipe_auth_only(c->sections[i]);
 }
 
+static void
+wipe_entry(struct conf_entry *e)
+{
+	secret_wipe(e->value, strlen(e->value));
+	free(e->value);
+	e->value = xstrdup("-");
+}
+
+static void
+wipe_entries(struct conf_head *h, const struct conf_def *defs)
+{
+	for (size_t i = 0; i < h->count; i++)
+		for (const struct conf_def *d = defs; d->name != NULL; d++)
+			if (strcmp(h->entries[i].name, d->name) == 0 &&
+			    (d->flags & CONF_AUTH_ONLY) != 0)
+				wipe_entry(&h->entries[i]);
+}
+
+static void
+drop_entries(struct conf_head *h)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		wipe_entry(&h->entries[i]);
+		free(h->entries[i].name);
+		free(h->entries[i].value);
+		free(h->entries[i].file);
+	}
+	h->count = 0;
+}
+
+void
+conf_file_wipe_auth_only(struct conf_file *f, const struct conf_schema *schema)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		struct conf_head *h = &f->heads[i];
+		const struct conf_kind *k = find_kind(h->kind);
+
+		if (k != NULL) {
+			wipe_entries(h, k->defs);
+			continue;
+		}
+		if (strcmp(h->kind, "common") != 0 && strcmp(h->kind, schema->program) != 0) {
+			drop_entries(h);
+			continue;
+		}
+		wipe_entries(h, conf_common_settings);
+		for (size_t t = 0; schema->tables != NULL && schema->tables[t] != NULL; t++)
+			wipe_entries(h, schema->tables[t]);
+	}
+}
+
 /* ---- looking up ---------------------------------------------------------------------------- */
 
 static const struct conf_value *

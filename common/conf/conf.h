@@ -143,6 +143,9 @@ bool conf_file_next(const struct conf_file *f, size_t *pos, const char **kind_r,
 /* The settings of one program from a file that was read. */
 struct conf *conf_new(const struct conf_file *f, const struct conf_schema *schema,
                       const char *instance, struct err *err) MUST_CHECK;
+/* Forgets the values that are CONF_AUTH_ONLY for this program (strings: "-" stands there
+ * instead) and all that only other programs know: before the file goes to a worker. */
+void conf_file_wipe_auth_only(struct conf_file *f, const struct conf_schema *schema);
 /* The whole file as bytes for a process that may not read it, and back. */
 void conf_file_pack(const struct conf_file *f, struct buf *out);
 struct conf_file *conf_file_unpack(struct slice packed) MUST_CHECK; /* NULL: damaged */

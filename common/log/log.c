@@ -30,26 +30,40 @@ static struct {
 	_Atomic int most;
 } sink = { .program = "roost", .fd = STDERR_FILENO, .most = LOG_INFO };
 
+/* path empty: standard error. */
+static void
+use_file(int fd, const char *path)
+{
+	int old = sink.fd;
+
+	snprintf(sink.path, sizeof(sink.path), "%s", path);
+	sink.fd = fd;
+	sink.to_syslog = false;
+	if (old != STDERR_FILENO)
+		close(old);
+}
+
 int
 log_open(const char *program, const char *path)
 {
 	int fd;
 
 	sink.program = program;
-	if (path == NULL || strcmp(path, "stderr") == 0)
+	if (path == NULL || strcmp(path, "stderr") == 0) {
+		use_file(STDERR_FILENO, "");
 		return 0;
+	}
 	if (strcmp(path, "syslog") == 0) {
 		log_syslog_open(program);
 		sink.to_syslog = true;
 		return 0;
 	}
+	if (strcmp(path, sink.path) == 0 && !sink.to_syslog)
+		return 0; /* log_reopen() opens it again */
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	if (fd == -1)
 		return -1;
-	snprintf(sink.path, sizeof(sink.path), "%s", path);
-	if (sink.fd != STDERR_FILENO)
-		close(sink.fd);
-	sink.fd = fd;
+	use_file(fd, path);
 	return 0;
 }
 

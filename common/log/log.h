@@ -26,7 +26,8 @@ struct log_ctx {
 };
 
 /* program is borrowed for ever. path NULL or "stderr": standard error; "syslog": not
- * a file; else appended to. Returns -1 when the file cannot be opened (errno). */
+ * a file; else appended to. Again: another place. Returns -1 when the file cannot be
+ * opened (errno); then all stays as it was. */
 int log_open(const char *program, const char *path) MUST_CHECK;
 /* Opens the same path again (after rotation). Keeps the old file when it fails. */
 void log_reopen(void);
