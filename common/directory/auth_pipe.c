@@ -73,6 +73,7 @@ struct peer {
 	struct list sent;       /* struct request, in order */
 	unsigned cost;          /* of both lists */
 	bool silent;
+	bool complained;   /* about garbage: once is enough */
 	uint64_t probe_ms; /* silent: when to ping again */
 };
 
@@ -426,7 +427,9 @@ on_readable(void *ctx, int fd, unsigned events)
 		peer->silent = true;
 	} else if (n > AUTH_WIRE_MAX ||
 	           (n > 0 && !auth_wire_decode(slice_make(room, (size_t)n), &f))) {
-		log_error(NULL, "auth.garbage auth_worker=%u bytes=%zd", peer->index, n);
+		if (!peer->complained)
+			log_error(NULL, "auth.garbage auth_worker=%u bytes=%zd", peer->index, n);
+		peer->complained = true;
 	} else if (n > 0) {
 		hear(peer, &f);
 	}

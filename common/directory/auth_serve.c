@@ -38,7 +38,8 @@
 struct end {
 	int fd;
 	unsigned index;
-	bool stuck; /* the last answer found no room: do not wait for it again */
+	bool stuck;      /* the last answer found no room: do not wait for it again */
+	bool complained; /* about garbage: once is enough */
 };
 
 struct conversation_key {
@@ -357,12 +358,20 @@ static const struct kind {
 /* ---- the loop --------------------------------------------------------------------------------- */
 
 static void
+complain(struct end *e, size_t n)
+{
+	if (!e->complained)
+		log_error(NULL, "auth.garbage worker=%u bytes=%zu", e->index, n);
+	e->complained = true;
+}
+
+static void
 do_frame(struct serve *s, struct end *e, struct slice bytes)
 {
 	struct auth_frame f;
 
 	if (!auth_wire_decode(bytes, &f) || kinds[f.kind].fn == NULL)
-		log_error(NULL, "auth.garbage worker=%u bytes=%zu", e->index, bytes.n);
+		complain(e, bytes.n);
 	else if (kinds[f.kind].has_deadline && f.deadline_ms <= clock_mono_ms())
 		log_debug(NULL, "auth.late worker=%u request=%s", e->index,
 		          auth_frame_name(f.kind));
@@ -376,7 +385,7 @@ read_frame(struct serve *s, struct end *e)
 	ssize_t n = recv(e->fd, s->in, AUTH_WIRE_MAX, MSG_DONTWAIT | MSG_TRUNC);
 
 	if (n > AUTH_WIRE_MAX) {
-		log_error(NULL, "auth.garbage worker=%u bytes=%zd", e->index, n);
+		complain(e, (size_t)n);
 	} else if (n > 0) {
 		do_frame(s, e, slice_make(s->in, (size_t)n));
 	} else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {

@@ -26,6 +26,12 @@ is_good_scheme(const char *hash)
 	return false;
 }
 
+static bool
+can_be_password(struct slice s)
+{
+	return s.n < PASSWD_MAX && (s.n == 0 || memchr(s.p, '\0', s.n) == NULL);
+}
+
 /* crypt's workspace is 32 KB and holds secrets; NULL when crypt cannot. */
 static char *
 run_crypt(struct slice password, const char *setting)
@@ -33,7 +39,7 @@ run_crypt(struct slice password, const char *setting)
 	struct crypt_data *data;
 	char *text, *out, *copy = NULL;
 
-	if (password.n > PASSWD_MAX - 1 || memchr(password.p, '\0', password.n) != NULL)
+	if (!can_be_password(password))
 		return NULL;
 	data = xcalloc(1, sizeof(*data));
 	text = slice_dup(password);
@@ -53,8 +59,7 @@ passwd_hash(struct slice password, char *hash_r, size_t room, struct err *err)
 	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
 	char *hash;
 
-	if (password.n == 0 || password.n > PASSWD_MAX - 1 ||
-	    memchr(password.p, '\0', password.n) != NULL) {
+	if (password.n == 0 || !can_be_password(password)) {
 		err_set(err, "a password has 1 to %d bytes and no NUL", PASSWD_MAX - 1);
 		return -1;
 	}
