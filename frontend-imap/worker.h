@@ -4,13 +4,13 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "conf/servers.h"
 #include "imap/session.h"
 #include "location/barrier.h"
 #include "location/lookup.h"
 #include "location/reader.h"
 #include "pop3/session.h"
 #include "route/home.h"
-#include "route/servers.h"
 #include "svc/svc.h"
 
 struct worker {

@@ -13,11 +13,11 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "conf/servers.h"
 #include "directory/auth.h"
 #include "log/log.h"
 #include "net/loop.h"
 #include "proto/imap_resp.h"
-#include "route/servers.h"
 
 struct imap_leg;
 

@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
-#include "route/servers.h"
+#include "conf/servers.h"
 
 /*	bit, name, does the store have to have it too? */
 #define OFFER_CAPS(X)                                                                              \

@@ -13,12 +13,12 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
+#include "conf/servers.h"
 #include "directory/auth.h"
 #include "metrics/metrics.h"
 #include "net/conn.h"
 #include "net/loop.h"
 #include "route/home.h"
-#include "route/servers.h"
 #include "tls/tls.h"
 
 /* Settings of roost-imap, beside those of conf/common.h. */

@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "conf/servers.h"
 #include "directory/auth.h"
 #include "link/link.h"
 #include "log/log.h"
 #include "proto/pop3_client.h"
-#include "route/servers.h"
 
 struct pop3_leg;
 

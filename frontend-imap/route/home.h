@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "conf/servers.h"
 #include "directory/auth.h"
 #include "location/lookup.h"
-#include "route/servers.h"
 
 enum home_result {
 	HOME_FOUND,

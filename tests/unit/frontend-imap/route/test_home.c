@@ -1,4 +1,4 @@
-/* home: what the map and the directory say, and what comes of it; servers beside it. */
+/* home: what the map and the directory say, and what comes of it. */
 #include "route/home.h"
 
 #include "fakeauth/fakeauth.h"
@@ -181,34 +181,4 @@ TEST(home_cancelled_is_not_answered)
 	(void)home_find(w.home, SLICE("fred"), on_answer, &w);
 	world_fini(&w);
 	assert_int_equal(w.answers, 0);
-}
-
-TEST(servers_of_the_settings)
-{
-	struct conf *c = load();
-	struct err err = { "" };
-	static char fake_tls;
-	struct servers *s;
-	struct server *one;
-
-	assert_true(servers_want_tls(c));
-	assert_null(servers_new(c, NULL, &err));
-	test_check(strstr(err.text, "old") != NULL, "%s", err.text);
-	s = servers_new(c, (struct tls_ctx *)(void *)&fake_tls, &err);
-	assert_int_equal(servers_count(s), 2);
-	one = servers_find(s, SLICE("store1"));
-	assert_ptr_equal(one, servers_at(s, 0));
-	assert_int_equal(one->kind, SERVER_ROOST);
-	assert_non_null(one->imap);
-	assert_null(one->pop3);
-	assert_false(one->starttls);
-	test_eq_str("its own name", one->tls_name, "store1");
-	one = servers_find(s, SLICE("old"));
-	assert_int_equal(one->kind, SERVER_FOREIGN);
-	assert_true(one->starttls);
-	assert_non_null(one->tls);
-	test_eq_str("the name that is set", one->tls_name, "old.example.org");
-	assert_null(servers_find(s, SLICE("store")));
-	servers_free(&s);
-	conf_free(&c);
 }

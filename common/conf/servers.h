@@ -4,8 +4,8 @@
  * Credentials for them are the auth workers' business (directory/auth.h), also those of
  * foreign stores (kind = imap: proxy_user and proxy_secret).
  */
-#ifndef ROUTE_SERVERS_H
-#define ROUTE_SERVERS_H
+#ifndef CONF_SERVERS_H
+#define CONF_SERVERS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "route/servers.h"
+#include "conf/servers.h"
 
 #include "base/map.h"
 #include "base/xalloc.h"
