@@ -3,24 +3,16 @@
  */
 #include "worker.h"
 
-#include "base/arena.h"
+#include "front/location_ctl.h"
 #include "json/json.h"
 
 static void
 on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 {
 	struct worker *w = ctx;
-	struct json *location = json_set_object(detail, "location");
-	struct location_info info;
 
 	*sessions_r = imap_proxy_count(w->imap) + pop3_proxy_count(w->pop3);
-	if (location_reader_info(w->reader, &info, NULL) == -1) {
-		json_set_bool(location, "complete", false);
-		return;
-	}
-	json_set_bool(location, "complete", info.complete);
-	json_set_int(location, "revision", (int64_t)info.revision);
-	json_set_int(location, "age_ms", (int64_t)info.age_ms);
+	location_ctl_status(w->reader, detail);
 }
 
 /* ---- who -------------------------------------------------------------------------------------- */
@@ -91,52 +83,8 @@ cmd_who(void *ctx, struct ctl_req *req, const struct json *args)
 	ctl_reply(req, &fields);
 }
 
-/* ---- explain ----------------------------------------------------------------------------------- */
-
-static const char *const found_words[] = {
-	[LOCATION_FOUND] = "found",
-	[LOCATION_IS_RESERVED] = "reserved",
-	[LOCATION_NONE] = "none",
-	[LOCATION_BLIND] = "blind",
-};
-
-/* What the list at hand says, without asking anybody. */
-static void
-cmd_explain(void *ctx, struct ctl_req *req, const struct json *args)
-{
-	struct worker *w = ctx;
-	const char *name = json_get_str(args, "mailbox");
-	struct arena *a;
-	struct location loc;
-	struct location_info info = { .complete = false };
-	enum location_result r;
-	struct json *fields;
-
-	if (name == NULL) {
-		ctl_fail(req, "usage", "the field mailbox is missing");
-		return;
-	}
-	a = arena_new("explain");
-	fields = json_new_object();
-	r = location_reader_find(w->reader, slice_of(name), a, &loc);
-	json_set_str(fields, "found", found_words[r]);
-	if (r == LOCATION_FOUND || r == LOCATION_IS_RESERVED) {
-		json_set_slice(fields, "server", loc.server);
-		json_set_slice(fields, "partition", loc.partition);
-		json_set_int(fields, "claim", (int64_t)loc.claim);
-	}
-	if (location_reader_info(w->reader, &info, NULL) == -1)
-		info.complete = false;
-	json_set_int(fields, "revision", (int64_t)info.revision);
-	json_set_bool(fields, "complete", info.complete);
-	json_set_int(fields, "age_ms", (int64_t)info.age_ms);
-	ctl_reply(req, &fields);
-	arena_free(&a);
-}
-
 static const struct ctl_cmd commands[] = {
 	{ "who", "[user]", "Sessions, all or of one user.", cmd_who },
-	{ "explain", "mailbox", "Where this front end believes a mailbox to be.", cmd_explain },
 	{ .name = NULL },
 };
 
@@ -145,4 +93,5 @@ control_start(struct worker *w)
 {
 	svc_set_status(w->svc, on_status, w);
 	ctl_register(svc_ctl(w->svc), commands, w);
+	location_ctl_register(svc_ctl(w->svc), w->reader);
 }

@@ -1,0 +1,1 @@
+$(call module,common/front,common/ctl common/location common/json common/base,)
