@@ -42,7 +42,7 @@ msg_new(const struct msg_limits *l, struct slice sender)
 	buf_init(&m->memory, SIZE_MAX);
 	m->digest = digest_new();
 	digest_add(m->digest, sender);
-	digest_add(m->digest, SLICE("\n"));
+	digest_add(m->digest, slice_make("", 1));
 	return m;
 }
 
@@ -109,9 +109,9 @@ scan(struct msg *m, struct slice s)
 /* ---- the file ------------------------------------------------------------------------------- */
 
 static void
-give_up(struct msg *m, enum msg_state why)
+give_up(struct msg *m)
 {
-	m->state = why;
+	m->state = MSG_NO_SPACE;
 	buf_fini(&m->memory);
 	if (m->fd != -1)
 		close(m->fd);
@@ -162,7 +162,7 @@ to_file(struct msg *m)
 	if (m->fd != -1 && write_memory(m))
 		return;
 	log_error(NULL, "smtp.spool_failed dir=%s errno=%d", log_esc(m->limits->spool_dir), errno);
-	give_up(m, MSG_NO_SPACE);
+	give_up(m);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------- */
@@ -173,10 +173,6 @@ msg_add(struct msg *m, struct slice bytes)
 	if (m->state != MSG_OK)
 		return m->state;
 	m->bytes += bytes.n;
-	if (m->bytes > m->limits->size_bytes) {
-		give_up(m, MSG_TOO_BIG);
-		return m->state;
-	}
 	digest_add(m->digest, bytes);
 	scan(m, bytes);
 	buf_add_slice(&m->memory, bytes);

@@ -20,18 +20,17 @@ struct msg;
 
 /* Borrowed for the message's life. */
 struct msg_limits {
-	uint64_t size_bytes;   /* larger ones are MSG_TOO_BIG */
 	uint64_t memory_bytes; /* larger ones go to a file */
 	const char *spool_dir;
 };
 
 enum msg_state {
 	MSG_OK,
-	MSG_TOO_BIG,
 	MSG_NO_SPACE, /* the file cannot be made or written */
 };
 
-/* sender: MAIL FROM, for the key. */
+/* sender: MAIL FROM as address_text() writes it, for the key (proto/smtp_wire.h). How large a
+ * message may be is the caller's to watch. */
 struct msg *msg_new(const struct msg_limits *l, struct slice sender);
 void msg_free(struct msg **m);
 

@@ -339,13 +339,14 @@ route_find(struct route *r, struct slice address, const char *session, route_fn 
 }
 
 uint64_t
-route_find_again(struct route *r, const char *user, const char *home, route_fn *fn, void *ctx)
+route_find_user(struct route *r, struct slice user, struct slice detail, const char *home,
+                bool again, route_fn *fn, void *ctx)
 {
 	struct ask *a = ask_new(r, fn, ctx);
 
 	finals_new(a, 1);
-	final_init(a, 0, slice_of(user), SLICE(""), home);
-	locate_finals(a, true);
+	final_init(a, 0, user, detail, home);
+	locate_finals(a, again);
 	return a->id;
 }
 

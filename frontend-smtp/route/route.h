@@ -72,10 +72,10 @@ typedef void route_fn(void *ctx, uint64_t id, const struct route_answer *a);
  * auth worker. Both copied. An id for route_cancel(), never 0. */
 uint64_t route_find(struct route *r, struct slice address, const char *session, route_fn *fn,
                     void *ctx);
-/* One final once more, with a barrier first: a store would not have his mail. detail of the
- * answer is "". */
-uint64_t route_find_again(struct route *r, const char *user, const char *home, route_fn *fn,
-                          void *ctx);
+/* A user somebody has resolved already. again: with a barrier first, since a store would not
+ * have his mail. home: what the directory said, "" unknown. All copied. */
+uint64_t route_find_user(struct route *r, struct slice user, struct slice detail, const char *home,
+                         bool again, route_fn *fn, void *ctx);
 /* Harmless for ids that are answered, or 0. */
 void route_cancel(struct route *r, uint64_t id);
 

@@ -172,13 +172,20 @@ TEST(route_again_waits_for_a_barrier)
 	row = fakemap_at(&w.map, "user.fred");
 	snprintf(row->after_barrier.server, sizeof(row->after_barrier.server), "store2");
 	row->after_barrier.claim = 6;
-	(void)route_find_again(w.route, "fred", "store1", on_answer, &w);
+	(void)route_find_user(w.route, SLICE("fred"), SLICE("x"), "store1", true, on_answer, &w);
 	fakenet_settle(w.loop);
-	test_eq_str("moved", w.said, "ok: fred/ ok store2 6");
+	test_eq_str("moved", w.said, "ok: fred/x ok store2 6");
 	assert_int_equal(w.map.barriers, 1);
-	(void)route_find_again(w.route, "new", "store2", on_answer, &w);
+	(void)route_find_user(w.route, SLICE("new"), SLICE(""), "store2", true, on_answer, &w);
 	fakenet_settle(w.loop);
 	test_eq_str("still without a mailbox", w.said, "ok: new/ ok store2 0 new");
+	(void)route_find_user(w.route, SLICE("fred"), SLICE(""), "", false, on_answer, &w);
+	fakenet_settle(w.loop);
+	test_eq_str("the list as it is", w.said, "ok: fred/ ok store1 5");
+	(void)route_find_user(w.route, SLICE("a/b"), SLICE(""), "", false, on_answer, &w);
+	fakenet_settle(w.loop);
+	test_eq_str("no user", w.said, "ok: a/b/ invalid");
+	assert_int_equal(w.map.barriers, 2);
 	world_fini(&w);
 }
 

@@ -1,0 +1,276 @@
+#include "deliver/attempt.h"
+
+#include "base/xalloc.h"
+
+#include <stdlib.h>
+
+#define PIECE_BYTES 32768
+
+struct attempt {
+	struct pool *pool;
+	const struct attempt_job *job;
+	struct lease *lease;
+	struct timer timer;
+	bool reused; /* the connection */
+	bool heard;  /* the store has said something in this transaction */
+	bool again;  /* this is the second connection */
+	bool in_body;
+	bool sent_all; /* the final dot is out */
+	size_t head_sent;
+	uint64_t body_sent;
+	attempt_fn *fn;
+	void *ctx;
+};
+
+static const struct lease_ops lease_ops;
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static void
+attempt_free(struct attempt *a)
+{
+	lease_end(&a->lease);
+	timer_fini(&a->timer);
+	free(a);
+}
+
+static void
+settle(struct attempt_rcpt *r, const struct smtp_reply *reply, bool from_store)
+{
+	r->reply = *reply;
+	r->from_store = from_store;
+	r->settled = true;
+}
+
+static void
+settle_rest(struct attempt *a, const struct smtp_reply *reply, bool from_store)
+{
+	for (size_t i = 0; i < a->job->count; i++)
+		if (!a->job->rcpts[i]->settled)
+			settle(a->job->rcpts[i], reply, from_store);
+}
+
+static void
+finish(struct attempt *a, int code, const char *enhanced, const char *text)
+{
+	attempt_fn *fn = a->fn;
+	void *ctx = a->ctx;
+	struct smtp_reply reply;
+
+	smtp_reply_set(&reply, code, enhanced, text);
+	settle_rest(a, &reply, false);
+	attempt_free(a);
+	fn(ctx);
+}
+
+static void
+fail(struct attempt *a, const char *why)
+{
+	log_warning(a->job->log, "smtp.store_failed store=%s why=%s body=%d sent=%d",
+	            a->job->server->name, log_esc(why), a->in_body, a->sent_all);
+	if (a->sent_all)
+		finish(a, 451, "4.4.2", "The mail store was lost, please come again");
+	else
+		finish(a, 451, "4.3.0", "The mail store is not available, please come again");
+}
+
+/* ---- what is said --------------------------------------------------------------------------- */
+
+static bool
+needs_utf8(const struct attempt_job *job)
+{
+	if (job->mail.smtputf8 || job->mail.from.utf8)
+		return true;
+	for (size_t i = 0; i < job->count; i++)
+		if (job->rcpts[i]->wire.to.utf8)
+			return true;
+	return false;
+}
+
+/* What a store cannot take does not go there (RFC 6531 section 3.2, RFC 6152 section 3). */
+static bool
+store_can(struct attempt *a)
+{
+	const struct smtp_offer *offer = smtp_client_get_offer(lease_client(a->lease));
+	const struct attempt_job *job = a->job;
+
+	if (needs_utf8(job) && !offer->smtputf8)
+		finish(a, 553, "5.6.7", "The mail store does not take UTF-8 addresses");
+	else if (job->mail.body == SMTP_BODY_8BIT && !offer->eightbitmime)
+		finish(a, 554, "5.6.3", "The mail store does not take 8-bit messages");
+	else if (offer->size != 0 && job->mail.size > offer->size)
+		finish(a, 552, "5.3.4", "The message is too big for the mail store");
+	else
+		return true;
+	return false;
+}
+
+static void
+on_granted(void *ctx)
+{
+	struct attempt *a = ctx;
+	struct smtp_client *core = lease_client(a->lease);
+	struct buf *out = lease_out(a->lease);
+
+	a->reused = lease_is_reused(a->lease);
+	if (!store_can(a))
+		return;
+	smtp_client_mail(core, &a->job->mail, out);
+	for (size_t i = 0; i < a->job->count; i++)
+		smtp_client_rcpt(core, &a->job->rcpts[i]->wire, out);
+	if (a->job->msg != NULL)
+		smtp_client_data(core, out);
+	else
+		smtp_client_rset(core, out);
+	lease_flush(a->lease);
+}
+
+/* As much of head and message as there is room for. */
+static void
+send_body(struct attempt *a)
+{
+	struct smtp_client *core = lease_client(a->lease);
+	struct buf *out = lease_out(a->lease);
+	struct slice piece = slice_skip(a->job->head, a->head_sent);
+
+	if (piece.n > 0) {
+		smtp_client_body(core, piece, out);
+		a->head_sent += piece.n;
+	}
+	while (!a->sent_all && !lease_is_congested(a->lease)) {
+		if (msg_read(a->job->msg, a->body_sent, PIECE_BYTES, &piece) == -1) {
+			fail(a, "the spooled message cannot be read");
+			return;
+		}
+		if (piece.n == 0) {
+			smtp_client_body_end(core, out);
+			a->sent_all = true;
+		} else {
+			smtp_client_body(core, piece, out);
+			a->body_sent += piece.n;
+		}
+	}
+	lease_flush(a->lease);
+}
+
+static void
+on_drained(void *ctx)
+{
+	struct attempt *a = ctx;
+
+	if (a->in_body && !a->sent_all)
+		send_body(a);
+}
+
+/* ---- what is heard --------------------------------------------------------------------------- */
+
+/* RCPTs that were accepted wait for their final reply, or have it when we only asked. */
+static void
+on_reply(struct attempt *a, const struct smtp_client_event *ev)
+{
+	bool good = smtp_reply_is_good(ev->reply);
+
+	switch (ev->what) {
+	case SMTP_CLIENT_MAIL:
+		if (!good)
+			settle_rest(a, ev->reply, true);
+		return;
+	case SMTP_CLIENT_RCPT:
+		if (!a->job->rcpts[ev->number]->settled && (!good || a->job->msg == NULL))
+			settle(a->job->rcpts[ev->number], ev->reply, true);
+		return;
+	case SMTP_CLIENT_DATA:
+		settle_rest(a, ev->reply, true);
+		return;
+	case SMTP_CLIENT_RSET:
+		return;
+	}
+}
+
+static void
+on_event(void *ctx, const struct smtp_client_event *ev)
+{
+	struct attempt *a = ctx;
+
+	a->heard = true;
+	switch (ev->kind) {
+	case SMTP_CLIENT_REPLY:
+		on_reply(a, ev);
+		return;
+	case SMTP_CLIENT_GO_AHEAD:
+		a->in_body = true;
+		send_body(a);
+		return;
+	case SMTP_CLIENT_FINAL:
+		if (!a->job->rcpts[ev->number]->settled)
+			settle(a->job->rcpts[ev->number], ev->reply, true);
+		return;
+	case SMTP_CLIENT_READY:
+		finish(a, 451, "4.3.0", "The mail store gave no answer, please come again");
+		return;
+	default:
+		return;
+	}
+}
+
+/* A connection that was idle may be one that the store has closed: that is no failure of the
+ * store yet. Nothing has been done as long as it has answered nothing. */
+static void
+on_failed(void *ctx, const char *why)
+{
+	struct attempt *a = ctx;
+
+	if (!a->reused || a->heard || a->again) {
+		fail(a, why);
+		return;
+	}
+	a->again = true;
+	lease_end(&a->lease);
+	a->lease = lease_new(a->pool, a->job->server, a->job->session, a->job->peer, &lease_ops, a);
+}
+
+static void
+on_timer(void *ctx)
+{
+	fail(ctx, "no answer in time");
+}
+
+static const struct lease_ops lease_ops = {
+	.granted = on_granted,
+	.event = on_event,
+	.drained = on_drained,
+	.failed = on_failed,
+};
+
+/* ---- for others -------------------------------------------------------------------------------- */
+
+struct attempt *
+attempt_new(struct pool *p, const struct attempt_job *job, attempt_fn *fn, void *ctx)
+{
+	struct attempt *a = xcalloc(1, sizeof(*a));
+
+	must(job->count > 0);
+	a->pool = p;
+	a->job = job;
+	a->fn = fn;
+	a->ctx = ctx;
+	for (size_t i = 0; i < job->count; i++)
+		job->rcpts[i]->settled = false;
+	timer_init(&a->timer, pool_loop(p), on_timer, a);
+	timer_set(&a->timer, job->deadline_ms);
+	a->lease = lease_new(p, job->server, job->session, job->peer, &lease_ops, a);
+	return a;
+}
+
+void
+attempt_cancel(struct attempt **ap)
+{
+	struct attempt *a = *ap;
+
+	*ap = NULL;
+	if (a == NULL)
+		return;
+	if (a->job->msg == NULL)
+		lease_leave(&a->lease);
+	attempt_free(a);
+}

@@ -1,0 +1,204 @@
+/* What all SMTP and LMTP sessions of a worker share: settings, the list of them, the drain. */
+#include "session/session_impl.h"
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct conf_def smtp_conf_table[] = {
+	{ "mx_listen", CONF_ADDRESSES, NULL, 25,
+	  .help = "Where mail is taken from other mail servers by SMTP." },
+	{ "lmtp_listen", CONF_ADDRESSES, NULL, 24,
+	  .help = "Where an MTA of ours hands over mail by LMTP." },
+	{ "lmtp_networks", CONF_NETWORKS, "127.0.0.0/8 ::1",
+	  .help = "Who may connect to lmtp_listen." },
+	{ "message_size_limit", CONF_BYTES, "50M", 1024, 1ULL << 40,
+	  .help = "Largest message that is taken." },
+	{ "message_memory", CONF_BYTES, "256K", 0, 1ULL << 30,
+	  .help = "A message that is larger waits in a file of spool_dir, not in memory, until "
+	          "the stores have it." },
+	{ "spool_dir", CONF_PATH, "/var/tmp",
+	  .help = "Folder for large messages on their way. The files have no names, and are gone "
+	          "with the program." },
+	{ "recipient_limit", CONF_INT, "1000", 1, SMTP_RCPT_MAX,
+	  .help = "Most recipients of one transaction; more are asked to come in another one." },
+	{ "refused_limit", CONF_INT, "100", 1, 1000000,
+	  .help = "A client to whom so many recipients were refused is sent away." },
+	{ "hop_limit", CONF_INT, "100", 10, 1000,
+	  .help = "A message with more Received fields goes in circles, and is refused." },
+	{ "client_connections", CONF_INT, "50", 1, 1000000,
+	  .help = "Most connections of one worker from one address (lmtp_networks excepted)." },
+	{ "max_sessions", CONF_INT, "10000", 1, 1000000, .help = "Most sessions of one worker." },
+	{ "command_timeout", CONF_DURATION, "5m", 1000, 3600000,
+	  .help = "A client that says nothing for so long is closed (RFC 5321 wants 5 minutes)." },
+	{ "data_timeout", CONF_DURATION, "5m", 1000, 3600000,
+	  .help = "A client that sends nothing of its message for so long is closed." },
+	{ "message_timeout", CONF_DURATION, "1h", 60000, 86400000,
+	  .help = "A message has to be whole after this time." },
+	{ "rcpt_timeout", CONF_DURATION, "10s", 1000, 240000,
+	  .help = "A recipient is answered in this time; where directory, location list or store "
+	          "take longer, with \"later\"." },
+	{ "store_connect_timeout", CONF_DURATION, "5s", 100, 60000,
+	  .help = "A store that is not connected and has not greeted in this time is not "
+	          "reachable." },
+	{ "store_timeout", CONF_DURATION, "2m", 1000, 280000,
+	  .help = "A store has to have a message on disk in this time. Clients wait ten minutes "
+	          "for our answer." },
+	{ "store_connections", CONF_INT, "20", 1, 10000,
+	  .help = "Most connections of one worker to one store." },
+	{ "store_idle", CONF_DURATION, "30s", 1000, 3600000,
+	  .help = "A connection to a store that nobody used for so long is closed." },
+	{ .name = NULL },
+};
+
+#define MSGS "roost_smtp_messages_total"
+#define RCPTS "roost_smtp_recipients_total"
+#define COPIES "roost_smtp_deliveries_total"
+
+struct metric smtp_metrics[SMTP_M_COUNT] = {
+	[SMTP_M_SESSIONS] = METRIC_GAUGE("roost_smtp_sessions", NULL, "Open sessions."),
+	[SMTP_M_CONNECTIONS] =
+		METRIC_COUNTER("roost_smtp_connections_total", NULL, "Connections accepted."),
+	[SMTP_M_TOO_MANY] = METRIC_COUNTER("roost_smtp_connections_refused_total", NULL,
+	                                   "Connections sent away by a limit."),
+	[SMTP_M_RCPT_OK] = METRIC_COUNTER(RCPTS, "answer=\"ok\"", "Recipients by answer."),
+	[SMTP_M_RCPT_TEMP] = METRIC_COUNTER(RCPTS, "answer=\"later\"", "Recipients by answer."),
+	[SMTP_M_RCPT_REFUSED] =
+		METRIC_COUNTER(RCPTS, "answer=\"refused\"", "Recipients by answer."),
+	[SMTP_M_MSG_OK] = METRIC_COUNTER(MSGS, "answer=\"ok\"", "Messages by answer."),
+	[SMTP_M_MSG_TEMP] = METRIC_COUNTER(MSGS, "answer=\"later\"", "Messages by answer."),
+	[SMTP_M_MSG_REFUSED] = METRIC_COUNTER(MSGS, "answer=\"refused\"", "Messages by answer."),
+	[SMTP_M_DELIVERED] =
+		METRIC_COUNTER(COPIES, "answer=\"ok\"", "Copies for stores by their answer."),
+	[SMTP_M_DELIVERY_TEMP] =
+		METRIC_COUNTER(COPIES, "answer=\"later\"", "Copies for stores by their answer."),
+	[SMTP_M_DELIVERY_REFUSED] =
+		METRIC_COUNTER(COPIES, "answer=\"refused\"", "Copies for stores by their answer."),
+	[SMTP_M_BYTES] =
+		METRIC_COUNTER("roost_smtp_bytes_total", NULL, "Bytes of messages taken."),
+	[SMTP_M_DELIVERY_MS] =
+		METRIC_HISTOGRAM("roost_smtp_delivery_seconds", NULL,
+	                         "From the end of a message to a store's answer.",
+	                         metrics_ms_bounds),
+};
+
+struct smtp_proxy *
+smtp_proxy_new(const struct smtp_proxy_config *c)
+{
+	struct smtp_proxy *p = xcalloc(1, sizeof(*p));
+	const char *domain = conf_str(c->conf, "default_domain");
+	const char *delimiter = conf_str(c->conf, "recipient_delimiter");
+
+	p->c = *c;
+	p->limits = (struct smtp_limits){
+		.command_ms = conf_ms(c->conf, "command_timeout"),
+		.data_ms = conf_ms(c->conf, "data_timeout"),
+		.message_ms = conf_ms(c->conf, "message_timeout"),
+		.sessions = conf_int(c->conf, "max_sessions"),
+		.per_address = conf_int(c->conf, "client_connections"),
+		.refused = conf_int(c->conf, "refused_limit"),
+	};
+	p->shared = (struct txn_shared){
+		.loop = c->loop,
+		.route = c->route,
+		.pool = c->pool,
+		.msg_limits = { .memory_bytes = conf_bytes(c->conf, "message_memory"),
+		                .spool_dir = conf_str(c->conf, "spool_dir") },
+		.rcpt_ms = conf_ms(c->conf, "rcpt_timeout"),
+		.store_ms = conf_ms(c->conf, "store_timeout"),
+		.hops_max = (unsigned)conf_int(c->conf, "hop_limit"),
+		.default_domain = domain != NULL ? domain : "",
+		.delimiter = delimiter != NULL ? *delimiter : '\0',
+	};
+	list_init(&p->sessions);
+	p->by_address = map_new();
+	return p;
+}
+
+void
+smtp_proxy_free(struct smtp_proxy **pp)
+{
+	struct smtp_proxy *p = *pp;
+	struct smtp_session *s;
+
+	*pp = NULL;
+	if (p == NULL)
+		return;
+	p->drained = NULL;
+	LIST_EACH (s, &p->sessions, struct smtp_session, node)
+		session_end(s, "stop");
+	map_free(&p->by_address);
+	free(p);
+}
+
+void
+proxy_add_session(struct smtp_proxy *p, struct smtp_session *s)
+{
+	s->address = map_get(p->by_address, slice_of(s->peer));
+	if (s->address == NULL) {
+		s->address = xcalloc(1, sizeof(*s->address));
+		snprintf(s->address->host, sizeof(s->address->host), "%s", s->peer);
+		(void)map_set(p->by_address, slice_of(s->peer), s->address);
+	}
+	s->address->sessions++;
+	list_add_tail(&p->sessions, &s->node);
+	p->count++;
+	metrics_add(&smtp_metrics[SMTP_M_SESSIONS], 1);
+	metrics_add(&smtp_metrics[SMTP_M_CONNECTIONS], 1);
+}
+
+void
+proxy_lost_session(struct smtp_proxy *p, struct smtp_session *s)
+{
+	list_del(&s->node);
+	if (--s->address->sessions == 0) {
+		(void)map_del(p->by_address, slice_of(s->address->host));
+		free(s->address);
+	}
+	metrics_sub(&smtp_metrics[SMTP_M_SESSIONS], 1);
+	p->count--;
+	if (p->draining && p->count == 0 && p->drained != NULL)
+		p->drained(p->drained_ctx);
+}
+
+void
+smtp_proxy_drain(struct smtp_proxy *p, void (*done)(void *ctx), void *ctx)
+{
+	struct smtp_session *s;
+
+	LIST_EACH (s, &p->sessions, struct smtp_session, node)
+		if (session_is_idle(s))
+			session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
+	p->draining = true;
+	p->drained = done;
+	p->drained_ctx = ctx;
+	if (p->count == 0)
+		done(ctx);
+}
+
+size_t
+smtp_proxy_count(const struct smtp_proxy *p)
+{
+	return p->count;
+}
+
+void
+smtp_proxy_each(const struct smtp_proxy *p, smtp_session_each_fn *fn, void *ctx)
+{
+	struct smtp_session *s;
+
+	LIST_EACH (s, &p->sessions, struct smtp_session, node) {
+		struct smtp_session_info info = {
+			.session = s->id,
+			.peer = s->peer,
+			.state = s->client != NULL ? smtp_server_state_name(s->core) : "gone",
+			.lmtp = s->settings.lmtp,
+			.tls = smtp_server_is_tls(s->core),
+			.age_s = (clock_mono_ms() - s->started_ms) / 1000,
+		};
+
+		fn(ctx, &info);
+	}
+}

@@ -1,0 +1,73 @@
+/*
+ * session_impl - what session.c (a client) and proxy.c (all of them) share.
+ */
+#ifndef SESSION_SESSION_IMPL_H
+#define SESSION_SESSION_IMPL_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "conf/common.h"
+#include "link/link.h"
+#include "log/log.h"
+#include "proto/smtp_server.h"
+#include "session/session.h"
+#include "session/txn.h"
+
+struct smtp_limits {
+	uint64_t command_ms, data_ms, message_ms;
+	uint64_t sessions, per_address, refused;
+};
+
+struct smtp_proxy {
+	struct smtp_proxy_config c;
+	struct smtp_limits limits;
+	struct txn_shared shared;
+	struct list sessions;
+	size_t count;
+	struct map *by_address; /* of the conn's peer -> struct address_count */
+	bool draining;
+	void (*drained)(void *ctx);
+	void *drained_ctx;
+};
+
+struct address_count {
+	char host[ADDR_TEXT_LEN];
+	size_t sessions;
+};
+
+struct smtp_session {
+	struct list node; /* in proxy->sessions */
+	struct smtp_proxy *proxy;
+	struct link *client; /* NULL: gone, while the stores still answer */
+	struct smtp_server *core;
+	struct smtp_server_settings settings;
+	bool ended;
+	bool in_tls;      /* the handshake is under way */
+	bool delivering;  /* the stores have the message */
+	uint64_t until_ms; /* a body has to be whole by then */
+
+	char id[SMTP_SESSION_MAX + 1];
+	char peer[ADDR_TEXT_LEN];
+	struct log_ctx log;
+	struct address_count *address;
+	uint64_t started_ms;
+	uint64_t transactions, refused;
+	struct txn *txn; /* NULL: none */
+};
+
+/* Says goodbye, unless that is said, and ends. why: for the log. */
+void session_bye(struct smtp_session *s, int code, const char *enhanced, const char *text,
+                 const char *why);
+/* No callback comes any more; freed at the end of the loop's turn. */
+void session_end(struct smtp_session *s, const char *why);
+/* Is it in nobody's way when it ends now? */
+bool session_is_idle(const struct smtp_session *s);
+
+/* ---- proxy.c ---- */
+
+/* s->peer is the other end of its conn. */
+void proxy_add_session(struct smtp_proxy *p, struct smtp_session *s);
+/* A session is gone: the drain may be over. */
+void proxy_lost_session(struct smtp_proxy *p, struct smtp_session *s);
+
+#endif

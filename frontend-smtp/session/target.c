@@ -1,0 +1,233 @@
+/* One user of a transaction: would his store take the mail, and did it (txn.h, 1 and 2)? */
+#include "session/txn_impl.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "session/session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- making one ------------------------------------------------------------------------------ */
+
+/* The user as an address of his own, for stores that do not know XUSER. */
+static void
+set_address(const struct target *g, struct address *to)
+{
+	const struct txn_shared *sh = g->txn->shared;
+	struct slice user = slice_of(g->user), local = user, domain = slice_of(sh->default_domain);
+	size_t at = slice_find_last(user, '@');
+	int n;
+
+	if (at < user.n) {
+		local = slice_sub(user, 0, at);
+		domain = slice_skip(user, at + 1);
+	}
+	n = snprintf(to->local, sizeof(to->local), "%.*s", SLICE_ARG(local));
+	if (*g->detail != '\0' && sh->delimiter != '\0' &&
+	    (size_t)n + 1 + strlen(g->detail) < sizeof(to->local))
+		snprintf(to->local + n, sizeof(to->local) - (size_t)n, "%c%s", sh->delimiter,
+		         g->detail);
+	snprintf(to->domain, sizeof(to->domain), "%.*s", SLICE_ARG(domain));
+	to->utf8 = !text_is_ascii(slice_of(to->local)) || !text_is_ascii(domain);
+}
+
+static void
+set_place(struct target *g, const struct route_final *f)
+{
+	g->server = f->server;
+	g->claim = f->claim;
+	g->is_new = f->is_new;
+	g->rcpt.wire.claim = f->claim;
+}
+
+static bool
+is_place(const struct target *g, const struct route_final *f)
+{
+	return g->server == f->server && g->claim == f->claim && g->is_new == f->is_new;
+}
+
+static void probe(struct target *g);
+
+static struct target *
+target_new(struct txn *t, const struct route_final *f)
+{
+	struct target *g = arena_alloc(t->arena, sizeof(*g));
+
+	g->txn = t;
+	g->user = arena_strdup(t->arena, f->user);
+	g->detail = arena_strdup(t->arena, f->detail);
+	g->home = arena_strdup(t->arena, f->home);
+	set_address(g, &g->rcpt.wire.to);
+	g->rcpt.wire.user = slice_of(g->user);
+	if (*g->detail != '\0')
+		g->rcpt.wire.detail = slice_of(g->detail);
+	g->rcpts[0] = &g->rcpt;
+	set_place(g, f);
+	list_add_tail(&t->targets, &g->node);
+	return g;
+}
+
+struct target *
+target_get(struct txn *t, const struct route_final *f)
+{
+	struct buf key = BUF_INIT(SIZE_MAX);
+	struct target *g;
+
+	buf_add(&key, f->user, strlen(f->user) + 1);
+	buf_add_str(&key, f->detail);
+	g = map_get(t->by_user, buf_slice(&key));
+	if (g == NULL && map_count(t->by_user) < TXN_TARGETS_MAX) {
+		g = target_new(t, f);
+		(void)map_set(t->by_user, buf_slice(&key), g);
+		probe(g);
+	}
+	buf_fini(&key);
+	return g;
+}
+
+void
+target_cancel(struct target *g)
+{
+	attempt_cancel(&g->probe);
+	route_cancel(g->txn->shared->route, g->route_id);
+	g->route_id = 0;
+}
+
+/* ---- its answer ------------------------------------------------------------------------------- */
+
+static void
+log_delivery(const struct target *g)
+{
+	const struct smtp_reply *r = &g->reply;
+	bool good = smtp_reply_is_good(r), temp = smtp_reply_is_temporary(r);
+	uint64_t ms = clock_mono_ms() - g->started_ms;
+
+	log_info(g->txn->log,
+	         "smtp.delivery user=%s detail=%s store=%s reply=%d enhanced=%s text=%s "
+	         "ms=%" PRIu64,
+	         log_esc(g->user), log_esc(g->detail), g->server->name, r->code,
+	         log_esc(r->enhanced), log_esc(r->text), ms);
+	metrics_add(&smtp_metrics[good   ? SMTP_M_DELIVERED
+	                          : temp ? SMTP_M_DELIVERY_TEMP
+	                                 : SMTP_M_DELIVERY_REFUSED],
+	            1);
+	metrics_observe(&smtp_metrics[SMTP_M_DELIVERY_MS], ms);
+}
+
+static void
+settle(struct target *g)
+{
+	if (g->state == TARGET_SENDING) {
+		g->state = TARGET_SENT;
+		g->txn->open--;
+		log_delivery(g);
+	} else {
+		g->state = smtp_reply_is_good(&g->reply) ? TARGET_GOOD : TARGET_REFUSED;
+	}
+	txn_target_settled(g->txn);
+}
+
+static void
+set_temporary(struct target *g)
+{
+	if (!smtp_reply_is_temporary(&g->reply))
+		smtp_reply_set(&g->reply, 451, "4.3.0",
+		               "The mailbox is not available, please come again");
+}
+
+/* What the map says now, behind a barrier (invariant 1). */
+static void
+on_looked_again(void *ctx, uint64_t id, const struct route_answer *a)
+{
+	struct target *g = ctx;
+	const struct route_final *f = &a->finals[0];
+
+	g->route_id = 0;
+	if (f->result == ROUTE_OK && !is_place(g, f) && !g->moved && g->state == TARGET_ASKING) {
+		g->moved = true;
+		log_debug(g->txn->log, "smtp.moved user=%s from=%s to=%s", log_esc(g->user),
+		          g->server->name, f->server->name);
+		set_place(g, f);
+		probe(g);
+		return;
+	}
+	/* without a directory the map alone says who is there: it agrees with the store */
+	if (!(f->result == ROUTE_OK && is_place(g, f)) && f->result != ROUTE_UNKNOWN)
+		set_temporary(g);
+	settle(g);
+}
+
+static void
+look_again(struct target *g)
+{
+	g->route_id = route_find_user(g->txn->shared->route, slice_of(g->user),
+	                              slice_of(g->detail), g->home, true, on_looked_again, g);
+}
+
+/* Codes are the store's: only a 5xx is for ever. */
+static void
+take_reply(struct target *g)
+{
+	struct smtp_reply *r = &g->reply;
+	char class;
+
+	*r = g->rcpt.reply;
+	g->from_store = g->rcpt.from_store;
+	if (!smtp_reply_is_good(r) && r->code / 100 != 5)
+		set_temporary(g);
+	class = (char)('0' + r->code / 100);
+	if (r->enhanced[0] != class) {
+		snprintf(r->enhanced, sizeof(r->enhanced), "x.0.0");
+		r->enhanced[0] = class;
+	}
+}
+
+/* ---- would he take it? ------------------------------------------------------------------------- */
+
+static void
+on_probed(void *ctx)
+{
+	struct target *g = ctx;
+
+	g->probe = NULL;
+	take_reply(g);
+	if (smtp_reply_is_good(&g->reply) || (!g->from_store && g->reply.code / 100 == 5))
+		settle(g);
+	else
+		look_again(g);
+}
+
+static void
+probe(struct target *g)
+{
+	struct txn *t = g->txn;
+
+	g->state = TARGET_ASKING;
+	g->probe_job = (struct attempt_job){
+		.server = g->server,
+		.mail = t->mail,
+		.rcpts = g->rcpts,
+		.count = 1,
+		.session = t->session,
+		.peer = t->peer,
+		.deadline_ms = t->shared->rcpt_ms,
+		.log = t->log,
+	};
+	g->probe_job.mail.has_key = false;
+	g->probe = attempt_new(t->shared->pool, &g->probe_job, on_probed, g);
+}
+
+/* ---- did he? -------------------------------------------------------------------------------------- */
+
+void
+target_answered(struct target *g)
+{
+	take_reply(g);
+	if (g->from_store && g->reply.code / 100 == 5)
+		look_again(g);
+	else
+		settle(g);
+}
