@@ -1,7 +1,7 @@
 #include "worker.h"
 
 #include "base/xalloc.h"
-#include "tls/tls.h"
+#include "front/front_tls.h"
 
 #include <stdlib.h>
 
@@ -14,29 +14,6 @@ has_addresses(const struct conf *c, const char *setting)
 
 	(void)conf_addrs(c, setting, &n);
 	return n > 0;
-}
-
-static int
-check_tls(const struct conf *c, struct err *err)
-{
-	bool cert = conf_is_set(c, "tls_cert"), key = conf_is_set(c, "tls_key");
-	struct tls_ctx *tls;
-
-	if (cert != key) {
-		err_set(err, "tls_cert and tls_key belong together, and only one is set");
-		return -1;
-	}
-	if (!cert && (has_addresses(c, "imaps_listen") || has_addresses(c, "pop3s_listen"))) {
-		err_set(err, "imaps_listen and pop3s_listen need tls_cert and tls_key");
-		return -1;
-	}
-	if (!cert)
-		return 0;
-	tls = tls_server_new(conf_str(c, "tls_cert"), conf_str(c, "tls_key"), err);
-	if (tls == NULL)
-		return -1;
-	tls_free(&tls);
-	return 0;
 }
 
 int
@@ -54,27 +31,15 @@ worker_check(const struct conf *c, struct err *err)
 		             "missing");
 		return -1;
 	}
-	return check_tls(c, err);
+	if (!front_tls_has_cert(c) &&
+	    (has_addresses(c, "imaps_listen") || has_addresses(c, "pop3s_listen"))) {
+		err_set(err, "imaps_listen and pop3s_listen need tls_cert and tls_key");
+		return -1;
+	}
+	return front_tls_check(c, err);
 }
 
 /* ---- a worker ------------------------------------------------------------------------------------ */
-
-static bool
-open_tls(struct worker *w, struct err *err)
-{
-	if (conf_is_set(w->conf, "tls_cert")) {
-		w->tls = tls_server_new(conf_str(w->conf, "tls_cert"), conf_str(w->conf, "tls_key"),
-		                        err);
-		if (w->tls == NULL)
-			return false;
-	}
-	if (servers_want_tls(w->conf)) {
-		w->store_tls = tls_client_new(conf_str(w->conf, "tls_ca"), TLS_VERIFY_NAME, err);
-		if (w->store_tls == NULL)
-			return false;
-	}
-	return true;
-}
 
 static bool
 open_route(struct worker *w, struct err *err)
@@ -144,7 +109,7 @@ worker_start(struct svc_worker *svc, struct err *err)
 
 	w->svc = svc;
 	w->conf = svc_conf(svc);
-	if (!open_tls(w, err) || !open_route(w, err)) {
+	if (!front_tls_open(w->conf, &w->tls, &w->store_tls, err) || !open_route(w, err)) {
 		worker_stop(w);
 		return NULL;
 	}

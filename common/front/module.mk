@@ -1,1 +1,1 @@
-$(call module,common/front,common/ctl common/location common/json common/base,)
+$(call module,common/front,common/ctl common/location common/conf common/json common/tls common/base,)

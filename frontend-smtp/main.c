@@ -1,0 +1,34 @@
+/*
+ * roost-smtp - the SMTP and LMTP front end of a cluster: asks the stores at RCPT, gives them
+ * the message, and answers what they answer. Holds no mail and no queue.
+ */
+#include "worker.h"
+
+static const struct conf_def *const tables[] = { smtp_conf_table, NULL };
+
+static const struct svc_listen_def listeners[] = {
+	{ "mx_listen", "smtp" },
+	{ "lmtp_listen", "lmtp" },
+	{ .setting = NULL },
+};
+
+static const struct svc_program program = {
+	.name = "roost-smtp",
+	.summary = "The SMTP and LMTP front end: takes mail from the Internet, or from an MTA "
+		   "before it, and gives each recipient's copy to the store that has his "
+		   "mailbox. It keeps nothing: a message is accepted when every store has it.",
+	.flags = SVC_AUTH,
+	.tables = tables,
+	.listeners = listeners,
+	.check = worker_check,
+	.start = worker_start,
+	.drain = worker_drain,
+	.stop = worker_stop,
+};
+
+int
+main(int argc, char **argv)
+{
+	metrics_register(smtp_metrics, SMTP_M_COUNT);
+	return svc_main(&program, argc, argv);
+}

@@ -1,0 +1,167 @@
+#include "worker.h"
+
+#include "base/xalloc.h"
+#include "conf/common.h"
+#include "front/front_tls.h"
+#include "tls/tls.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- settings that must fit each other ------------------------------------------------------- */
+
+static int
+check_stores(const struct conf *c, struct err *err)
+{
+	const struct conf *section;
+	const char *name;
+	size_t pos = 0;
+
+	while ((section = conf_next_section(c, "server", &pos, &name)) != NULL)
+		if (conf_addr(section, "lmtp") != NULL)
+			return 0;
+	err_set(err, "no store to go to: a section [server NAME] with lmtp is missing");
+	return -1;
+}
+
+static int
+check_times(const struct conf *c, struct err *err)
+{
+	if (conf_ms(c, "store_connect_timeout") <= conf_ms(c, "rcpt_timeout"))
+		return 0;
+	err_set(err, "store_connect_timeout must not be longer than rcpt_timeout: the client would "
+	             "be answered before the store is given up");
+	return -1;
+}
+
+static int
+check_spool(const struct conf *c, struct err *err)
+{
+	const char *dir = conf_str(c, "spool_dir");
+
+	if (dir != NULL && access(dir, W_OK | X_OK) == 0)
+		return 0;
+	err_set_errno(err, "spool_dir %s cannot be written", dir != NULL ? dir : "is not set and");
+	return -1;
+}
+
+int
+worker_check(const struct conf *c, struct err *err)
+{
+	if (check_stores(c, err) == -1 || check_times(c, err) == -1 || check_spool(c, err) == -1)
+		return -1;
+	return front_tls_check(c, err);
+}
+
+/* ---- a worker ------------------------------------------------------------------------------------ */
+
+/* `directory = none`: stores with accounts of their own; the map alone says who is there. */
+static bool
+has_directory(const struct conf *c)
+{
+	return !slice_eq(slice_of(conf_str(c, "directory")), SLICE("none"));
+}
+
+static bool
+open_route(struct worker *w, struct err *err)
+{
+	struct loop *loop = svc_loop(w->svc);
+	const char *domain = conf_str(w->conf, "default_domain");
+	const char *delimiter = conf_str(w->conf, "recipient_delimiter");
+
+	w->servers = servers_new(w->conf, w->store_tls, err);
+	if (w->servers == NULL)
+		return false;
+	w->reader = location_reader_new(conf_str(w->conf, "location_dir"));
+	w->barrier = barrier_new(loop, conf_str(w->conf, "location_socket"), BARRIER_DEADLINE_MS);
+	w->lookup = lookup_new(loop, w->reader, w->barrier);
+	w->route = route_new(&(struct route_config){
+		.loop = loop,
+		.auth = has_directory(w->conf) ? svc_auth(w->svc) : NULL,
+		.lookup = w->lookup,
+		.servers = w->servers,
+		.default_domain = domain != NULL ? domain : "",
+		.delimiter = delimiter != NULL ? *delimiter : '\0',
+	});
+	return true;
+}
+
+static void
+open_proxy(struct worker *w)
+{
+	w->pool = pool_new(&(struct pool_config){
+		.loop = svc_loop(w->svc),
+		.hostname = conf_common_hostname(w->conf),
+		.connect_ms = conf_ms(w->conf, "store_connect_timeout"),
+		.idle_ms = conf_ms(w->conf, "store_idle"),
+		.connections = (unsigned)conf_int(w->conf, "store_connections"),
+	});
+	w->proxy = smtp_proxy_new(&(struct smtp_proxy_config){
+		.loop = svc_loop(w->svc),
+		.route = w->route,
+		.pool = w->pool,
+		.conf = w->conf,
+		.tls = w->tls,
+	});
+}
+
+static void
+on_smtp(void *ctx, struct conn **c)
+{
+	smtp_session_start(((struct worker *)ctx)->proxy, c, false);
+}
+
+static void
+on_lmtp(void *ctx, struct conn **c)
+{
+	smtp_session_start(((struct worker *)ctx)->proxy, c, true);
+}
+
+void *
+worker_start(struct svc_worker *svc, struct err *err)
+{
+	struct worker *w = xcalloc(1, sizeof(*w));
+
+	w->svc = svc;
+	w->conf = svc_conf(svc);
+	if (!front_tls_open(w->conf, &w->tls, &w->store_tls, err) || !open_route(w, err)) {
+		worker_stop(w);
+		return NULL;
+	}
+	open_proxy(w);
+	control_start(w);
+	svc_listen(svc, "smtp", on_smtp, w);
+	svc_listen(svc, "lmtp", on_lmtp, w);
+	return w;
+}
+
+static void
+on_drained(void *ctx)
+{
+	svc_drained(((struct worker *)ctx)->svc);
+}
+
+void
+worker_drain(void *app)
+{
+	struct worker *w = app;
+
+	smtp_proxy_drain(w->proxy, on_drained, w);
+}
+
+void
+worker_stop(void *app)
+{
+	struct worker *w = app;
+
+	smtp_proxy_free(&w->proxy);
+	pool_free(&w->pool);
+	route_free(&w->route);
+	lookup_free(&w->lookup);
+	barrier_free(&w->barrier);
+	location_reader_free(&w->reader);
+	servers_free(&w->servers);
+	tls_free(&w->tls);
+	tls_free(&w->store_tls);
+	free(w);
+}
