@@ -1,0 +1,138 @@
+"""roostctl against the running cluster."""
+import json
+
+import pytest
+
+import talk
+from world import PASSWORD
+
+
+def ctl(shared, host, *args, **more):
+    return shared.cluster.ctl(host, *args, **more)
+
+
+def answer(shared, host, *args):
+    return json.loads(ctl(shared, host, "--json", *args).stdout)
+
+
+def test_status_of_each_host(shared):
+    for host, programs in (("master", ["roost-mupdate"]), ("store1", ["roost-store"]),
+                           ("fe1", ["roost-mupdate", "roost-imap", "roost-smtp"])):
+        text = ctl(shared, host, "status").stdout
+        assert all(p in text for p in programs), text
+        assert ctl(shared, host, "--json", "status").stdout.strip().startswith(("{", "["))
+
+
+def test_users(shared):
+    user = shared.user("store2")
+    assert user in ctl(shared, "fe1", "user", "list").stdout
+    done = ctl(shared, "store1", "user", "add", user, "--store", "store1", "--password-stdin",
+               stdin="x\n", check=False)
+    assert done.returncode != 0 and user in done.stderr
+    ctl(shared, "store1", "user", "passwd", user, "--password-stdin", stdin="another one\n")
+    client = shared.raw_imap()
+    client.no(f'LOGIN {user} "{PASSWORD}"', b"AUTHENTICATIONFAILED")
+    client.ok(f'LOGIN {user} "another one"')
+    client.close()
+    ctl(shared, "store1", "user", "delete", user)
+    client = shared.raw_imap()
+    client.no(f'LOGIN {user} "another one"', b"AUTHENTICATIONFAILED")
+    client.close()
+    assert user not in ctl(shared, "fe1", "user", "list").stdout.split()
+    smtp = shared.raw_smtp()
+    assert smtp.envelope(user)[0][0] == 550
+    smtp.close()
+
+
+@pytest.mark.parametrize("name", ["", "a b@example.org", "..@example.org", "@example.org",
+                                  "x" * 65 + "@example.org", "a@-bad-.example"])
+def test_users_that_cannot_be(shared, name):
+    done = ctl(shared, "store1", "user", "add", name, "--store", "store1", "--password-stdin",
+               stdin="x\n", check=False)
+    assert done.returncode != 0 and done.stderr.strip()
+
+
+def test_mailboxes(shared):
+    user = shared.user("store1")
+    shared.send(user)
+    name = user.split("@")[0]
+    base = f"user/{user}"
+    ctl(shared, "store1", "mailbox", "create", f"{base}/by-admin")
+    client = shared.raw_imap(user, "fe2")
+    client.ok("SELECT by-admin")
+    client.ok("UNSELECT")
+    done = ctl(shared, "store1", "mailbox", "create", f"{base}/by-admin", check=False)
+    assert done.returncode != 0
+    ctl(shared, "store1", "mailbox", "rename", f"{base}/by-admin", f"{base}/renamed")
+    client.ok("SELECT renamed")
+    client.ok("UNSELECT")
+    listed = ctl(shared, "store1", "mailbox", "list", base).stdout
+    assert "renamed" in listed and "by-admin" not in listed and name in listed
+    ctl(shared, "store1", "mailbox", "delete", f"{base}/renamed")
+    client.no("SELECT renamed", b"NONEXISTENT")
+    done = ctl(shared, "store1", "mailbox", "delete", f"{base}/renamed", check=False)
+    assert done.returncode != 0
+    client.close()
+
+
+def test_explain(shared):
+    user = shared.user("store2")
+    shared.send(user)
+    text = ctl(shared, "fe1", "explain", user).stdout
+    assert "store2" in text and user.split("@")[0] in text
+    answer(shared, "fe1", "explain", user)
+    done = ctl(shared, "fe1", "explain", "nobody-here@example.org", check=False)
+    assert "nobody-here" in done.stdout + done.stderr
+
+
+def test_who(shared):
+    user = shared.user("store1")
+    client = shared.raw_imap(user, "fe1", "INBOX")
+    text = ctl(shared, "fe1", "who").stdout
+    assert user in text or user.split("@")[0] in text
+    assert "imap" in text
+    text = ctl(shared, "store1", "who").stdout
+    assert user.split("@")[0] in text
+    client.close()
+
+
+def test_usage(shared):
+    for args in ((), ("no-such-command",), ("user",), ("user", "add")):
+        done = ctl(shared, "fe1", *args, check=False)
+        assert done.returncode == 64 and done.stderr.strip(), (args, done)
+    help_ = ctl(shared, "fe1", "--help")
+    assert "explain" in help_.stdout
+
+
+def test_config_check(shared):
+    for host in ("master", "store1", "fe1"):
+        ctl(shared, host, "config", "check")
+
+
+def test_a_program_that_does_not_run_is_said(shared, tmp_path):
+    conf = tmp_path / "x.conf"
+    conf.write_text(f"[common]\nrun_dir = {tmp_path}\n[roost-mupdate]\nrole = replica\n"
+                    "master = 127.0.0.1:1\nmaster_user = a\nmaster_password = b\n")
+    done = ctl(shared, "fe1", "--config", str(conf), "status", check=False)
+    assert done.returncode != 0
+    assert "roost-mupdate" in done.stdout + done.stderr
+
+
+def test_metrics(shared):
+    import urllib.request
+    for address in (shared.cluster.at("master", "metrics"), shared.cluster.at("store1", "metrics"),
+                    (shared.cluster.ip("fe1"), 9101), (shared.cluster.ip("fe1"), 9102)):
+        with urllib.request.urlopen("http://%s:%d/metrics" % address, timeout=10) as page:
+            text = page.read().decode()
+        assert "# TYPE roost_" in text
+
+
+def test_one_session_id_goes_through_all_tiers(shared):
+    user = shared.user("store1")
+    message = talk.message()
+    shared.send(user, message, "fe1")
+    log = open(shared["fe1-smtp"].log, errors="replace").read()
+    store = open(shared["store1"].log, errors="replace").read()
+    lines = [x for x in log.splitlines() if "delivery" in x or user in x]
+    ids = {w.split("=")[1] for x in lines for w in x.split() if w.startswith("session=")}
+    assert any(i in store for i in ids), "no session id of the front end in the store's log"

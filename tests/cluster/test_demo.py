@@ -1,0 +1,93 @@
+"""`make demo` as a person runs it."""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cluster as c
+
+DEMO = [sys.executable, os.path.join(c.TOP, "deploy", "demo", "demo")]
+
+
+def environment(work, net, oneshot=False):
+    env = dict(os.environ, ROOST_DEMO_DIR=work, ROOST_DEMO_NET=str(net))
+    env["ROOST_DEMO_ONESHOT"] = "1" if oneshot else ""
+    return env
+
+
+def leftovers(work):
+    """Processes that still name the folder."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                line = f.read()
+        except OSError:
+            continue
+        if work.encode() in line and int(pid) != os.getpid():
+            found.append(line)
+    return found
+
+
+def test_one_shot_twice(empty_dir):
+    work, net = empty_dir
+    texts = []
+    for _ in range(2):
+        done = subprocess.run(DEMO + ["start"], env=environment(work + "/demo", net, True),
+                              capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        texts.append(done.stdout)
+    assert "Creating" in texts[0] and "Using" in texts[1]
+    assert texts[0].count("user ") >= 10 and "  user " not in texts[1]
+    for word in ("mx1.example.org", "mx2.example.org", "IMAP", "POP3", "alice@example.org",
+                 "roost-demo", "/log", "metrics"):
+        assert word in texts[0], word
+    assert leftovers(work) == []
+
+
+def test_stays_until_it_is_stopped(empty_dir):
+    work, net = empty_dir
+    for how in ("demo stop", "Ctrl-C"):
+        log = open(work + "/out", "w+")
+        demo = subprocess.Popen(DEMO + ["start"], env=environment(work + "/demo", net), stdout=log,
+                                stderr=log, start_new_session=True)
+        try:
+            def up():
+                log.flush()
+                text = open(work + "/out").read()
+                assert demo.poll() is None, text
+                return "Running until Ctrl-C" in text
+            c.wait_until("the demo to be up", up, 60)
+            if how == "Ctrl-C":
+                os.killpg(demo.pid, signal.SIGINT)
+            else:
+                subprocess.run(DEMO + ["stop"], env=environment(work + "/demo", net), check=True,
+                               timeout=60, stdout=subprocess.DEVNULL)
+            assert demo.wait(60) == 0
+        finally:
+            if demo.poll() is None:
+                demo.kill()
+        time.sleep(0.1)
+        assert leftovers(work) == [], how
+
+
+def test_a_second_demo_at_the_same_time_says_so(empty_dir):
+    work, net = empty_dir
+    holder = c.Cluster(work + "/other", net=net)
+    holder.prepare()
+    holder["master"].start()
+    try:
+        done = subprocess.run(DEMO + ["start"], env=environment(work + "/demo", net, True),
+                              capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1 and "in use" in done.stdout + done.stderr
+    finally:
+        holder["master"].stop()
+    assert leftovers(work) == []
+
+
+def test_stop_without_start(empty_dir):
+    work, net = empty_dir
+    done = subprocess.run(DEMO + ["stop"], env=environment(work + "/demo", net),
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and done.stdout
