@@ -182,8 +182,11 @@ parse_setting(struct parser *p, struct slice s)
 		return fail(p, "a setting is written name = value");
 	if (!is_name(name, false))
 		return fail(p, "the name of a setting has letters, digits and _ only");
-	if (p->head == 0)
-		return fail(p, "a setting must stand below a section such as [common]");
+	if (p->head == 0) {
+		err_set(p->err, "%s:%u: %.*s must stand below a section such as [common]", p->path,
+		        p->line, SLICE_ARG(name));
+		return -1;
+	}
 	rest = slice_trim(rest);
 	if (rest.n > 0 && rest.p[0] == '"')
 		r = parse_quoted(p, rest, &value);

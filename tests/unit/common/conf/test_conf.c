@@ -226,7 +226,7 @@ static const struct bad_case {
 	  NULL,
 	  { "[server x] has no setting imapp; did you mean imap?" } },
 	{ "common with a name", "[common x]\n", NULL, { "no section [common x]" } },
-	{ "no section yet", "on = yes\n", NULL, { "/etc/r.conf:1: a setting must stand below" } },
+	{ "no section yet", "on = yes\n", NULL, { "/etc/r.conf:1: on must stand below" } },
 	{ "no equals sign", "[common]\nhello\n", NULL, { "name = value" } },
 	{ "a section without its end", "[common\n", NULL, { "closing ]" } },
 	{ "something behind a section", "[common] x\n", NULL, { "behind a section" } },
