@@ -1,4 +1,5 @@
-# Roost. Targets: all, demo, demo-stop, test, check, deps, format, lint, clean.
+# Roost. Targets: all, demo, demo-stop, test, check, deps, install, interop, perf, format,
+# lint, clean.
 # Variants: SAN=address (with undefined), SAN=thread, COV=1, CC=clang; each has its own
 # folder below build/. Each folder with code has a short module.mk.
 
@@ -108,7 +109,7 @@ $(B)/obj/%.o: %.c
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: all libs units scenarios crashes check deps lint format format-check clean \
-	test demo demo-stop T
+	test demo demo-stop interop perf install T
 all: $$(PROGRAMS)
 libs: $$(foreach m,$$(MODULES),$$(call lib,$$(m)))
 
@@ -128,19 +129,43 @@ check: $$(call pick,$$(UNIT_TESTS) $$(SCENARIO_TESTS) $$(CRASH_TESTS))
 lint:
 	@tests/lint/run
 
+# as parallel as the machine, unless somebody said how much
+jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 test: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/run-all
 
 deps:
 	@deploy/install-packages
 
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(jobs) all
 	@deploy/demo/demo start
 
 demo-stop:
 	@deploy/demo/demo stop
+
+# Mail programs of others against a cluster, and first figures. Not part of `make test`.
+interop: all
+	@tests/interop/clients/run
+perf: all
+	@tests/perf/run
+
+# ---- install ------------------------------------------------------------------------
+PREFIX ?= /usr/local
+UNITS ?= $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/systemd/system
+DAEMONS := roost-mupdate roost-store roost-imap roost-smtp
+install: all
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(UNITS) \
+		/usr/lib/sysusers.d /usr/lib/tmpfiles.d $(PREFIX)/share/doc/roost/examples)
+	install $(addprefix $(B)/bin/,$(DAEMONS)) $(DESTDIR)$(PREFIX)/sbin
+	install $(B)/bin/roostctl $(DESTDIR)$(PREFIX)/bin
+	for u in deploy/systemd/*.service; do \
+		sed 's,/usr/local/,$(PREFIX)/,g' $$u >"$(DESTDIR)$(UNITS)/$${u##*/}"; done
+	install -m 644 deploy/systemd/roost.sysusers $(DESTDIR)/usr/lib/sysusers.d/roost.conf
+	install -m 644 deploy/systemd/roost.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/roost.conf
+	install -m 644 README.md ARCHITECTURE.md $(DESTDIR)$(PREFIX)/share/doc/roost
+	install -m 644 deploy/examples/* $(DESTDIR)$(PREFIX)/share/doc/roost/examples
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
 format:
