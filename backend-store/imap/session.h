@@ -43,7 +43,9 @@ struct imap_service_config {
 	struct store *store;
 	struct auth *auth;
 	const struct conf *conf;
-	struct tls_ctx *tls; /* NULL: not offered, and no port 993 */
+	struct tls_ctx *tls;   /* NULL: not offered, and no port 993 */
+	const char *server;    /* this store's name in the cluster */
+	const char *spool_dir; /* large messages wait there while they come in */
 };
 
 struct imap_service;

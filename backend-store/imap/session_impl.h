@@ -8,10 +8,12 @@
  *	capability.c	CAPABILITY, ID, ENABLE, NAMESPACE, NOOP, CHECK, LOGOUT
  *	login.c		STARTTLS, LOGIN, AUTHENTICATE, the way in
  *	names.c		mailboxes as the client names them, and his rights
- *	list.c		LIST, LSUB
- *	mailboxes.c	CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS
+ *	list*.c		LIST, LSUB
+ *	mailboxes.c	CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE
+ *	status.c	STATUS
+ *	flags.c		flags as a client writes them
  *	select.c	SELECT, EXAMINE, CLOSE, UNSELECT
- *	append.c	APPEND
+ *	append.c	APPEND; spool.c: its messages while they come in
  *	idle.c		IDLE
  *	view.c		the selected mailbox as this session's client knows it
  *	fetch*.c search*.c store.c copy.c expunge.c	commands on messages
@@ -84,7 +86,7 @@ enum {
 	ROW_WRITES = 8,      /* not when that is read-only */
 	ROW_NO_EXPUNGE = 16, /* no EXPUNGE before its reply: RFC 3501 section 7.4.1 */
 	ROW_UID = 32,        /* the UID form: c->uid */
-	ROW_STREAM = 64,     /* the handler is called with the first line; see append.c */
+	ROW_HEAD = 64,       /* the handler is called with c->head, and reads the rest itself */
 	ROW_QUIET = 128,     /* nothing is told before its reply */
 };
 
@@ -108,13 +110,17 @@ struct command {
 
 	/* the handler's */
 	void *job;
-	void (*cleanup)(struct command *c);
+	void (*cleanup)(struct imap_session *s);
 	uint64_t store_id; /* an operation of the store under way; 0: none */
 	command_fn *pump;
 
 	/* command.c's */
-	const char *refusal; /* what is said when the rest is swallowed; NULL: it is not */
-	const char *reply;   /* decided, behind what the view still has to tell; NULL */
+	const struct imap_cmd_event *head; /* the line being taken; NULL outside of that */
+	bool running;                      /* read to its end, and not answered */
+	bool wants_line;                   /* a SASL response or DONE: the client may speak */
+	bool swallowing;                   /* answered, but the client still sends it */
+	const char *reply; /* decided, behind what the view has still to tell; or NULL */
+	bool pump_deferred;
 	uint64_t slice_started_us;
 };
 
@@ -131,8 +137,7 @@ struct imap_session {
 	struct imap_limits limits; /* of its start */
 	struct imap_cmd reader;
 	struct command command;
-	struct timer again; /* the pump's next turn */
-	bool implicit_tls;  /* not greeted yet */
+	bool implicit_tls; /* not greeted yet */
 	bool starting_tls, logged_in, ended;
 	bool plaintext_ok, trusted; /* by the client's address */
 	unsigned bad_commands, commands_before, failures;
@@ -147,7 +152,8 @@ struct imap_session {
 	/* login.c */
 	uint64_t auth_id; /* 0: no conversation */
 	enum imap_sasl sasl;
-	uint64_t claim; /* what the front end knew of the user's; 0: nothing */
+	uint64_t login_store_id; /* INBOX is being made; 0: no */
+	uint64_t claim;          /* what the front end knew of the user's; 0: nothing */
 
 	struct mbox_view names; /* how this user names mailboxes; after the login */
 	bool condstore;         /* enabled: MODSEQ in every FETCH */
@@ -212,8 +218,12 @@ void command_event(struct imap_session *s, const struct imap_cmd_event *ev);
 void command_go_on(struct imap_session *s);
 /* The session ends. */
 void command_drop(struct imap_session *s);
-/* Is one under way, so that the client has to wait? */
+/* Is one carried out, so that the client has to wait? */
 bool command_is_busy(const struct imap_session *s);
+/* Is the output in the middle of a response, perhaps? */
+bool command_is_talking(const struct imap_session *s);
+/* The client's next line is none of a command: it goes to login.c or idle.c. */
+void command_expect_line(struct imap_session *s);
 
 /* ---- names.c ---------------------------------------------------------------------------------- */
 
@@ -231,6 +241,15 @@ bool imap_name(struct imap_session *s, struct slice client, const char *code,
 bool imap_find_mailbox(struct imap_session *s, struct slice client, uint32_t rights,
                        const char *absent, struct mbox_info *info_r) MUST_CHECK;
 
+/* ---- flags.c ---------------------------------------------------------------------------------- */
+
+/* Flags of imap_args_flags(); \Recent is left out. False: an unknown one of the system. Borrowed
+ * from the arena of a. */
+bool imap_read_flags(struct imap_args *a, const struct slice *flags, size_t count,
+                     struct msg_flags *flags_r) MUST_CHECK;
+/* Leaves those that rights allow to be changed (RFC 4314 section 4: others are ignored). */
+void imap_limit_flags(struct msg_flags *f, uint32_t rights);
+
 /* ---- CONDSTORE (RFC 7162 section 3.1) ----------------------------------------------------------- */
 
 /* A command has used it: enabled from now on; HIGHESTMODSEQ is told when that is new. */
@@ -239,12 +258,10 @@ void imap_enable_condstore(struct imap_session *s);
 /* ---- handlers --------------------------------------------------------------------------------- */
 
 /* capability.c */
-command_fn cmd_capability, cmd_id, cmd_enable, cmd_namespace, cmd_noop, cmd_check, cmd_logout;
+command_fn cmd_capability, cmd_id, cmd_enable, cmd_namespace, cmd_noop, cmd_logout;
 void imap_add_capabilities(struct imap_session *s, struct buf *out);
 /* login.c */
-command_fn cmd_starttls;
-void login_login(struct imap_session *s, const struct imap_cmd_event *ev);
-void login_authenticate(struct imap_session *s, const struct imap_cmd_event *ev);
+command_fn cmd_starttls, cmd_login, cmd_authenticate;
 void login_line(struct imap_session *s, struct slice line);
 bool login_is_allowed(const struct imap_session *s);
 /* list.c, mailboxes.c, select.c, append.c, idle.c */
@@ -252,6 +269,12 @@ command_fn cmd_list, cmd_lsub;
 command_fn cmd_create, cmd_delete, cmd_rename, cmd_subscribe, cmd_unsubscribe, cmd_status;
 command_fn cmd_select, cmd_examine, cmd_close, cmd_unselect;
 command_fn cmd_append, cmd_idle;
+/* What follows of an APPEND. */
+void append_text(struct imap_session *s, const struct imap_cmd_event *ev);
+void append_bytes(struct imap_session *s, struct slice bytes);
+/* A line of a client in IDLE; there is room for more news. */
+void idle_line(struct imap_session *s, struct slice line);
+void idle_tell(struct imap_session *s);
 /* fetch.c, search.c, store.c, copy.c, expunge.c: the UID forms too, by c->uid */
 command_fn cmd_fetch, cmd_search, cmd_store, cmd_copy, cmd_move, cmd_expunge;
 

@@ -1,0 +1,185 @@
+#include "imap/list_names.h"
+
+#include "base/xalloc.h"
+
+#include <stdlib.h>
+
+struct collect {
+	struct list_names *l;
+	struct imap_session *s;
+	struct arena *arena;
+	struct slice root; /* the user's INBOX */
+};
+
+static struct list_name *
+push(struct list_names *l)
+{
+	if (l->count == l->cap) {
+		l->cap = l->cap != 0 ? l->cap * 2 : 32;
+		l->names = xreallocarray(l->names, l->cap, sizeof(*l->names));
+	}
+	memset(&l->names[l->count], 0, sizeof(*l->names));
+	return &l->names[l->count++];
+}
+
+/* NULL: a name no client may see. */
+static struct list_name *
+push_canonical(struct collect *c, struct slice name)
+{
+	struct buf client = BUF_INIT(4 * MBOX_NAME_MAX);
+	struct list_name *n = NULL;
+
+	if (mbox_name_to_client(&c->s->names, name, &client)) {
+		n = push(c->l);
+		n->client = arena_slice_dup(c->arena, buf_slice(&client));
+	}
+	buf_fini(&client);
+	return n;
+}
+
+static bool
+on_mailbox(void *ctx, const struct mbox_info *info)
+{
+	struct collect *c = ctx;
+	struct list_name *n;
+
+	/* user.fredo begins with user.fred, too */
+	if (!slice_eq(info->name, c->root) && !mbox_name_is_below(info->name, c->root))
+		return true;
+	if ((imap_rights(c->s, info->acl) & ACL_LOOKUP) == 0)
+		return true;
+	n = push_canonical(c, info->name);
+	if (n == NULL)
+		return true;
+	n->exists = true;
+	n->use = arena_slice_dup(c->arena, info->special_use);
+	return true;
+}
+
+static bool
+on_subscription(void *ctx, struct slice name)
+{
+	struct collect *c = ctx;
+	struct list_name *n = push_canonical(c, name);
+	struct mbox_info info;
+
+	if (n == NULL)
+		return true;
+	n->subscribed = true;
+	if (!slice_eq(name, c->root) && !mbox_name_is_below(name, c->root) &&
+	    store_find(c->s->service->c.store, name, &info))
+		n->exists = (imap_rights(c->s, info.acl) & ACL_LOOKUP) != 0;
+	return true;
+}
+
+/* ---- order ------------------------------------------------------------------------------------- */
+
+/* The separator before everything, so that children follow their parent at once; INBOX first. */
+static int
+compare(const void *a, const void *b)
+{
+	const struct list_name *x = a, *y = b;
+	bool x_inbox = slice_eq(x->client, SLICE("INBOX"));
+	bool y_inbox = slice_eq(y->client, SLICE("INBOX"));
+	size_t n = MIN(x->client.n, y->client.n);
+
+	if (x_inbox != y_inbox)
+		return x_inbox ? -1 : 1;
+	for (size_t i = 0; i < n; i++) {
+		unsigned char p = (unsigned char)x->client.p[i], q = (unsigned char)y->client.p[i];
+
+		if (p != q)
+			return p == MBOX_SEPARATOR ? -1 : q == MBOX_SEPARATOR ? 1 : (int)p - (int)q;
+	}
+	return x->client.n < y->client.n ? -1 : x->client.n > y->client.n;
+}
+
+static bool
+is_below(struct slice name, struct slice top)
+{
+	return name.n > top.n && name.p[top.n] == MBOX_SEPARATOR && slice_starts(name, top);
+}
+
+/* One entry for each name, with what all of its entries know. */
+static void
+merge(struct list_names *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct list_name *e = &l->names[i];
+
+		if (n == 0 || !slice_eq(l->names[n - 1].client, e->client)) {
+			l->names[n++] = *e;
+			continue;
+		}
+		l->names[n - 1].exists |= e->exists;
+		l->names[n - 1].subscribed |= e->subscribed;
+		if (e->use.n > 0)
+			l->names[n - 1].use = e->use;
+	}
+	l->count = n;
+}
+
+/* Copies from into to, with the parents that are missing. */
+static void
+add_parents(struct list_names *to, const struct list_names *from)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		struct slice name = from->names[i].client;
+		size_t up = to->count > 0 ? to->count - 1 : 0, parent = SIZE_MAX;
+		struct list_name *e;
+
+		/* from the name before upwards: the nearest that is above this one */
+		while (to->count > 0 && !is_below(name, to->names[up].client) &&
+		       to->names[up].parent != up)
+			up = to->names[up].parent;
+		if (to->count > 0 && is_below(name, to->names[up].client))
+			parent = up;
+		for (size_t k = parent != SIZE_MAX ? to->names[parent].client.n + 1 : 0; k < name.n;
+		     k++) {
+			if (name.p[k] != MBOX_SEPARATOR)
+				continue;
+			e = push(to);
+			e->client = slice_sub(name, 0, k);
+			e->parent = parent != SIZE_MAX ? parent : to->count - 1;
+			parent = to->count - 1;
+		}
+		e = push(to);
+		*e = from->names[i];
+		e->parent = parent != SIZE_MAX ? parent : to->count - 1;
+	}
+}
+
+void
+list_names_init(struct list_names *l, struct imap_session *s, struct arena *a)
+{
+	struct list_names found = { NULL, 0, 0 };
+	struct collect c = { &found, s, a, { NULL, 0 } };
+	struct mbox_name root;
+
+	*l = (struct list_names){ NULL, 0, 0 };
+	/* the login has seen to it */
+	must(mbox_name_of_user(s->names.user, s->names.default_domain, &root));
+	c.root = mbox_name_slice(&root);
+	store_each(s->service->c.store, c.root, on_mailbox, &c);
+	store_each_subscription(s->service->c.store, s->names.user, on_subscription, &c);
+	if (found.count > 0)
+		qsort(found.names, found.count, sizeof(*found.names), compare);
+	merge(&found);
+	add_parents(l, &found);
+	list_names_fini(&found);
+	for (size_t i = l->count; i-- > 0;) {
+		struct list_name *e = &l->names[i];
+
+		if (e->parent != i && (e->exists || e->has_children))
+			l->names[e->parent].has_children = true;
+	}
+}
+
+void
+list_names_fini(struct list_names *l)
+{
+	free(l->names);
+	*l = (struct list_names){ NULL, 0, 0 };
+}

@@ -1,0 +1,32 @@
+/*
+ * list_names - a user's mailbox names as his client sees them: existing ones, subscribed
+ * ones, and the names in between that are neither (RFC 3501 section 6.3.4: \Noselect).
+ */
+#ifndef IMAP_LIST_NAMES_H
+#define IMAP_LIST_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/slice.h"
+#include "imap/session_impl.h"
+
+struct list_name {
+	struct slice client; /* modified UTF-7, of the arena */
+	struct slice use;    /* "\\Sent" or empty */
+	bool exists, subscribed;
+	bool has_children; /* existing ones */
+	size_t parent;     /* index; of itself when it is at the top */
+};
+
+struct list_names {
+	struct list_name *names; /* parents before their children; heap */
+	size_t count, cap;
+};
+
+/* Everything the user may see (ACL_LOOKUP), and what he has subscribed to. */
+void list_names_init(struct list_names *l, struct imap_session *s, struct arena *a);
+void list_names_fini(struct list_names *l);
+
+#endif

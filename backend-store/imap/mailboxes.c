@@ -1,0 +1,336 @@
+/*
+ * mailboxes - CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE. RFC 3501 sections 6.3.3 to
+ * 6.3.7, RFC 6154 section 3, rights by RFC 4314 section 4.
+ *
+ * The superiors of a new name that are missing are made first, from the top: each is a change
+ * of its own. DELETE takes one mailbox; where names are below it, LIST goes on showing it as
+ * \Noselect.
+ */
+#include "imap/session_impl.h"
+
+#include "imap/view.h"
+
+struct making {
+	struct mbox_name name; /* what is wanted */
+	struct mbox_name from; /* RENAME */
+	bool rename;
+	const char *use; /* "\\Sent" or "" */
+	size_t at;       /* how much of name is there, or being made */
+};
+
+/* A mailbox name and, with more, what may stand behind it. False: answered. */
+static bool
+read_name(struct imap_session *s, bool more, struct slice *name_r)
+{
+	struct imap_args *a = &s->command.args;
+
+	if (imap_args_space(a) && imap_args_astring(a, "mailbox name", name_r) &&
+	    (more || imap_args_end(a)))
+		return true;
+	command_bad(s, imap_args_bad(a));
+	return false;
+}
+
+static void
+on_done(void *ctx, enum mbox_result result)
+{
+	struct imap_session *s = ctx;
+
+	s->command.store_id = 0;
+	if (result == MBOX_OK)
+		command_done(s, COMMAND_OK, NULL, "Done");
+	else
+		command_fail(s, result);
+}
+
+/* ---- making names ------------------------------------------------------------------------------- */
+
+/* May he make a name there: has he the right on the nearest mailbox above? */
+static bool
+may_make(struct imap_session *s, const struct mbox_name *name)
+{
+	struct slice up = mbox_name_slice(name);
+	struct mbox_info info;
+
+	while (mbox_name_parent(up, &up))
+		if (store_find(s->service->c.store, up, &info))
+			return (imap_rights(s, info.acl) & ACL_CREATE) != 0;
+	return false;
+}
+
+static void make_next(struct imap_session *s);
+
+static void
+on_superior(void *ctx, enum mbox_result result)
+{
+	struct imap_session *s = ctx;
+
+	s->command.store_id = 0;
+	if (result == MBOX_OK || result == MBOX_EXISTS)
+		make_next(s);
+	else
+		command_fail(s, result);
+}
+
+/* The next superior that is missing, else the mailbox itself. */
+static void
+make_next(struct imap_session *s)
+{
+	struct store *store = s->service->c.store;
+	struct command *c = &s->command;
+	struct making *m = c->job;
+	struct slice name = mbox_name_slice(&m->name), up;
+	struct mbox_info info;
+
+	for (m->at++; m->at < name.n; m->at++) {
+		up = slice_sub(name, 0, m->at);
+		if (name.p[m->at] != '.' || store_find(store, up, &info))
+			continue;
+		c->store_id = store_create(store, up, SLICE(""), on_superior, s);
+		return;
+	}
+	if (m->rename)
+		c->store_id = store_rename(store, mbox_name_slice(&m->from), name, on_done, s);
+	else
+		c->store_id = store_create(store, name, slice_of(m->use), on_done, s);
+}
+
+/* m: of the command's arena. */
+static void
+make(struct imap_session *s, struct making *m)
+{
+	struct slice name = mbox_name_slice(&m->name), root = mbox_name_root(name);
+	struct mbox_info info;
+
+	if (store_find(s->service->c.store, name, &info) &&
+	    (imap_rights(s, info.acl) & ACL_LOOKUP) != 0) {
+		command_fail(s, MBOX_EXISTS);
+		return;
+	}
+	if (!may_make(s, &m->name)) {
+		command_done(s, COMMAND_NO, "NOPERM", "You may not create this");
+		return;
+	}
+	/* a user's INBOX comes to be by his login only; of a shared name the domain is no part */
+	m->at = root.n > 0 ? root.n : mbox_name_domain(name).n;
+	s->command.job = m;
+	make_next(s);
+}
+
+/* ---- CREATE ---------------------------------------------------------------------------------------- */
+
+struct use_search {
+	const char *use;
+	bool found;
+};
+
+static bool
+on_use(void *ctx, const struct mbox_info *info)
+{
+	struct use_search *u = ctx;
+
+	u->found = slice_ieq_str(info->special_use, u->use);
+	return !u->found;
+}
+
+/* One mailbox for each use: clients pick any of several. */
+static bool
+use_is_free(struct imap_session *s, const struct making *m)
+{
+	struct slice root = mbox_name_root(mbox_name_slice(&m->name));
+	struct use_search u = { m->use, false };
+	char prefix[MBOX_NAME_MAX + 2];
+
+	if (root.n == 0)
+		return false; /* shared ones have none */
+	memcpy(prefix, root.p, root.n);
+	prefix[root.n] = '.';
+	store_each(s->service->c.store, slice_make(prefix, root.n + 1), on_use, &u);
+	return !u.found;
+}
+
+/* \All and \Flagged are collections of other mailboxes, which this server does not make. */
+static const char *const uses[] = { "\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash" };
+
+/* NULL: cannot be assigned. */
+static const char *
+find_use(struct slice word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+		if (slice_ieq_str(word, uses[i]))
+			return uses[i];
+	return NULL;
+}
+
+/* SP "(" "USE" SP "(" [use *(SP use)] ")" ")". *count_r: how many there were. */
+static bool
+read_use(struct imap_args *a, const char **use_r, unsigned *count_r)
+{
+	bool first_param = true, first;
+	struct slice word;
+
+	*use_r = "";
+	*count_r = 0;
+	if (imap_args_peek(a) != ' ')
+		return imap_args_end(a);
+	if (!imap_args_space(a) || !imap_args_open(a, "parameters"))
+		return false;
+	while (imap_args_next(a, &first_param)) {
+		if (!imap_args_try_word(a, "USE"))
+			return imap_args_fail(a, "Unknown parameter in CREATE");
+		first = true;
+		if (!imap_args_space(a) || !imap_args_open(a, "special uses"))
+			return false;
+		while (imap_args_next(a, &first)) {
+			if (!imap_args_flag(a, &word))
+				return false;
+			*use_r = find_use(word);
+			++*count_r;
+		}
+	}
+	return imap_args_end(a);
+}
+
+void
+cmd_create(struct imap_session *s, struct command *c)
+{
+	struct making *m = arena_alloc(c->arena, sizeof(*m));
+	struct slice name;
+	unsigned count;
+
+	if (!read_name(s, true, &name))
+		return;
+	if (!read_use(&c->args, &m->use, &count)) {
+		command_bad(s, imap_args_bad(&c->args));
+		return;
+	}
+	if (!imap_name(s, mbox_name_strip_separator(name), "CANNOT", &m->name))
+		return;
+	if (count > 1 || m->use == NULL || (*m->use != '\0' && !use_is_free(s, m)))
+		command_done(s, COMMAND_NO, "USEATTR", "This special use cannot be assigned");
+	else
+		make(s, m);
+}
+
+/* ---- DELETE ---------------------------------------------------------------------------------------- */
+
+static void
+on_deleted(void *ctx, enum mbox_result result)
+{
+	struct imap_session *s = ctx;
+
+	/* his own doing, and no reason to send him away */
+	if (result == MBOX_OK && s->view != NULL && mailbox_is_gone(view_mailbox(s->view)))
+		view_free(&s->view);
+	on_done(s, result);
+}
+
+void
+cmd_delete(struct imap_session *s, struct command *c)
+{
+	struct mbox_info info;
+	struct slice name;
+
+	if (!read_name(s, false, &name) ||
+	    !imap_find_mailbox(s, name, ACL_DELETE_MBOX, "NONEXISTENT", &info))
+		return;
+	c->store_id = store_delete(s->service->c.store, info.name, false, on_deleted, s);
+}
+
+/* ---- RENAME ---------------------------------------------------------------------------------------- */
+
+struct first_below {
+	struct imap_session *session;
+	struct slice top;
+	bool found;
+	uint32_t rights;
+};
+
+static bool
+on_first_below(void *ctx, const struct mbox_info *info)
+{
+	struct first_below *f = ctx;
+
+	f->found = mbox_name_is_below(info->name, f->top);
+	if (f->found)
+		f->rights = imap_rights(f->session, info->acl);
+	return !f->found;
+}
+
+/* What he may do with a name that is there, or with what is below one that is not. */
+static uint32_t
+rights_on_tree(struct imap_session *s, const struct mbox_name *name)
+{
+	struct first_below f = { s, mbox_name_slice(name), false, 0 };
+	struct mbox_info info;
+
+	if (store_find(s->service->c.store, f.top, &info))
+		return imap_rights(s, info.acl);
+	store_each(s->service->c.store, f.top, on_first_below, &f);
+	return f.found ? f.rights : 0;
+}
+
+static bool
+may_rename(struct imap_session *s, const struct mbox_name *from)
+{
+	/* INBOX stays: its messages move */
+	uint32_t wanted = mbox_name_is_inbox(mbox_name_slice(from)) ? ACL_DELETE_MSG | ACL_EXPUNGE
+	                                                            : ACL_DELETE_MBOX;
+	uint32_t rights = rights_on_tree(s, from);
+
+	if ((rights & ACL_LOOKUP) == 0)
+		command_fail(s, MBOX_ABSENT);
+	else if ((rights & wanted) != wanted)
+		command_done(s, COMMAND_NO, "NOPERM", "You may not rename this");
+	else
+		return true;
+	return false;
+}
+
+void
+cmd_rename(struct imap_session *s, struct command *c)
+{
+	struct making *m = arena_alloc(c->arena, sizeof(*m));
+	struct slice from, to;
+
+	if (!read_name(s, true, &from) || !read_name(s, false, &to) ||
+	    !imap_name(s, from, "NONEXISTENT", &m->from) ||
+	    !imap_name(s, mbox_name_strip_separator(to), "CANNOT", &m->name) ||
+	    !may_rename(s, &m->from))
+		return;
+	m->rename = true;
+	/* below itself: its superiors would be made for nothing */
+	if (!mbox_name_is_inbox(mbox_name_slice(&m->from)) &&
+	    mbox_name_is_below(mbox_name_slice(&m->name), mbox_name_slice(&m->from)))
+		command_fail(s, MBOX_CANNOT);
+	else
+		make(s, m);
+}
+
+/* ---- subscriptions --------------------------------------------------------------------------------- */
+
+/* Names that are not there may be subscribed to, RFC 3501 section 6.3.6. */
+static void
+subscribe(struct imap_session *s, bool on)
+{
+	struct mbox_name name;
+	struct slice client;
+
+	if (!read_name(s, false, &client) ||
+	    !imap_name(s, mbox_name_strip_separator(client), "CANNOT", &name))
+		return;
+	s->command.store_id = store_subscribe(s->service->c.store, s->names.user,
+	                                      mbox_name_slice(&name), on, on_done, s);
+}
+
+void
+cmd_subscribe(struct imap_session *s, UNUSED struct command *c)
+{
+	subscribe(s, true);
+}
+
+void
+cmd_unsubscribe(struct imap_session *s, UNUSED struct command *c)
+{
+	subscribe(s, false);
+}

@@ -1,0 +1,114 @@
+/* status - STATUS: RFC 3501 section 6.3.10, HIGHESTMODSEQ (RFC 7162), APPENDLIMIT (RFC 7889). */
+#include "imap/session_impl.h"
+
+#include <inttypes.h>
+
+#define ITEMS_MAX 32 /* of one command; a client may name one twice */
+
+enum item { MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, HIGHESTMODSEQ, APPENDLIMIT };
+static const char *const item_names[] = {
+	[MESSAGES] = "MESSAGES",       [RECENT] = "RECENT", [UIDNEXT] = "UIDNEXT",
+	[UIDVALIDITY] = "UIDVALIDITY", [UNSEEN] = "UNSEEN", [HIGHESTMODSEQ] = "HIGHESTMODSEQ",
+	[APPENDLIMIT] = "APPENDLIMIT",
+};
+
+struct status_job {
+	struct mbox_name name;
+	unsigned count;
+	enum item items[ITEMS_MAX];
+};
+
+static bool
+read_items(struct imap_args *a, struct status_job *j)
+{
+	bool first = true;
+	struct slice word;
+	size_t i;
+
+	if (!imap_args_space(a) || !imap_args_open(a, "items"))
+		return false;
+	while (imap_args_next(a, &first)) {
+		if (!imap_args_atom(a, "item", &word))
+			return false;
+		for (i = 0; i < ARRAY_LEN(item_names) && !slice_ieq_str(word, item_names[i]); i++)
+			continue;
+		if (i == ARRAY_LEN(item_names))
+			return imap_args_fail(a, "Unknown item in STATUS");
+		if (j->count == ITEMS_MAX)
+			return imap_args_fail(a, "Too many items in STATUS");
+		j->items[j->count++] = (enum item)i;
+	}
+	if (imap_args_ok(a) && j->count == 0)
+		return imap_args_fail(a, "Missing items in STATUS");
+	return imap_args_end(a);
+}
+
+static uint64_t
+value(const struct imap_session *s, const struct mailbox_status *st, enum item item)
+{
+	switch (item) {
+	case MESSAGES:
+		return st->messages;
+	case RECENT:
+		return st->recent;
+	case UIDNEXT:
+		return st->uidnext;
+	case UIDVALIDITY:
+		return st->uidvalidity;
+	case UNSEEN:
+		return st->unseen;
+	case HIGHESTMODSEQ:
+		return st->highestmodseq;
+	case APPENDLIMIT:
+		return s->limits.message_bytes;
+	}
+	must_not_reach();
+}
+
+static void
+on_status(void *ctx, enum mbox_result result, const struct mailbox_status *st)
+{
+	struct imap_session *s = ctx;
+	const struct status_job *j = s->command.job;
+	struct buf *out = imap_out(s);
+	struct buf name = BUF_INIT(8 * MBOX_NAME_MAX);
+
+	s->command.store_id = 0;
+	if (result != MBOX_OK || !imap_add_mailbox(s, mbox_name_slice(&j->name), &name)) {
+		buf_fini(&name);
+		command_fail(s, result != MBOX_OK ? result : MBOX_ABSENT);
+		return;
+	}
+	buf_printf(out, "* STATUS %s (", buf_cstr(&name));
+	for (unsigned i = 0; i < j->count; i++)
+		buf_printf(out, "%s%s %" PRIu64, i > 0 ? " " : "", item_names[j->items[i]],
+		           value(s, st, j->items[i]));
+	buf_add_str(out, ")\r\n");
+	buf_fini(&name);
+	command_done(s, COMMAND_OK, NULL, "That is all");
+}
+
+void
+cmd_status(struct imap_session *s, struct command *c)
+{
+	struct status_job *j = arena_alloc(c->arena, sizeof(*j));
+	struct mbox_info info;
+	struct slice client;
+
+	if (!imap_args_space(&c->args) || !imap_args_astring(&c->args, "mailbox name", &client) ||
+	    !read_items(&c->args, j)) {
+		command_bad(s, imap_args_bad(&c->args));
+		return;
+	}
+	if (!imap_find_mailbox(s, client, ACL_READ, "NONEXISTENT", &info))
+		return;
+	for (unsigned i = 0; i < j->count; i++)
+		if (j->items[i] == HIGHESTMODSEQ)
+			imap_enable_condstore(s);
+	if (mbox_name_set(&j->name, info.name) != MBOX_NAME_OK) {
+		command_fail(s, MBOX_ABSENT);
+		return;
+	}
+	c->job = j;
+	c->store_id = mailbox_status(s->service->c.store, info.name, on_status, s);
+}
