@@ -22,7 +22,7 @@ static const char always[] =
 void
 imap_add_capabilities(struct imap_session *s, struct buf *out)
 {
-	struct slice mechs = slice_of(auth_mechs(s->service->c.auth));
+	struct slice mechs = slice_of(auth_mechs(s->service->c.auth)), mech;
 
 	buf_printf(out, "%s APPENDLIMIT=%" PRIu64, always, s->limits.message_bytes);
 	if (s->logged_in)
@@ -33,8 +33,10 @@ imap_add_capabilities(struct imap_session *s, struct buf *out)
 		buf_add_str(out, " LOGINDISABLED");
 		return;
 	}
-	while (mechs.n > 0)
-		buf_printf(out, " AUTH=%.*s", SLICE_ARG(slice_cut(&mechs, ' ')));
+	while (mechs.n > 0) {
+		mech = slice_cut(&mechs, ' ');
+		buf_printf(out, " AUTH=%.*s", SLICE_ARG(mech));
+	}
 }
 
 void

@@ -14,47 +14,13 @@
 /* ---- what a SELECT tells ------------------------------------------------------------------------ */
 
 static void
-tell_flags(struct imap_session *s, const struct mailbox *m)
-{
-	struct buf *out = imap_out(s);
-
-	buf_add_str(out, "* FLAGS (");
-	imap_add_flags(out, m, MSG_SYSTEM, UINT64_MAX);
-	buf_add_str(out, ")\r\n");
-}
-
-/* Those this user may change, RFC 4314 section 5.1.1. */
-static void
-tell_permanent(struct imap_session *s, const struct mailbox *m)
-{
-	struct buf *out = imap_out(s);
-	uint32_t rights = imap_selected_rights(s);
-	uint8_t system = 0;
-	bool words = (rights & ACL_WRITE) != 0;
-
-	if (!view_is_read_only(s->view)) {
-		system |= (rights & ACL_SEEN) != 0 ? MSG_SEEN : 0;
-		system |= (rights & ACL_DELETE_MSG) != 0 ? MSG_DELETED : 0;
-		system |= words ? MSG_SYSTEM & ~(MSG_SEEN | MSG_DELETED) : 0;
-	} else {
-		words = false;
-	}
-	buf_add_str(out, "* OK [PERMANENTFLAGS (");
-	imap_add_flags(out, m, system, words ? UINT64_MAX : 0);
-	if (words && mailbox_keyword_count(m) < MAILBOX_KEYWORDS_MAX)
-		buf_printf(out, "%s\\*", system != 0 ? " " : "");
-	buf_add_str(out, ")] Can be changed\r\n");
-}
-
-static void
 tell_all(struct imap_session *s)
 {
-	const struct view *v = s->view;
+	struct view *v = s->view;
 	const struct mailbox *m = view_mailbox(v);
 	uint32_t unseen = view_first_unseen(v);
 
-	tell_flags(s, m);
-	tell_permanent(s, m);
+	view_tell_keywords(v);
 	imap_untagged(s, "%" PRIu32 " EXISTS", view_count(v));
 	imap_untagged(s, "%" PRIu32 " RECENT", view_recent(v));
 	if (unseen != 0)
