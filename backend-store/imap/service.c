@@ -3,14 +3,14 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "engine/engine.h"
 #include "imap/view.h"
 
 #include <stdlib.h>
 
-#define ARG_MAX_BYTES 1024 /* user, password, mailbox of APPEND */
-#define LITERALS_MAX 1000  /* in one command */
-#define BEFORE_MAX 8192    /* a command before the login */
+#define ARG_MAX_BYTES 1024         /* user, password, mailbox of APPEND */
+#define LITERALS_MAX 1000          /* in one command */
+#define BEFORE_MAX 8192            /* a command before the login */
+#define MESSAGE_MOST (64ull << 20) /* what the store takes */
 
 const struct conf_def imap_conf_table[] = {
 	{ "imap_listen", CONF_ADDRESSES, NULL, 143,
@@ -28,7 +28,7 @@ const struct conf_def imap_conf_table[] = {
 	{ "imap_max_sessions", CONF_INT, "10000", 1, 1000000, .help = "Most IMAP sessions." },
 	{ "imap_max_command", CONF_BYTES, "64K", 8192, 1048576,
 	  .help = "The longest command, with its literals but without messages." },
-	{ "imap_max_message", CONF_BYTES, "64M", 65536, ENGINE_BLOB_MAX,
+	{ "imap_max_message", CONF_BYTES, "64M", 65536, MESSAGE_MOST,
 	  .help = "The largest message that APPEND takes (RFC 7889)." },
 	{ .name = NULL },
 };
