@@ -54,7 +54,7 @@ struct dotbuf_encoder {
 };
 void dotbuf_encoder_init(struct dotbuf_encoder *e);
 /* Any piece of a body. A bare CR or LF, as stored mail may have it, goes out as CRLF. Adds at
- * most 2 * in.n + 1 bytes. */
+ * most 2 * in.n + 2 bytes. */
 void dotbuf_encode(struct dotbuf_encoder *e, struct slice in, struct buf *out);
 /* Ends the last line when it is open, then ". CRLF". */
 void dotbuf_encode_end(struct dotbuf_encoder *e, struct buf *out);
