@@ -14,7 +14,8 @@
  *		}
  *	}
  *
- * The caller answers MAIL, RCPT, DATA and BODY_END, at once or later. RCPTs that come
+ * The caller answers MAIL, RCPT, DATA and BODY_END, at once or later; when the machine is
+ * over meanwhile, an answer is dropped. RCPTs that come
  * pipelined are under way together, up to `rcpt_parallel`; they may be answered in any
  * order, the replies go out in the right one. All else waits until every answer is given.
  *
@@ -60,20 +61,20 @@ struct smtp_server_settings {
 };
 
 enum smtp_event_kind {
-	SMTP_HELO,        /* answered; smtp_server_get_helo() */
+	SMTP_HELO,        /* answered: smtp_server_get_helo(); a transaction is over */
 	SMTP_STARTTLS,    /* answered: start TLS, then smtp_server_tls_done() */
 	SMTP_XCLIENT,     /* xclient, checked; answered */
 	SMTP_SASL_START,  /* mech, data (p == NULL: no initial response): answer with
 	                   * smtp_server_challenge/_logged_in/_refused() */
 	SMTP_SASL_STEP,   /* data: the same */
-	SMTP_SASL_CANCEL, /* the dialogue is over; answered */
+	SMTP_SASL_CANCEL, /* the dialogue is over; answered; the machine may be over too */
 	SMTP_MAIL,        /* mail: smtp_server_reply() */
 	SMTP_RCPT,        /* rcpt, number: smtp_server_reply_rcpt() */
 	SMTP_DATA,        /* the body comes: smtp_server_go_ahead(), or refuse by _reply() */
 	SMTP_BODY,        /* data: a piece of it, stuffing removed */
 	SMTP_BODY_END,    /* it is whole. SMTP: smtp_server_reply(). LMTP:
 	                   * smtp_server_reply_rcpt() for each that was accepted */
-	SMTP_RESET,       /* forget the transaction; answered (RSET, EHLO, a spoiled body) */
+	SMTP_RESET,       /* forget the transaction; answered (RSET, a spoiled body) */
 	SMTP_QUIT,        /* answered: send out, end */
 };
 
@@ -108,7 +109,8 @@ void smtp_server_free(struct smtp_server **s);
 /* "220 hostname ESMTP text" */
 void smtp_server_greet(struct smtp_server *s, const char *text, struct buf *out);
 
-/* 1: *ev_r is set. 0: wants more bytes, or answers. -1: the session is over; a goodbye is
+/* 1: *ev_r is set. 0: wants more bytes, or answers. An event always takes at least one byte of
+ * in, so a caller that has no bytes left has no event to fetch. -1: the session is over; a goodbye is
  * in out. *used_r bytes are consumed in any case. */
 int smtp_server_input(struct smtp_server *s, struct slice in, size_t *used_r, struct buf *out,
                       struct smtp_event *ev_r) MUST_CHECK;
@@ -117,8 +119,8 @@ bool smtp_server_is_waiting(const struct smtp_server *s);
 
 /* ---- answers: enhanced "5.1.1", of the code's class; text as smtp_reply_add() ---- */
 
-/* To MAIL, a refusal of DATA (4xx, 5xx: the transaction goes on without a body), and in SMTP
- * to BODY_END. */
+/* To MAIL; a refusal of DATA (4xx, 5xx; with BDAT, RESET comes when its bytes are read); to
+ * BODY_END, in LMTP for all recipients that have no answer yet. */
 void smtp_server_reply(struct smtp_server *s, int code, const char *enhanced, const char *text,
                        struct buf *out);
 void smtp_server_reply_rcpt(struct smtp_server *s, size_t number, int code, const char *enhanced,

@@ -132,5 +132,7 @@ void smtp_xtext_add(struct buf *out, struct slice in);
 bool smtp_xtext_decode(struct slice in, struct buf *out) MUST_CHECK;
 /* A session id that may go into logs and on other wires. */
 bool smtp_is_session_id(struct slice id);
+/* "192.0.2.1", "2001:db8::1" */
+bool smtp_is_ip(struct slice s);
 
 #endif
