@@ -4,12 +4,11 @@
 #include "instance/instance.h"
 
 static const struct conf_def *const tables[] = { instance_settings, cluster_settings,
-	                                         pop3_conf_table, NULL };
+	                                         imap_conf_table, pop3_conf_table, NULL };
 
 static const struct svc_listen_def listeners[] = {
-	{ "pop3_listen", "pop3" },
-	{ "pop3s_listen", "pop3s" },
-	{ .setting = NULL },
+	{ "imap_listen", "imap" },   { "imaps_listen", "imaps" }, { "pop3_listen", "pop3" },
+	{ "pop3s_listen", "pop3s" }, { .setting = NULL },
 };
 
 static const struct svc_program program = {
@@ -31,6 +30,7 @@ main(int argc, char **argv)
 {
 	metrics_register(store_metrics, STORE_M_COUNT);
 	metrics_register(cluster_metrics, CLUSTER_M_COUNT);
+	metrics_register(imap_metrics, IMAP_M_COUNT);
 	metrics_register(pop3_metrics, POP3_M_COUNT);
 	return svc_main(&program, argc, argv);
 }

@@ -45,7 +45,7 @@ on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 	struct engine_stats e;
 	int64_t users = 0;
 
-	*sessions_r = pop3_service_count(i->pop3);
+	*sessions_r = imap_service_count(i->imap) + pop3_service_count(i->pop3);
 	engine_get_stats(store_engine(i->store), &e);
 	store_each(i->store, SLICE(""), count_inbox, &users);
 	json_set_str(detail, "server", i->server);
@@ -70,6 +70,26 @@ static bool
 who_wants(const struct who *who, const char *user)
 {
 	return who->user == NULL || (user != NULL && slice_eq(slice_of(user), slice_of(who->user)));
+}
+
+static void
+on_imap_session(void *ctx, const struct imap_session_info *s)
+{
+	struct who *who = ctx;
+	struct json *o;
+
+	if (!who_wants(who, s->user))
+		return;
+	o = json_add_object(who->sessions);
+	json_set_str(o, "id", s->session);
+	json_set_str(o, "service", "imap");
+	json_set_str(o, "user", s->user);
+	json_set_str(o, "peer", s->peer);
+	json_set_bool(o, "tls", s->tls);
+	json_set_int(o, "age_s", (int64_t)s->age_s);
+	json_set_str(o, "state", s->state);
+	json_set_str(o, "mailbox", s->mailbox);
+	json_set_str(o, "store", who->store);
 }
 
 static void
@@ -100,6 +120,7 @@ cmd_who(void *ctx, struct ctl_req *req, const struct json *args)
 	struct who who = { json_set_array(fields, "sessions"), json_get_str(args, "user"),
 		           i->server };
 
+	imap_service_each(i->imap, on_imap_session, &who);
 	pop3_service_each(i->pop3, on_pop3_session, &who);
 	ctl_reply(req, &fields);
 }

@@ -20,6 +20,8 @@ has_addresses(const struct conf *c, const char *setting)
 	return n > 0;
 }
 
+static const char *const tls_listeners[] = { "imaps_listen", "pop3s_listen" };
+
 static int
 check_tls(const struct conf *c, struct err *err)
 {
@@ -30,8 +32,10 @@ check_tls(const struct conf *c, struct err *err)
 		err_set(err, "tls_cert and tls_key belong together, and only one is set");
 		return -1;
 	}
-	if (!cert && has_addresses(c, "pop3s_listen")) {
-		err_set(err, "pop3s_listen needs tls_cert and tls_key");
+	for (size_t k = 0; !cert && k < ARRAY_LEN(tls_listeners); k++) {
+		if (!has_addresses(c, tls_listeners[k]))
+			continue;
+		err_set(err, "%s needs tls_cert and tls_key", tls_listeners[k]);
 		return -1;
 	}
 	if (!cert)
@@ -129,6 +133,15 @@ open_cluster(struct instance *i)
 static void
 open_protocols(struct instance *i)
 {
+	i->imap = imap_service_new(&(struct imap_service_config){
+		.loop = svc_loop(i->svc),
+		.store = i->store,
+		.auth = svc_auth(i->svc),
+		.conf = i->conf,
+		.tls = i->tls,
+		.server = i->server,
+		.spool_dir = conf_str(i->conf, "data_dir"),
+	});
 	i->pop3 = pop3_service_new(&(struct pop3_service_config){
 		.loop = svc_loop(i->svc),
 		.store = i->store,
@@ -139,6 +152,18 @@ open_protocols(struct instance *i)
 }
 
 /* ---- connections ------------------------------------------------------------------------------- */
+
+static void
+on_imap(void *ctx, struct conn **c)
+{
+	imap_session_start(((struct instance *)ctx)->imap, c, false);
+}
+
+static void
+on_imaps(void *ctx, struct conn **c)
+{
+	imap_session_start(((struct instance *)ctx)->imap, c, true);
+}
 
 static void
 on_pop3(void *ctx, struct conn **c)
@@ -201,6 +226,8 @@ instance_start(struct svc_worker *w, struct err *err)
 	on_tick(i);
 	log_info(NULL, "store.start server=%s mailboxes=%llu", log_esc(i->server),
 	         (unsigned long long)store_count(i->store));
+	svc_listen(w, "imap", on_imap, i);
+	svc_listen(w, "imaps", on_imaps, i);
 	svc_listen(w, "pop3", on_pop3, i);
 	svc_listen(w, "pop3s", on_pop3s, i);
 	return i;
@@ -239,6 +266,7 @@ instance_reload(void *app, const struct conf *c, struct err *err)
 		return -1;
 	}
 	tls_free(&master_tls); /* the link to the master keeps its own */
+	imap_service_set_conf(i->imap, c, tls);
 	pop3_service_set_conf(i->pop3, c, tls);
 	tls_free(&i->tls);
 	i->tls = tls;
@@ -261,7 +289,8 @@ instance_drain(void *app)
 {
 	struct instance *i = app;
 
-	i->draining = 1;
+	i->draining = 2;
+	imap_service_drain(i->imap, on_drained, i);
 	pop3_service_drain(i->pop3, on_drained, i);
 }
 
@@ -270,6 +299,7 @@ instance_stop(void *app)
 {
 	struct instance *i = app;
 
+	imap_service_free(&i->imap);
 	pop3_service_free(&i->pop3);
 	if (i->store != NULL)
 		store_set_names(i->store, NULL);

@@ -5,6 +5,7 @@
 #define INSTANCE_INSTANCE_H
 
 #include "cluster/cluster.h"
+#include "imap/session.h"
 #include "mailbox/store.h"
 #include "metrics/metrics.h"
 #include "pop3/session.h"
@@ -39,6 +40,7 @@ struct instance {
 	struct tls_ctx *tls, *master_tls; /* for clients; for the master; NULL: not needed */
 	struct store *store;
 	struct cluster *cluster; /* NULL: cluster = none */
+	struct imap_service *imap;
 	struct pop3_service *pop3;
 	struct timer tick;
 	unsigned draining; /* protocols that have sessions left */
