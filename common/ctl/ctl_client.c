@@ -120,7 +120,7 @@ read_line(struct call *c, struct buf *line)
 			}
 			if (end < (size_t)n)
 				return 0;
-		} else if (n == 0) {
+		} else if (n == 0 || errno == ECONNRESET) {
 			err_set(c->err, "%s: closed without an answer", c->path);
 			return -1;
 		} else if (errno == EAGAIN) {
