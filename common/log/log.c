@@ -67,6 +67,12 @@ log_open(const char *program, const char *path)
 	return 0;
 }
 
+bool
+log_is_stderr(void)
+{
+	return sink.path[0] == '\0' && !sink.to_syslog;
+}
+
 void
 log_reopen(void)
 {

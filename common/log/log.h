@@ -29,6 +29,8 @@ struct log_ctx {
  * a file; else appended to. Again: another place. Returns -1 when the file cannot be
  * opened (errno); then all stays as it was. */
 int log_open(const char *program, const char *path) MUST_CHECK;
+/* Do lines go to standard error? */
+bool log_is_stderr(void);
 /* Opens the same path again (after rotation). Keeps the old file when it fails. */
 void log_reopen(void);
 void log_set_level(enum log_level most);

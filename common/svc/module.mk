@@ -1,1 +1,2 @@
 $(call module,common/svc,common/ctl common/directory common/metrics common/conf common/json common/link common/net common/tls common/log common/base,)
+$(call unit,common/svc)

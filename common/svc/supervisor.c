@@ -245,7 +245,7 @@ fail_next(struct svc_supervisor *s, const char *why)
 		end_reload(s, why);
 		return;
 	}
-	svc_say_failure(s->program, g->conf, why);
+	svc_say_failure(s->program, why);
 	s->exit_code = SVC_EXIT_START;
 	s->stopping = true;
 }
@@ -700,7 +700,7 @@ svc_supervise(const struct svc_program *p, const struct svc_args *args, struct c
 		run(&s);
 		log_info(NULL, "svc.stopped");
 	} else {
-		svc_say_failure(p, *c, err.text);
+		svc_say_failure(p, err.text);
 	}
 	conf_free(c);
 	clean_up(&s);

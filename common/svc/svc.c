@@ -13,10 +13,10 @@
 #include "svc/svc_impl.h"
 
 void
-svc_say_failure(const struct svc_program *p, const struct conf *c, const char *text)
+svc_say_failure(const struct svc_program *p, const char *text)
 {
 	fprintf(stderr, "%s: %s\n", p->name, text);
-	if (c != NULL && strcmp(conf_str(c, "log"), "stderr") != 0)
+	if (!log_is_stderr())
 		log_error(NULL, "svc.not_started reason=%s", log_esc(text));
 }
 
@@ -146,7 +146,7 @@ svc_main(const struct svc_program *p, int argc, char **argv)
 
 	must(log_open(p->name, NULL) == 0);
 	if (svc_args_parse(argc, argv, &args, &err) == -1) {
-		svc_say_failure(p, NULL, err.text);
+		svc_say_failure(p, err.text);
 		return SVC_EXIT_USAGE;
 	}
 	if (args.mode == SVC_HELP || args.mode == SVC_VERSION) {
@@ -157,7 +157,7 @@ svc_main(const struct svc_program *p, int argc, char **argv)
 		sort_fds();
 	c = svc_load(p, &args, NULL, &code, &err);
 	if (c == NULL) {
-		svc_say_failure(p, NULL, err.text);
+		svc_say_failure(p, err.text);
 		return code;
 	}
 	if (args.mode == SVC_RUN)

@@ -259,7 +259,7 @@ void svc_slot_give(struct svc_supervisor *s, unsigned slot);
 void svc_on_message(struct svc_supervisor *s, struct svc_child *c, enum svc_msg type,
                     struct slice payload);
 /* One sentence on standard error, and in the log if that is another place. */
-void svc_say_failure(const struct svc_program *p, const struct conf *c, const char *text);
+void svc_say_failure(const struct svc_program *p, const char *text);
 /* log and log_level of c, from now on. */
 int svc_apply_log(const struct svc_program *p, const struct conf *c, const struct svc_owner *owner,
                   struct err *err) MUST_CHECK;
