@@ -338,6 +338,11 @@ log_end(const struct svc_child *c, int status)
 		log_warning(NULL, "svc.child_left kind=%s index=%u pid=%d status=%d ms=%llu",
 		            svc_kind_name(c->kind), c->index, (int)c->pid, WEXITSTATUS(status),
 		            (unsigned long long)lived);
+	else if (c->kind == SVC_KIND_WORKER && status != 0)
+		log_warning(NULL, "svc.child_ended kind=%s index=%u pid=%d signal=%d status=%d",
+		            svc_kind_name(c->kind), c->index, (int)c->pid,
+		            WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+		            WIFEXITED(status) ? WEXITSTATUS(status) : 0);
 	else
 		log_debug(NULL, "svc.child_ended kind=%s index=%u pid=%d", svc_kind_name(c->kind),
 		          c->index, (int)c->pid);

@@ -398,6 +398,35 @@ TEST(a_packed_file_says_the_same)
 	buf_fini(&two);
 }
 
+TEST(a_file_for_workers_has_no_secrets_of_auth_workers)
+{
+	static const char *const secrets[] = { "sesame", "very-secret", "proxypw", "others" };
+	struct buf b = BUF_INIT(SIZE_MAX);
+	struct err err;
+	struct conf_file *f;
+	struct conf *c;
+	char path[512];
+
+	write_file("w.conf", "[common]\ncluster_secret = very-secret\nlog = syslog\n"
+	                     "[identity a]\npassword = sesame\nadmin = yes\n"
+	                     "[server s]\nproxy_secret = proxypw\n"
+	                     "[roost-imap]\nanything = others\n[roost-store]\ndata_dir = /d\n");
+	snprintf(path, sizeof(path), "%s/w.conf", test_dir());
+	f = conf_file_read(path, &err);
+	conf_file_wipe_auth_only(f, &schema);
+	conf_file_pack(f, &b);
+	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+		test_check(slice_find_slice(buf_slice(&b), slice_of(secrets[i])) == b.len, "%s",
+		           secrets[i]);
+	c = conf_new(f, &schema, NULL, &err);
+	test_check(c != NULL, "%s", err.text);
+	assert_string_equal(conf_str(c, "log"), "syslog");
+	assert_true(conf_bool(conf_section(c, "identity", "a"), "admin"));
+	conf_free(&c);
+	conf_file_free(&f);
+	buf_fini(&b);
+}
+
 TEST(secrets_are_not_printed)
 {
 	struct conf *c = load_ok("[roost-store]\ntoken = hunter2\n", NULL);
