@@ -6,15 +6,20 @@
  *	aliases   domain, local, target
  *
  * The file says by application_id that it is ours and by user_version which migration
- * was the last. It is in WAL mode, so that readers never wait for roostctl. Readers open
- * it read-only and again whenever the file was replaced or a call failed: until it is
- * back they answer TEMP.
+ * was the last. Readers open it read-only and again whenever the file was replaced or a
+ * call failed: until it is back they answer TEMP.
+ *
+ * It has a rollback journal and no WAL: readers may be another user that can write neither
+ * the file nor its folder, and the file may be replaced by a backup while we run; with a WAL
+ * the first fails and the second reads pages of the old file. What root makes belongs to the
+ * owner of the folder.
  */
 #include "directory/db.h"
 
 #include "base/clock.h"
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "log/log.h"
 
 #include <sqlite3.h>
 
@@ -61,10 +66,13 @@ shut(struct db *db)
 static enum directory_result
 fail_sql(struct db *db, const char *doing, struct err *err)
 {
-	int code = sqlite3_errcode(db->sql);
+	int code = sqlite3_extended_errcode(db->sql);
 
-	err_set(err, "directory %s: %s: %s", db->path, doing, sqlite3_errmsg(db->sql));
-	if (code != SQLITE_BUSY && code != SQLITE_LOCKED)
+	err_set(err, "directory %s: %s: %s%s", db->path, doing, sqlite3_errmsg(db->sql),
+	        code == SQLITE_READONLY_ROLLBACK || code == SQLITE_CANTOPEN
+	                ? " (a change that was cut off is undone by the next roostctl user command)"
+	                : "");
+	if ((code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED)
 		shut(db); /* the next call starts afresh */
 	return DIRECTORY_TEMP;
 }
@@ -97,7 +105,7 @@ migrate(struct db *db, int version, struct err *err)
 {
 	char stamp[128];
 
-	if (run(db, "PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;", err) != DIRECTORY_OK)
+	if (run(db, "BEGIN IMMEDIATE;", err) != DIRECTORY_OK)
 		return DIRECTORY_TEMP;
 	/* somebody else may have done it while we waited for the lock */
 	if (pragma_int(db->sql, "PRAGMA user_version", &version) == -1)
@@ -149,6 +157,21 @@ is_same_file(const struct db *db)
 	return stat(db->path, &st) == 0 && st.st_dev == db->dev && st.st_ino == db->ino;
 }
 
+/* A new file belongs to whom its folder belongs, when that is not us. */
+static void
+give_to_owner(const char *path)
+{
+	char *folder = xstrdup(path);
+	struct stat st;
+
+	*strrchr(folder, '/') = '\0';
+	if (geteuid() == 0 && stat(*folder != '\0' ? folder : "/", &st) == 0 &&
+	    chown(path, st.st_uid, st.st_gid) == -1)
+		log_warning(NULL, "directory.owner path=%s err=%s", log_esc(path),
+		            log_esc(strerror(errno)));
+	free(folder);
+}
+
 /* Makes sure that the right file is open. */
 static enum directory_result
 ready(struct db *db, struct err *err)
@@ -157,12 +180,14 @@ ready(struct db *db, struct err *err)
 	                                        : SQLITE_OPEN_READONLY;
 	struct stat st;
 	mode_t mask;
+	bool is_new;
 	int r;
 
 	if (db->sql != NULL && is_same_file(db))
 		return DIRECTORY_OK;
 	if (db->sql != NULL)
 		shut(db);
+	is_new = stat(db->path, &st) == -1 && errno == ENOENT;
 	mask = umask(027); /* password hashes are nobody else's business */
 	r = sqlite3_open_v2(db->path, &db->sql, flags, NULL);
 	umask(mask);
@@ -173,8 +198,11 @@ ready(struct db *db, struct err *err)
 		shut(db);
 		return DIRECTORY_TEMP;
 	}
+	if (is_new)
+		give_to_owner(db->path);
 	db->dev = st.st_dev;
 	db->ino = st.st_ino;
+	sqlite3_extended_result_codes(db->sql, 1);
 	sqlite3_busy_timeout(db->sql, db->mode == DIRECTORY_WRITE ? WRITE_WAIT_MS : READ_WAIT_MS);
 	return check_schema(db, err);
 }
@@ -339,7 +367,7 @@ finish_change(struct db *db, sqlite3_stmt *st, struct err *err)
 	int step = sqlite3_step(st);
 
 	sqlite3_finalize(st);
-	if (step == SQLITE_CONSTRAINT)
+	if ((step & 0xff) == SQLITE_CONSTRAINT)
 		return DIRECTORY_EXISTS;
 	if (step != SQLITE_DONE)
 		return fail_sql(db, "cannot be written", err);

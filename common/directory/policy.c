@@ -5,6 +5,8 @@
  * A password that was right stays so for CACHE_LIFE_S as long as the hash in the database
  * is the same one: hashing is slow on purpose, and clients log in all the time. What is
  * kept is a keyed MAC of user, hash and password, the key living in this process only.
+ * Nothing but the hashing is remembered: status, service and identity are looked up for
+ * each login, and a changed password has another hash, so it holds at once.
  */
 #include "directory/policy.h"
 
@@ -25,7 +27,7 @@
 #define SECRET_MIN 16
 #define GRANT_LIFE_S (7 * 86400)
 #define CACHE_ROWS 4096 /* direct-mapped */
-#define CACHE_LIFE_S 300
+#define CACHE_LIFE_S 30
 
 struct cache_row {
 	uint8_t mac[DIGEST_LEN];

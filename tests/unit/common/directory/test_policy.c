@@ -1,0 +1,337 @@
+/* policy - who may log in where, and as whom. */
+#include "directory/policy.h"
+#include "directory/token.h"
+#include "base/clock.h"
+#include "log/log.h"
+
+#include "lib/test.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct conf_schema schemas[] = { { "roost-store", NULL }, { "roost-imap", NULL } };
+
+struct world {
+	struct conf *conf;
+	struct policy *policy;
+	struct directory *writer;
+	char url[300];
+};
+
+static void
+begin(struct world *w, const struct conf_schema *schema, const char *instance)
+{
+	static int number;
+	char text[2000];
+	struct directory *d;
+	struct err err;
+
+	log_set_level(LOG_ERROR);
+	memset(w, 0, sizeof(*w));
+	snprintf(w->url, sizeof(w->url), "sqlite:%s/policy%d.db", test_dir(), number++);
+	w->writer = directory_open(w->url, "example.org", DIRECTORY_WRITE, &err);
+	test_check(w->writer != NULL, "%s", err.text);
+	assert_int_equal(directory_add(w->writer, "fred", "secret", "store1", &err), DIRECTORY_OK);
+	assert_int_equal(directory_add(w->writer, "ann", "pw", "store2", &err), DIRECTORY_OK);
+	assert_int_equal(directory_add(w->writer, "nologin", NULL, "", &err), DIRECTORY_OK);
+	snprintf(text, sizeof(text),
+	         "[common]\ndefault_domain = example.org\ncluster_secret = 0123456789abcdef0123\n"
+	         "[roost-store store1]\n[roost-store store2]\n"
+	         "[server dovecot]\nkind = imap\nproxy_user = master\nproxy_secret = hush\n"
+	         "[server half]\nkind = imap\n"
+	         "[identity boss]\npassword = pass\nservices = imap mupdate\nadmin = yes\n"
+	         "[identity murder]\npassword = "
+	         "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5\n");
+	w->conf = conf_load_text("test", slice_of(text), schema, instance, &err);
+	test_check(w->conf != NULL, "%s", err.text);
+	d = directory_open(w->url, "example.org", DIRECTORY_READ, &err);
+	assert_non_null(d);
+	w->policy = policy_new(w->conf, &d);
+	assert_null(d);
+}
+
+static void
+end(struct world *w)
+{
+	policy_free(&w->policy);
+	directory_close(&w->writer);
+	conf_free(&w->conf);
+}
+
+static enum auth_result
+login(struct world *w, const char *service, const char *authzid, const char *authcid,
+      const char *secret, struct policy_answer *a_r)
+{
+	policy_login(w->policy, service, slice_of(authzid), slice_of(authcid), slice_of(secret),
+	             a_r);
+	return a_r->result;
+}
+
+static const struct login_case {
+	const char *name, *service, *authzid, *authcid, *secret;
+	enum auth_result want;
+	const char *user;
+	bool admin;
+} cases[] = {
+	{ "an account", "imap", "", "fred", "secret", AUTH_OK, "fred" },
+	{ "by its other names", "pop3", "", "FRED@Example.Org", "secret", AUTH_OK, "fred" },
+	{ "for itself", "imap", "Fred", "fred@example.org", "secret", AUTH_OK, "fred" },
+	{ "not for others", "imap", "ann", "fred", "secret", AUTH_DENIED },
+	{ "not at the location master", "mupdate", "", "fred", "secret", AUTH_DENIED },
+	{ "with a wrong password", "imap", "", "fred", "secret2", AUTH_DENIED },
+	{ "with no password at all", "imap", "", "nologin", "", AUTH_DENIED },
+	{ "nobody", "imap", "", "nobody", "secret", AUTH_DENIED },
+	{ "not a name", "imap", "", "fr ed", "secret", AUTH_DENIED },
+	{ "no name", "imap", "", "", "secret", AUTH_DENIED },
+	{ "an administrator", "imap", "", "boss", "pass", AUTH_OK, "boss", true },
+	{ "an administrator for a user", "imap", "ann", "boss", "pass", AUTH_OK, "ann", true },
+	{ "an administrator with a wrong password", "imap", "ann", "boss", "Pass", AUTH_DENIED },
+	{ "an administrator at a service that is not his", "pop3", "", "boss", "pass",
+	  AUTH_DENIED },
+	{ "an administrator for no name", "imap", "a b", "boss", "pass", AUTH_DENIED },
+	{ "an identity with a hash", "mupdate", "", "murder", "Hello world!", AUTH_OK, "murder" },
+	{ "an identity is no administrator", "mupdate", "ann", "murder", "Hello world!",
+	  AUTH_DENIED },
+	{ "the hash itself is no password", "mupdate", "", "murder",
+	  "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", AUTH_DENIED },
+	{ "a token that is none", "imap", "fred", TOKEN_PROXY_AUTHCID, "v1$fred", AUTH_DENIED },
+};
+
+TEST(logins)
+{
+	struct world w;
+	struct policy_answer a;
+
+	begin(&w, &schemas[0], "store1");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct login_case *c = &cases[i];
+
+		login(&w, c->service, c->authzid, c->authcid, c->secret, &a);
+		test_check(a.result == c->want, "%s: %s", c->name, auth_result_name(a.result));
+		if (c->want != AUTH_OK) {
+			test_check(a.grant[0] == '\0', "%s: a grant", c->name);
+			continue;
+		}
+		test_eq_str(c->name, a.user, c->user);
+		test_check(a.admin == c->admin && !a.proxied, "%s", c->name);
+		test_check(a.grant[0] != '\0', "%s", c->name);
+	}
+	end(&w);
+}
+
+TEST(a_changed_password_holds_at_once_and_the_old_one_fails)
+{
+	struct world w;
+	struct policy_answer a;
+	struct err err;
+
+	begin(&w, &schemas[0], "store1");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_OK);
+	assert_int_equal(directory_set_password(w.writer, "fred", "new", &err), DIRECTORY_OK);
+	assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_DENIED);
+	assert_int_equal(login(&w, "imap", "", "fred", "new", &a), AUTH_OK);
+	assert_int_equal(directory_set_status(w.writer, "fred", DIRECTORY_DISABLED, &err),
+	                 DIRECTORY_OK);
+	assert_int_equal(login(&w, "imap", "", "fred", "new", &a), AUTH_DENIED);
+	assert_int_equal(directory_delete(w.writer, "fred", &err), DIRECTORY_OK);
+	assert_int_equal(login(&w, "imap", "", "fred", "new", &a), AUTH_DENIED);
+	end(&w);
+}
+
+/* By the processor's time, since others use the machine too. */
+static uint64_t
+cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+TEST(a_right_password_is_hashed_once_a_wrong_one_each_time)
+{
+	struct world w;
+	struct policy_answer a;
+	uint64_t at, first, cached, wrong;
+	struct clock_fake later = { 0 };
+
+	begin(&w, &schemas[0], "store1");
+	at = cpu_us();
+	assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_OK);
+	first = cpu_us() - at;
+	at = cpu_us();
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_OK);
+	cached = (cpu_us() - at) / 10;
+	at = cpu_us();
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(login(&w, "imap", "", "fred", "wrong", &a), AUTH_DENIED);
+	wrong = (cpu_us() - at) / 10;
+	test_check(cached * 4 < first, "cached %lu us, first %lu us", cached, first);
+	test_check(cached * 4 < wrong, "cached %lu us, wrong %lu us", cached, wrong);
+	later.mono_us = clock_mono_us() + 31000000;
+	later.wall_us = clock_wall_us();
+	clock_set_fake(&later);
+	at = cpu_us();
+	assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_OK);
+	clock_set_fake(NULL);
+	test_check(cached * 4 < cpu_us() - at, "not hashed again after its life");
+	end(&w);
+}
+
+TEST(an_unknown_user_costs_as_much_as_a_wrong_password)
+{
+	struct world w;
+	struct policy_answer a;
+	uint64_t at, wrong, unknown;
+
+	begin(&w, &schemas[0], "store1");
+	login(&w, "imap", "", "nobody", "x", &a); /* makes its salt */
+	at = cpu_us();
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(login(&w, "imap", "", "fred", "x", &a), AUTH_DENIED);
+	wrong = cpu_us() - at;
+	at = cpu_us();
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(login(&w, "imap", "", "nobody", "x", &a), AUTH_DENIED);
+	unknown = cpu_us() - at;
+	test_check(unknown * 2 > wrong && wrong * 2 > unknown, "wrong %lu us, unknown %lu us",
+	           wrong, unknown);
+	end(&w);
+}
+
+static const struct token_case {
+	const char *name, *service, *authzid;
+	const char *made_for_service, *made_for_store;
+	enum auth_result want;
+} tokens[] = {
+	{ "a token", "imap", "fred", "imap", "store1", AUTH_OK },
+	{ "for another service", "pop3", "fred", "imap", "store1", AUTH_DENIED },
+	{ "for another store", "imap", "fred", "imap", "store2", AUTH_DENIED },
+	{ "for another user", "imap", "ann", "imap", "store1", AUTH_DENIED },
+	{ "for no user", "imap", "", "imap", "store1", AUTH_DENIED },
+};
+
+TEST(tokens_of_front_ends)
+{
+	struct world fe, store;
+	struct policy_answer a;
+	struct policy_credentials c;
+
+	begin(&fe, &schemas[1], NULL);
+	begin(&store, &schemas[0], "store1");
+	assert_int_equal(login(&fe, "imap", "", "fred", "secret", &a), AUTH_OK);
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+		const struct token_case *t = &tokens[i];
+		struct policy_answer s;
+
+		policy_make_credentials(fe.policy, a.grant, t->made_for_service, t->made_for_store,
+		                        3, &c);
+		assert_int_equal(c.result, AUTH_OK);
+		test_eq_str("user", c.user, "fred");
+		test_eq_str("authcid", c.authcid, TOKEN_PROXY_AUTHCID);
+		login(&store, t->service, t->authzid, c.authcid, c.secret, &s);
+		test_check(s.result == t->want, "%s: %s", t->name, auth_result_name(s.result));
+		if (s.result == AUTH_OK)
+			test_check(s.proxied && s.claim == 3 && !s.admin, "%s", t->name);
+		/* front ends take no tokens */
+		assert_int_equal(login(&fe, "imap", "fred", c.authcid, c.secret, &s), AUTH_DENIED);
+	}
+	/* a token is no grant */
+	policy_make_credentials(fe.policy, c.secret, "imap", "store1", 3, &c);
+	assert_int_equal(c.result, AUTH_DENIED);
+	end(&fe);
+	end(&store);
+}
+
+TEST(foreign_stores_are_entered_by_their_own_secret)
+{
+	struct world w;
+	struct policy_answer a;
+	struct policy_credentials c;
+
+	begin(&w, &schemas[1], NULL);
+	assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_OK);
+	policy_make_credentials(w.policy, a.grant, "imap", "dovecot", 0, &c);
+	assert_int_equal(c.result, AUTH_OK);
+	test_eq_str("authcid", c.authcid, "master");
+	test_eq_str("secret", c.secret, "hush");
+	test_eq_str("user", c.user, "fred");
+	policy_make_credentials(w.policy, a.grant, "imap", "half", 0, &c);
+	assert_int_equal(c.result, AUTH_TEMP); /* no secret in the settings */
+	policy_make_credentials(w.policy, "", "imap", "dovecot", 0, &c);
+	assert_int_equal(c.result, AUTH_DENIED);
+	end(&w);
+}
+
+TEST(a_directory_that_is_away_is_later_never_unknown)
+{
+	struct world w;
+	struct policy_answer a;
+	struct policy_final f;
+	struct directory_account account;
+
+	begin(&w, &schemas[0], "store1");
+	directory_close(&w.writer);
+	assert_int_equal(unlink(w.url + strlen("sqlite:")), 0);
+	assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_TEMP);
+	assert_int_equal(login(&w, "imap", "", "nobody", "secret", &a), AUTH_TEMP);
+	assert_int_equal(login(&w, "imap", "", "boss", "pass", &a), AUTH_OK);
+	policy_resolve(w.policy, SLICE("fred@example.org"), &f);
+	assert_int_equal(f.result, AUTH_TEMP);
+	policy_resolve(w.policy, SLICE("fred@nowhere.org"), &f);
+	assert_int_equal(f.result, AUTH_TEMP);
+	assert_false(f.domain_unknown);
+	assert_int_equal(policy_lookup(w.policy, SLICE("fred"), &account), AUTH_TEMP);
+	end(&w);
+}
+
+static const struct resolve_case {
+	const char *address;
+	enum auth_result want;
+	const char *user, *detail;
+	bool domain_unknown;
+} addresses[] = {
+	{ "fred@example.org", AUTH_OK, "fred", "" },
+	{ "FRED+News@EXAMPLE.ORG", AUTH_OK, "fred", "News" },
+	{ "fred+@example.org", AUTH_OK, "fred", "" },
+	{ "fred+a+b@example.org", AUTH_OK, "fred", "a+b" },
+	{ "\"fred\"@example.org", AUTH_OK, "fred", "" },
+	{ "\"fr\\ed\"@example.org", AUTH_OK, "fred", "" },
+	{ "fred", AUTH_OK, "fred", "" },
+	{ "nobody@example.org", AUTH_UNKNOWN },
+	{ "+x@example.org", AUTH_UNKNOWN },
+	{ "\"\"@example.org", AUTH_UNKNOWN },
+	{ "fred@nowhere.org", AUTH_UNKNOWN, .domain_unknown = true },
+	{ "@example.org", AUTH_INVALID },
+	{ "fred@", AUTH_INVALID },
+	{ "", AUTH_INVALID },
+};
+
+TEST(addresses_are_resolved)
+{
+	struct world w;
+	struct policy_final f;
+	char text[DIRECTORY_NAME_MAX + 10];
+
+	begin(&w, &schemas[0], "store1");
+	for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+		policy_resolve(w.policy, slice_of(addresses[i].address), &f);
+		test_check(f.result == addresses[i].want, "\"%s\": %s", addresses[i].address,
+		           auth_result_name(f.result));
+		test_check(f.domain_unknown == addresses[i].domain_unknown, "%s",
+		           addresses[i].address);
+		if (f.result != AUTH_OK)
+			continue;
+		test_eq_str("user", f.user, addresses[i].user);
+		test_eq_str("detail", f.detail, addresses[i].detail);
+		test_eq_str("home", f.home, "store1");
+	}
+	memset(text, 'x', sizeof(text));
+	policy_resolve(w.policy, slice_make(text, sizeof(text)), &f);
+	assert_int_equal(f.result, AUTH_INVALID);
+	end(&w);
+}
