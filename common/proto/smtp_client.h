@@ -29,8 +29,7 @@
 #include "base/slice.h"
 #include "proto/smtp_wire.h"
 
-#define SMTP_REPLY_LINE_MAX 2048 /* with CRLF; RFC 5321 says 512 */
-#define SMTP_REPLY_LINES_MAX 128
+#define SMTP_CLIENT_RCPT_MAX 1000 /* of a transaction */
 
 struct smtp_client;
 
@@ -91,12 +90,14 @@ struct smtp_client_event {
 struct smtp_client *smtp_client_new(const struct smtp_client_settings *settings, bool tls);
 void smtp_client_free(struct smtp_client **c);
 
-/* 1: *ev_r is set, call again. 0: wants more bytes. -1: this connection is of no use any
+/* 1: *ev_r is set; call again, also when no bytes are left (one reply may be several
+ * events). 0: wants more bytes. -1: this connection is of no use any
  * more; smtp_client_get_failure() says why. *used_r bytes are consumed. */
 int smtp_client_input(struct smtp_client *c, struct slice in, size_t *used_r, struct buf *out,
                       struct smtp_client_event *ev_r) MUST_CHECK;
-/* What the peer said last (a greeting of 554, a 421, a refused login), or, with code 0, what
- * was wrong with it in text. Valid until the machine's end. */
+/* What the peer said last (a greeting of 554, a 421, a refused login, a refusal in the middle
+ * of the body), or, with code 0, what was wrong with it in text. Valid until the machine's
+ * end. */
 const struct smtp_reply *smtp_client_get_failure(const struct smtp_client *c);
 
 void smtp_client_tls_done(struct smtp_client *c, struct buf *out);
@@ -116,7 +117,7 @@ void smtp_client_mail(struct smtp_client *c, const struct smtp_mail *mail, struc
 void smtp_client_rcpt(struct smtp_client *c, const struct smtp_rcpt *rcpt, struct buf *out);
 /* Closes the list of recipients. */
 void smtp_client_data(struct smtp_client *c, struct buf *out);
-/* Instead of DATA, or after DATA was refused (READY has come then; it is not needed). */
+/* Instead of DATA. After a refused DATA the machine says it by itself. */
 void smtp_client_rset(struct smtp_client *c, struct buf *out);
 /* After GO_AHEAD, as pieces, as there is room. The body is not kept. */
 void smtp_client_body(struct smtp_client *c, struct slice piece, struct buf *out);

@@ -1,5 +1,5 @@
 /*
- * smtp_wire - parameters of MAIL and RCPT, xtext, replies.
+ * smtp_wire - parameters of MAIL and RCPT, xtext.
  *
  *	args        = path *( SP esmtp-param )
  *	esmtp-param = esmtp-keyword [ "=" esmtp-value ]
@@ -9,7 +9,6 @@
 #include "proto/smtp_wire.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 
 #include "base/num.h"
 #include "base/text.h"
@@ -75,48 +74,6 @@ smtp_is_ip(struct slice s)
 	memcpy(host, s.p, s.n);
 	host[s.n] = '\0';
 	return inet_pton(AF_INET, host, bin) == 1 || inet_pton(AF_INET6, host, bin) == 1;
-}
-
-/* ---- replies --------------------------------------------------------------------------- */
-
-void
-smtp_reply_set(struct smtp_reply *r, int code, const char *enhanced, const char *text)
-{
-	r->code = code;
-	snprintf(r->enhanced, sizeof(r->enhanced), "%s", enhanced != NULL ? enhanced : "");
-	snprintf(r->text, sizeof(r->text), "%s", text);
-}
-
-/* At most SMTP_TEXT_MAX bytes of it, no character cut in two. */
-static struct slice
-cut_text(const char *text)
-{
-	struct slice s = slice_of(text);
-
-	if (s.n <= SMTP_TEXT_MAX)
-		return s;
-	s.n = SMTP_TEXT_MAX;
-	while (s.n > 0 && ((unsigned char)s.p[s.n] & 0xc0) == 0x80)
-		s.n--;
-	return s;
-}
-
-void
-smtp_reply_add(struct buf *out, int code, const char *enhanced, const char *text, bool utf8)
-{
-	struct slice s = cut_text(text);
-
-	must(code >= 200 && code <= 599);
-	buf_printf(out, "%d ", code);
-	if (enhanced != NULL && enhanced[0] == '0' + code / 100)
-		buf_printf(out, "%s ", enhanced);
-	utf8 = utf8 && text_is_utf8(s);
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char ch = (unsigned char)s.p[i];
-
-		buf_add_char(out, text_is_ctl((char)ch) || (ch >= 0x80 && !utf8) ? '?' : (char)ch);
-	}
-	buf_add_str(out, "\r\n");
 }
 
 /* ---- parameters -------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /*
  * smtp_wire - what both sides of SMTP and LMTP share: the parameters of MAIL and RCPT,
- * replies, xtext.
+ * xtext.
  *
  * RFC 5321 section 4.1, 1870 (SIZE), 3461 (DSN, xtext), 4954 section 5 (AUTH=), 6152
  * (BODY), 6531 (SMTPUTF8).
@@ -29,14 +29,13 @@
 #include "base/must.h"
 #include "base/slice.h"
 #include "mail/address.h"
+#include "proto/smtp_reply.h"
 
 #define SMTP_KEY_LEN 32
 #define SMTP_LINE_MAX 4096       /* a command with its CRLF; RFC 5321 says 512 and extensions */
 #define SMTP_SASL_LINE_MAX 12290 /* RFC 4954 section 4 */
 #define SMTP_SESSION_MAX 64
-#define SMTP_ENHANCED_MAX 9 /* "5.123.123" */
-#define SMTP_TEXT_MAX 480   /* of a reply's line, behind the codes */
-#define SMTP_ENVID_MAX 100  /* RFC 3461 section 4.4 */
+#define SMTP_ENVID_MAX 100 /* RFC 3461 section 4.4 */
 #define SMTP_ORCPT_MAX 500
 #define SMTP_USER_MAX 512 /* XUSER, XDETAIL, decoded */
 
@@ -100,30 +99,6 @@ const struct smtp_refusal *smtp_mail_parse(struct arena *a, struct slice args,
 const struct smtp_refusal *smtp_rcpt_parse(struct arena *a, struct slice args,
                                            const struct smtp_allowed *allowed,
                                            struct smtp_rcpt *rcpt_r) MUST_CHECK;
-
-/* ---- replies ---- */
-
-/* By value: kept, handed on, compared. */
-struct smtp_reply {
-	int code;                             /* 200 to 599 */
-	char enhanced[SMTP_ENHANCED_MAX + 1]; /* "5.1.1", "" without */
-	char text[SMTP_TEXT_MAX + 1];         /* of several lines: the last */
-};
-void smtp_reply_set(struct smtp_reply *r, int code, const char *enhanced, const char *text);
-/* "550 5.1.1 text CRLF". The text may come from anywhere: what is not printable ASCII, or
- * UTF-8 with utf8, goes out as '?'; what is too long is cut. enhanced "" or NULL: none. */
-void smtp_reply_add(struct buf *out, int code, const char *enhanced, const char *text, bool utf8);
-
-static inline bool
-smtp_reply_is_good(const struct smtp_reply *r)
-{
-	return r->code / 100 == 2;
-}
-static inline bool
-smtp_reply_is_temporary(const struct smtp_reply *r)
-{
-	return r->code / 100 == 4;
-}
 
 /* ---- xtext: RFC 3461 section 4 ---- */
 

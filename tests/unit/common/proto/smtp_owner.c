@@ -24,6 +24,7 @@ owner_init(struct owner *o, bool lmtp)
 		                                     .chunking = true,
 		                                     .trusted = true };
 	buf_init(&o->log, SIZE_MAX);
+	o->notes = &o->log;
 	buf_init(&o->body, SIZE_MAX);
 	o->s = smtp_server_new(&o->settings, false);
 }
@@ -41,9 +42,9 @@ note(struct owner *o, const char *label, struct slice data)
 {
 	if (data.p == NULL)
 		return;
-	buf_add_str(&o->log, label);
+	buf_add_str(o->notes, label);
 	for (size_t i = 0; i < data.n; i++)
-		buf_add_char(&o->log, data.p[i] == '\0' ? '|' : data.p[i]);
+		buf_add_char(o->notes, data.p[i] == '\0' ? '|' : data.p[i]);
 }
 
 static void
@@ -51,21 +52,21 @@ on_mail(struct owner *o, const struct smtp_mail *m)
 {
 	char text[ADDRESS_TEXT_SIZE];
 
-	buf_printf(&o->log, "<mail %s", address_text(&m->from, text));
+	buf_printf(o->notes, "<mail %s", address_text(&m->from, text));
 	if (m->size != 0)
-		buf_printf(&o->log, " size=%llu", (unsigned long long)m->size);
+		buf_printf(o->notes, " size=%llu", (unsigned long long)m->size);
 	if (m->body == SMTP_BODY_8BIT)
-		buf_add_str(&o->log, " 8bit");
+		buf_add_str(o->notes, " 8bit");
 	if (m->smtputf8)
-		buf_add_str(&o->log, " utf8");
+		buf_add_str(o->notes, " utf8");
 	if (m->ret != SMTP_RET_NONE)
-		buf_add_str(&o->log, m->ret == SMTP_RET_FULL ? " full" : " hdrs");
+		buf_add_str(o->notes, m->ret == SMTP_RET_FULL ? " full" : " hdrs");
 	note(o, " envid=", m->envid);
 	if (m->has_key)
-		buf_printf(&o->log, " key=%02x..%02x", m->key[0], m->key[SMTP_KEY_LEN - 1]);
+		buf_printf(o->notes, " key=%02x..%02x", m->key[0], m->key[SMTP_KEY_LEN - 1]);
 	note(o, " session=", m->session);
 	note(o, " addr=", m->addr);
-	buf_add_str(&o->log, ">\n");
+	buf_add_str(o->notes, ">\n");
 	o->rcpts = 0;
 	if (strcmp(m->from.local, "temp") == 0)
 		smtp_server_reply(o->s, 451, "4.3.0", "later", &o->log);
@@ -80,16 +81,16 @@ on_rcpt(struct owner *o, const struct smtp_event *ev)
 	char text[ADDRESS_TEXT_SIZE];
 
 	assert_int_equal(ev->number, o->rcpts);
-	buf_printf(&o->log, "<rcpt %zu %s", o->rcpts++, address_text(&r->to, text));
+	buf_printf(o->notes, "<rcpt %zu %s", o->rcpts++, address_text(&r->to, text));
 	if (r->notify != 0)
-		buf_printf(&o->log, " notify=%u", r->notify);
+		buf_printf(o->notes, " notify=%u", r->notify);
 	note(o, " orcpt=", r->orcpt_type);
 	note(o, ";", r->orcpt);
 	note(o, " user=", r->user);
 	note(o, " detail=", r->detail);
 	if (r->claim != 0)
-		buf_printf(&o->log, " claim=%llu", (unsigned long long)r->claim);
-	buf_add_str(&o->log, ">\n");
+		buf_printf(o->notes, " claim=%llu", (unsigned long long)r->claim);
+	buf_add_str(o->notes, ">\n");
 	o->accepted[ev->number] = strncmp(r->to.local, "no", 2) != 0;
 	if (strncmp(r->to.local, "hold", 4) == 0)
 		return;
@@ -114,7 +115,7 @@ on_body_end(struct owner *o)
 	size_t i = o->rcpts;
 
 	note(o, "<body ", o->body.len > 0 ? buf_slice(&o->body) : SLICE(""));
-	buf_add_str(&o->log, ">\n");
+	buf_add_str(o->notes, ">\n");
 	buf_clear(&o->body);
 	if (o->hold_final)
 		return;
@@ -138,11 +139,11 @@ static void
 on_sasl(struct owner *o, const struct smtp_event *ev)
 {
 	if (ev->kind == SMTP_SASL_START)
-		buf_printf(&o->log, "<auth %s", ev->mech);
+		buf_printf(o->notes, "<auth %s", ev->mech);
 	else
-		buf_add_str(&o->log, "<step");
+		buf_add_str(o->notes, "<step");
 	note(o, " ", ev->data);
-	buf_add_str(&o->log, ">\n");
+	buf_add_str(o->notes, ">\n");
 	if (ev->data.p == NULL)
 		smtp_server_challenge(o->s, SLICE("who?"), &o->log);
 	else if (slice_eq(ev->data, SLICE("\0fred\0pw")))
@@ -157,15 +158,15 @@ on_sasl(struct owner *o, const struct smtp_event *ev)
 static void
 on_xclient(struct owner *o, const struct smtp_xclient *x)
 {
-	buf_add_str(&o->log, "<for");
+	buf_add_str(o->notes, "<for");
 	note(o, " ", x->addr);
 	if (x->port != 0)
-		buf_printf(&o->log, ":%u", x->port);
+		buf_printf(o->notes, ":%u", x->port);
 	note(o, " name=", x->name);
 	note(o, " helo=", x->helo);
 	note(o, " login=", x->login);
 	note(o, " session=", x->session);
-	buf_printf(&o->log, "%s>\n", x->esmtp ? " esmtp" : "");
+	buf_printf(o->notes, "%s>\n", x->esmtp ? " esmtp" : "");
 }
 
 static void
@@ -173,11 +174,11 @@ on_event(struct owner *o, const struct smtp_event *ev)
 {
 	switch (ev->kind) {
 	case SMTP_HELO:
-		buf_printf(&o->log, "<helo %s>\n", smtp_server_get_helo(o->s));
+		buf_printf(o->notes, "<helo %s>\n", smtp_server_get_helo(o->s));
 		buf_clear(&o->body);
 		return;
 	case SMTP_STARTTLS:
-		buf_add_str(&o->log, "<tls>\n");
+		buf_add_str(o->notes, "<tls>\n");
 		smtp_server_tls_done(o->s);
 		return;
 	case SMTP_XCLIENT:
@@ -188,7 +189,7 @@ on_event(struct owner *o, const struct smtp_event *ev)
 		on_sasl(o, ev);
 		return;
 	case SMTP_SASL_CANCEL:
-		buf_add_str(&o->log, "<cancel>\n");
+		buf_add_str(o->notes, "<cancel>\n");
 		o->ended = smtp_server_is_over(o->s);
 		return;
 	case SMTP_MAIL:
@@ -198,7 +199,7 @@ on_event(struct owner *o, const struct smtp_event *ev)
 		on_rcpt(o, ev);
 		return;
 	case SMTP_DATA:
-		buf_add_str(&o->log, "<data>\n");
+		buf_add_str(o->notes, "<data>\n");
 		smtp_server_go_ahead(o->s, &o->log);
 		return;
 	case SMTP_BODY:
@@ -208,11 +209,11 @@ on_event(struct owner *o, const struct smtp_event *ev)
 		on_body_end(o);
 		return;
 	case SMTP_RESET:
-		buf_add_str(&o->log, "<reset>\n");
+		buf_add_str(o->notes, "<reset>\n");
 		buf_clear(&o->body);
 		return;
 	case SMTP_QUIT:
-		buf_add_str(&o->log, "<quit>\n");
+		buf_add_str(o->notes, "<quit>\n");
 		o->ended = true;
 	}
 }

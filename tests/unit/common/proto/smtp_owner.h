@@ -15,6 +15,7 @@ struct owner {
 	struct smtp_server_settings settings;
 	struct smtp_server *s;
 	struct buf log;
+	struct buf *notes; /* the events: &log, unless the test has another place */
 	struct buf body;
 	bool accepted[64];
 	size_t rcpts;
