@@ -1,0 +1,82 @@
+/*
+ * world - a front end for mail on the fake network: clients, two stores of ours, a foreign
+ * one, a directory, a map.
+ *
+ * Clients: client (192.0.2.1, SMTP), second (the same host), proxy (127.0.0.1, trusted,
+ * SMTP), mta (127.0.0.1, LMTP), stranger (192.0.2.9, LMTP).
+ * Stores: store1, store2 (Roost), cyrus (foreign), secret (STARTTLS).
+ * Users with their mailboxes: fred and bob at store1 (claim 7), ann@example.net at store2,
+ * cyrus at cyrus, sec at secret. new has no mailbox yet, his home is store2; nohome none;
+ * gone is disabled; both@example.org is an alias of fred and ann.
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "fakeauth/fakeauth.h"
+#include "fakenet/play.h"
+#include "session/session.h"
+#include "unit/frontend-smtp/route/fakemap.h"
+
+struct world {
+	struct play *play;
+	struct conf *conf;
+	struct auth *auth;
+	struct servers *servers;
+	struct fakemap map;
+	struct lookup *lookup;
+	struct route *route;
+	struct pool *pool;
+	struct smtp_proxy *proxy;
+	bool drained;
+	char who[400];
+};
+
+/* more: further settings of [roost-smtp]. The script runs with bytes in pieces of every size,
+ * of 1, and of 7. */
+void world_play_with(const char *more, const char *script);
+void world_play(const char *script);
+/* Once, as it is. */
+void world_play_once(const char *more, const char *script);
+
+/* ---- pieces of scripts ---- */
+
+#define GREETED                                                                                    \
+	"client connects\n"                                                                        \
+	"client < 220 fe1 ESMTP ready\n"                                                           \
+	"client > EHLO mx.example.net\n"                                                           \
+	"client << 250 *\n"
+#define MAIL_FROM                                                                                  \
+	"client > MAIL FROM:<joe@example.net>\n"                                                   \
+	"client < 250 2.1.0 OK\n"
+
+/* A store that is dialled, with all that ours offer. */
+#define UP(store)                                                                                  \
+	store " accepts\n" store " > 220 " store " LMTP\n" store " < LHLO fe1\n" store             \
+	      " >> 250-" store                                                                     \
+	      "\\r\\n250-PIPELINING\\r\\n250-SIZE 60000000\\r\\n250-8BITMIME\\r\\n250-"           \
+	      "SMTPUTF8\\r\\n250-ENHANCEDSTATUSCODES\\r\\n250 XROOST\\r\\n\n"
+/* It is asked for one recipient, on the connection that is there. */
+#define ASKED(store, user)                                                                         \
+	store " < MAIL FROM:<joe@example.net>*\n" store " < RCPT TO:<" user "*\n" store            \
+	      " < RSET\n"
+/* It answers. */
+#define SAYS(store, reply)                                                                         \
+	store " >> 250 2.1.0 ok\\r\\n" reply "\\r\\n250 2.0.0 ok\\r\\n\n"
+#define TAKES(store) SAYS(store, "250 2.1.5 ok")
+
+/* fred is asked for and accepted, on a new connection. */
+#define RCPT_FRED                                                                                  \
+	"client > RCPT TO:<fred@example.org>\n" UP("store1")                                       \
+		ASKED("store1", "fred@example.org") TAKES("store1") "client < 250 2.1.5 OK\n"
+#define SEND                                                                                       \
+	"client > DATA\n"                                                                          \
+	"client < 354 *\n"                                                                         \
+	"client >> Subject: hi\\r\\n\\r\\n..dot\\r\\n.\\r\\n\n"
+/* The store gets that. */
+#define GO(store, rcpts)                                                                           \
+	store " < MAIL FROM:<joe@example.net>*XKEY=*\n" rcpts store " < DATA\n"
+#define BODY(store) store " > 354 go\n" store " < Received: from *\n"
+#define TEXT(store)                                                                                \
+	store " << Subject: hi\n" store " < \n" store " < ..dot\n" store " < .\n"
+
+#endif
