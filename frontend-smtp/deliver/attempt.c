@@ -16,6 +16,7 @@ struct attempt {
 	bool again;  /* this is the second connection */
 	bool in_body;
 	bool sent_all; /* the final dot is out */
+	size_t open;   /* rcpts without a reply */
 	size_t head_sent;
 	uint64_t body_sent;
 	attempt_fn *fn;
@@ -34,33 +35,44 @@ attempt_free(struct attempt *a)
 	free(a);
 }
 
+/* Whoever asked hears it now; RSET may still be answered. */
 static void
-settle(struct attempt_rcpt *r, const struct smtp_reply *reply, bool from_store)
+done(struct attempt *a)
 {
-	r->reply = *reply;
-	r->from_store = from_store;
-	r->settled = true;
+	attempt_fn *fn = a->fn;
+	void *ctx = a->ctx;
+
+	lease_leave(&a->lease);
+	attempt_free(a);
+	fn(ctx);
 }
 
 static void
-settle_rest(struct attempt *a, const struct smtp_reply *reply, bool from_store)
+settle(struct attempt *a, struct attempt_rcpt *r, const struct smtp_reply *reply, bool from_store)
+{
+	if (r->settled)
+		return;
+	r->reply = *reply;
+	r->from_store = from_store;
+	r->settled = true;
+	a->open--;
+}
+
+static void
+settle_all(struct attempt *a, const struct smtp_reply *reply, bool from_store)
 {
 	for (size_t i = 0; i < a->job->count; i++)
-		if (!a->job->rcpts[i]->settled)
-			settle(a->job->rcpts[i], reply, from_store);
+		settle(a, a->job->rcpts[i], reply, from_store);
 }
 
 static void
 finish(struct attempt *a, int code, const char *enhanced, const char *text)
 {
-	attempt_fn *fn = a->fn;
-	void *ctx = a->ctx;
 	struct smtp_reply reply;
 
 	smtp_reply_set(&reply, code, enhanced, text);
-	settle_rest(a, &reply, false);
-	attempt_free(a);
-	fn(ctx);
+	settle_all(a, &reply, false);
+	done(a);
 }
 
 static void
@@ -68,6 +80,7 @@ fail(struct attempt *a, const char *why)
 {
 	log_warning(a->job->log, "smtp.store_failed store=%s why=%s body=%d sent=%d",
 	            a->job->server->name, log_esc(why), a->in_body, a->sent_all);
+	lease_end(&a->lease); /* of no use to others */
 	if (a->sent_all)
 		finish(a, 451, "4.4.2", "The mail store was lost, please come again");
 	else
@@ -173,14 +186,14 @@ on_reply(struct attempt *a, const struct smtp_client_event *ev)
 	switch (ev->what) {
 	case SMTP_CLIENT_MAIL:
 		if (!good)
-			settle_rest(a, ev->reply, true);
+			settle_all(a, ev->reply, true);
 		return;
 	case SMTP_CLIENT_RCPT:
-		if (!a->job->rcpts[ev->number]->settled && (!good || a->job->msg == NULL))
-			settle(a->job->rcpts[ev->number], ev->reply, true);
+		if (!good || a->job->msg == NULL)
+			settle(a, a->job->rcpts[ev->number], ev->reply, true);
 		return;
 	case SMTP_CLIENT_DATA:
-		settle_rest(a, ev->reply, true);
+		settle_all(a, ev->reply, true);
 		return;
 	case SMTP_CLIENT_RSET:
 		return;
@@ -196,21 +209,19 @@ on_event(void *ctx, const struct smtp_client_event *ev)
 	switch (ev->kind) {
 	case SMTP_CLIENT_REPLY:
 		on_reply(a, ev);
-		return;
+		break;
 	case SMTP_CLIENT_GO_AHEAD:
 		a->in_body = true;
 		send_body(a);
 		return;
 	case SMTP_CLIENT_FINAL:
-		if (!a->job->rcpts[ev->number]->settled)
-			settle(a->job->rcpts[ev->number], ev->reply, true);
-		return;
-	case SMTP_CLIENT_READY:
-		finish(a, 451, "4.3.0", "The mail store gave no answer, please come again");
-		return;
-	default:
+		settle(a, a->job->rcpts[ev->number], ev->reply, true);
+		break;
+	default: /* READY comes behind the last answer */
 		return;
 	}
+	if (a->open == 0)
+		done(a);
 }
 
 /* A connection that was idle may be one that the store has closed: that is no failure of the
@@ -256,6 +267,7 @@ attempt_new(struct pool *p, const struct attempt_job *job, attempt_fn *fn, void 
 	a->ctx = ctx;
 	for (size_t i = 0; i < job->count; i++)
 		job->rcpts[i]->settled = false;
+	a->open = job->count;
 	timer_init(&a->timer, pool_loop(p), on_timer, a);
 	timer_set(&a->timer, job->deadline_ms);
 	a->lease = lease_new(p, job->server, job->session, job->peer, &lease_ops, a);

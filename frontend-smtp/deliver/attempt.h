@@ -32,8 +32,8 @@ struct attempt_job {
 	struct server *server;
 	struct smtp_mail mail; /* its size is that of the message, or what the client said */
 	struct attempt_rcpt **rcpts;
-	size_t count;    /* at least 1 */
-	struct msg *msg; /* finished; NULL: only ask */
+	size_t count;      /* at least 1 */
+	struct msg *msg;   /* finished; NULL: only ask */
 	struct slice head; /* goes before the message */
 	const char *session, *peer;
 	uint64_t deadline_ms; /* from now on, for all of it */

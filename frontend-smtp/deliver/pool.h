@@ -28,10 +28,10 @@ struct pool;
 
 struct pool_config {
 	struct loop *loop;
-	const char *hostname;    /* for LHLO; borrowed */
-	uint64_t connect_ms;     /* from the dial to the answer to LHLO */
-	uint64_t idle_ms;        /* an idle connection is closed after that */
-	unsigned connections;    /* most of them to one store */
+	const char *hostname; /* for LHLO; borrowed */
+	uint64_t connect_ms;  /* from the dial to the answer to LHLO */
+	uint64_t idle_ms;     /* an idle connection is closed after that */
+	unsigned connections; /* most of them to one store */
 };
 /* While a store is down: first, and after more failures in a row. */
 #define POOL_DOWN_MIN_MS 500

@@ -40,9 +40,8 @@ const char *
 route_result_text(enum route_result r)
 {
 	static const char *const texts[] = {
-		[ROUTE_OK] = "ok",           [ROUTE_UNKNOWN] = "unknown",
-		[ROUTE_FOREIGN] = "foreign", [ROUTE_DENIED] = "denied",
-		[ROUTE_INVALID] = "invalid", [ROUTE_NO_HOME] = "no-home",
+		[ROUTE_OK] = "ok",         [ROUTE_UNKNOWN] = "unknown", [ROUTE_FOREIGN] = "foreign",
+		[ROUTE_DENIED] = "denied", [ROUTE_INVALID] = "invalid", [ROUTE_NO_HOME] = "no-home",
 		[ROUTE_LATER] = "later",
 	};
 
@@ -181,10 +180,10 @@ locate_finals(struct ask *a, bool again)
 			continue;
 		}
 		a->open++;
-		f->lookup_id = again ? lookup_find_after_barrier(
-					       r->c.lookup, mbox_name_slice(&inbox), on_location, f)
-		                     : lookup_find(r->c.lookup, mbox_name_slice(&inbox),
-		                                   on_location, f);
+		f->lookup_id =
+			again ? lookup_find_after_barrier(r->c.lookup, mbox_name_slice(&inbox),
+		                                          on_location, f)
+			      : lookup_find(r->c.lookup, mbox_name_slice(&inbox), on_location, f);
 	}
 	if (a->open == 0)
 		loop_defer(r->c.loop, answer, a);
@@ -264,8 +263,8 @@ user_of_address(const struct route *r, struct slice text, struct mbox_user *user
 	*detail_r = SLICE("");
 	if (r->c.delimiter != '\0')
 		address_split_detail(slice_of(room->local), r->c.delimiter, &local, detail_r);
-	snprintf(login, sizeof(login), "%.*s%s%s", SLICE_ARG(local), *room->domain != '\0' ? "@" : "",
-	         room->domain);
+	snprintf(login, sizeof(login), "%.*s%s%s", SLICE_ARG(local),
+	         *room->domain != '\0' ? "@" : "", room->domain);
 	return mbox_user_from_login(slice_of(login), slice_of(r->c.default_domain), user_r);
 }
 

@@ -31,18 +31,18 @@ const char *route_result_text(enum route_result r); /* "ok", for logs */
 
 /* A user the mail goes to. Borrowed for the callback. */
 struct route_final {
-	const char *user;      /* canonical */
-	const char *detail;    /* "" without one */
-	const char *home;      /* of the directory; "" unknown */
+	const char *user;         /* canonical */
+	const char *detail;       /* "" without one */
+	const char *home;         /* of the directory; "" unknown */
 	enum route_result result; /* OK, UNKNOWN (no directory), NO_HOME, LATER */
-	struct server *server; /* OK: has an address for LMTP; of the table of servers */
-	uint64_t claim;        /* OK: of the location; 0: unknown, or no mailbox yet */
-	bool is_new;           /* OK by the directory: the store makes the mailbox */
-	const char *why;       /* not OK: for the log */
+	struct server *server;    /* OK: has an address for LMTP; of the table of servers */
+	uint64_t claim;           /* OK: of the location; 0: unknown, or no mailbox yet */
+	bool is_new;              /* OK by the directory: the store makes the mailbox */
+	const char *why;          /* not OK: for the log */
 };
 
 struct route_answer {
-	enum route_result result; /* of the address; the finals have their own */
+	enum route_result result;         /* of the address; the finals have their own */
 	const struct route_final *finals; /* OK: at least one */
 	size_t count;
 	const char *why; /* not OK: for the log */

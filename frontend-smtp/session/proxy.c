@@ -76,12 +76,10 @@ struct metric smtp_metrics[SMTP_M_COUNT] = {
 		METRIC_COUNTER(COPIES, "answer=\"later\"", "Copies for stores by their answer."),
 	[SMTP_M_DELIVERY_REFUSED] =
 		METRIC_COUNTER(COPIES, "answer=\"refused\"", "Copies for stores by their answer."),
-	[SMTP_M_BYTES] =
-		METRIC_COUNTER("roost_smtp_bytes_total", NULL, "Bytes of messages taken."),
-	[SMTP_M_DELIVERY_MS] =
-		METRIC_HISTOGRAM("roost_smtp_delivery_seconds", NULL,
-	                         "From the end of a message to a store's answer.",
-	                         metrics_ms_bounds),
+	[SMTP_M_BYTES] = METRIC_COUNTER("roost_smtp_bytes_total", NULL, "Bytes of messages taken."),
+	[SMTP_M_DELIVERY_MS] = METRIC_HISTOGRAM("roost_smtp_delivery_seconds", NULL,
+	                                        "From the end of a message to a store's answer.",
+	                                        metrics_ms_bounds),
 };
 
 struct smtp_proxy *

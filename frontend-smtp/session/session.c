@@ -37,8 +37,8 @@ session_end(struct smtp_session *s, const char *why)
 		return;
 	s->ended = true;
 	log_info(&s->log,
-	         "smtp.session why=%s protocol=%s helo=%s transactions=%" PRIu64
-	         " refused=%" PRIu64 " tls=%d ms=%" PRIu64,
+	         "smtp.session why=%s protocol=%s helo=%s transactions=%" PRIu64 " refused=%" PRIu64
+	         " tls=%d ms=%" PRIu64,
 	         log_esc(why), s->settings.lmtp ? "lmtp" : "smtp",
 	         log_esc(smtp_server_get_helo(s->core)), s->transactions, s->refused,
 	         smtp_server_is_tls(s->core), clock_mono_ms() - s->started_ms);
@@ -114,8 +114,7 @@ on_rcpt_answer(void *ctx, size_t number, const struct smtp_reply *r)
 {
 	struct smtp_session *s = ctx;
 
-	smtp_server_reply_rcpt(s->core, number, r->code, r->enhanced, r->text,
-	                       link_out(s->client));
+	smtp_server_reply_rcpt(s->core, number, r->code, r->enhanced, r->text, link_out(s->client));
 	if (!smtp_reply_is_good(r) && ++s->refused >= s->proxy->limits.refused &&
 	    !s->settings.lmtp) {
 		session_bye(s, 421, "4.7.0", "Too many refused recipients", "refused recipients");

@@ -42,8 +42,8 @@ struct smtp_session {
 	struct smtp_server *core;
 	struct smtp_server_settings settings;
 	bool ended;
-	bool in_tls;      /* the handshake is under way */
-	bool delivering;  /* the stores have the message */
+	bool in_tls;       /* the handshake is under way */
+	bool delivering;   /* the stores have the message */
 	uint64_t until_ms; /* a body has to be whole by then */
 
 	char id[SMTP_SESSION_MAX + 1];

@@ -163,11 +163,12 @@ on_looked_again(void *ctx, uint64_t id, const struct route_answer *a)
 static void
 look_again(struct target *g)
 {
-	g->route_id = route_find_user(g->txn->shared->route, slice_of(g->user),
-	                              slice_of(g->detail), g->home, true, on_looked_again, g);
+	g->route_id = route_find_user(g->txn->shared->route, slice_of(g->user), slice_of(g->detail),
+	                              g->home, true, on_looked_again, g);
 }
 
-/* Codes are the store's: only a 5xx is for ever. */
+/* Codes are the store's: only a 5xx is for ever, and a 421 closes its connection, not the
+ * client's. */
 static void
 take_reply(struct target *g)
 {
@@ -178,6 +179,8 @@ take_reply(struct target *g)
 	g->from_store = g->rcpt.from_store;
 	if (!smtp_reply_is_good(r) && r->code / 100 != 5)
 		set_temporary(g);
+	if (r->code == 421)
+		r->code = 451;
 	class = (char)('0' + r->code / 100);
 	if (r->enhanced[0] != class) {
 		snprintf(r->enhanced, sizeof(r->enhanced), "x.0.0");

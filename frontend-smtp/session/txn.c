@@ -21,7 +21,8 @@ static const struct {
 	[ROUTE_DENIED] = { 550, "5.2.1", "The mailbox is disabled" },
 	[ROUTE_INVALID] = { 553, "5.1.3", "Not an address of ours" },
 	[ROUTE_NO_HOME] = { 450, "4.2.1", "The mailbox is not there yet, please come again" },
-	[ROUTE_LATER] = { 451, "4.3.0", "The recipient cannot be looked up now, please come again" },
+	[ROUTE_LATER] = { 451, "4.3.0",
+	                  "The recipient cannot be looked up now, please come again" },
 };
 
 static void
@@ -164,8 +165,8 @@ txn_rcpt(struct txn *t, size_t number, const struct smtp_rcpt *rcpt)
 		                              rcpt->detail.p != NULL ? rcpt->detail : SLICE(""), "",
 		                              false, on_routed, r);
 	else
-		r->route_id = route_find(t->shared->route, slice_of(r->text), t->session, on_routed,
-		                         r);
+		r->route_id =
+			route_find(t->shared->route, slice_of(r->text), t->session, on_routed, r);
 }
 
 /* ---- the end ---------------------------------------------------------------------------------------- */
@@ -279,8 +280,8 @@ txn_new(const struct txn_shared *shared, const struct smtp_mail *mail, const cha
 	t->mail.envid = slice_make(NULL, 0);
 	t->mail.session = mail->session.p != NULL ? arena_slice_dup(t->arena, mail->session)
 	                                          : slice_of(session);
-	t->mail.addr = mail->addr.p != NULL ? arena_slice_dup(t->arena, mail->addr)
-	                                    : slice_of(peer);
+	t->mail.addr =
+		mail->addr.p != NULL ? arena_slice_dup(t->arena, mail->addr) : slice_of(peer);
 	address_text(&mail->from, t->from);
 	return t;
 }

@@ -48,7 +48,7 @@ struct txn_rcpt {
 	struct timer timer;
 	bool answered, accepted;
 	struct target **targets;
-	size_t count; /* of targets; 0: not routed */
+	size_t count;            /* of targets; 0: not routed */
 	struct smtp_reply reply; /* to RCPT, then to the message */
 };
 

@@ -6,8 +6,8 @@
 #define GO_FRED GO("store1", "store1 < RCPT TO:<fred@example.org>*\n")
 #define FRED_READY GREETED MAIL_FROM RCPT_FRED
 #define FRED_SENT                                                                                  \
-	FRED_READY SEND GO_FRED                                                                    \
-		"store1 >> 250 2.1.0 ok\\r\\n250 2.1.5 ok\\r\\n\n" BODY("store1") TEXT("store1")
+	FRED_READY SEND GO_FRED "store1 >> 250 2.1.0 ok\\r\\n250 2.1.5 ok\\r\\n\n" BODY("store1")  \
+		TEXT("store1")
 
 /* ---- what is offered ---------------------------------------------------------------------------- */
 
@@ -34,24 +34,23 @@ TEST(starttls_and_on)
 TEST(bytes_behind_starttls_end_the_session)
 {
 	world_play_once("", GREETED "client >> STARTTLS\\r\\nMAIL FROM:<x@y.org>\\r\\n\n"
-	                            "client < 220 *\nclient is closed\n");
+	                            "client < 554 5.5.1 *\nclient is closed\n");
 }
 
 TEST(secret_store_is_spoken_to_by_tls_or_not_at_all)
 {
 	world_play_once("", GREETED MAIL_FROM
-	                    "client > RCPT TO:<sec@example.org>\nsecret accepts\n"
-	                    "secret > 220 secret\nsecret < LHLO fe1\n"
-	                    "secret >> 250-secret\\r\\n250-STARTTLS\\r\\n250 PIPELINING\\r\\n\n"
-	                    "secret < STARTTLS\nsecret > 220 go\nsecret starts tls\n"
-	                    "secret < LHLO fe1\n"
-	                    "secret >> 250-secret\\r\\n250 PIPELINING\\r\\n\n" ASKED("secret", "sec")
-	                    TAKES("secret") "client < 250 *\n");
-	world_play_once("", GREETED MAIL_FROM
-	                    "client > RCPT TO:<sec@example.org>\nsecret accepts\n"
-	                    "secret > 220 secret\nsecret < LHLO fe1\n"
-	                    "secret >> 250-secret\\r\\n250 PIPELINING\\r\\n\n"
-	                    "client < 451 4.3.0 *\n");
+	                "client > RCPT TO:<sec@example.org>\nsecret accepts\n"
+	                "secret > 220 secret\nsecret < LHLO fe1\n"
+	                "secret >> 250-secret\\r\\n250-STARTTLS\\r\\n250 PIPELINING\\r\\n\n"
+	                "secret < STARTTLS\nsecret > 220 go\nsecret starts tls\n"
+	                "secret < LHLO fe1\n"
+	                "secret >> 250-secret\\r\\n250 PIPELINING\\r\\n\n" ASKED("secret", "sec")
+	                        TAKES("secret") "client < 250 *\n");
+	world_play_once("", GREETED MAIL_FROM "client > RCPT TO:<sec@example.org>\nsecret accepts\n"
+	                                      "secret > 220 secret\nsecret < LHLO fe1\n"
+	                                      "secret >> 250-secret\\r\\n250 PIPELINING\\r\\n\n"
+	                                      "client < 451 4.3.0 *\n");
 }
 
 /* ---- leaving ---------------------------------------------------------------------------------------- */
@@ -65,10 +64,11 @@ TEST(client_leaves_before_he_has_said_anything)
 /* What the store was asked it may answer: the connection is kept. */
 TEST(client_leaves_while_a_store_is_asked)
 {
-	world_play(GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n" UP("store1")
-	           ASKED("store1", "fred") "client resets\nwho is there\npool has 1\n"
-	           TAKES("store1") "pool has 1\n"
-	           "client connects\nclient << 250 *\n");
+	world_play(
+		GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n" UP("store1")
+			ASKED("store1", "fred") "client resets\nwho is there\npool has 1\n" TAKES(
+				"store1") "pool has 1\n"
+					  "client connects\nclient < 220 *\n");
 }
 
 TEST(client_leaves_in_the_message_and_nothing_is_sent)
@@ -80,9 +80,9 @@ TEST(client_leaves_in_the_message_and_nothing_is_sent)
 
 TEST(client_leaves_behind_the_message_and_the_store_is_heard_out)
 {
-	world_play(FRED_READY SEND "client resets\n" GO_FRED
-	                           "store1 >> 250 ok\\r\\n250 ok\\r\\n\n" BODY("store1")
-	                                   TEXT("store1") "store1 > 250 ok\nwait 5m\nwho is there\n");
+	world_play(FRED_READY SEND
+	           "client resets\n" GO_FRED "store1 >> 250 ok\\r\\n250 ok\\r\\n\n" BODY("store1")
+	                   TEXT("store1") "store1 > 250 ok\nwait 5m\nwho is there\n");
 }
 
 TEST(client_who_says_nothing_is_closed)
@@ -91,7 +91,7 @@ TEST(client_who_says_nothing_is_closed)
 	           "client < 421 4.4.2 *\nclient is closed\n");
 	world_play(FRED_READY "client > DATA\nclient < 354 *\nwait 299s\nclient > x\nwait 299s\n"
 	                      "client is silent\nwait 2s\nclient < 421 4.4.2 *\nclient is closed\n"
-	                      "store1 is closed\n");
+	                      "store1 < QUIT\nstore1 is closed\n");
 }
 
 /* However often something comes. */
@@ -126,8 +126,7 @@ TEST(too_many_connections_of_one_address)
 
 TEST(too_many_refused_recipients)
 {
-	world_play_with("refused_limit = 2\n",
-	                GREETED MAIL_FROM
+	world_play_with("refused_limit = 2\n", GREETED MAIL_FROM
 	                "client > RCPT TO:<ghost1@example.org>\nclient < 550 *\n"
 	                "client >> RCPT TO:<ghost2@example.org>\\r\\n"
 	                "RCPT TO:<fred@example.org>\\r\\n\n"
@@ -159,13 +158,13 @@ TEST(all_in_one_write)
 	           "client >> EHLO mx.example.net\\r\\nMAIL FROM:<joe@example.net>\\r\\n"
 	           "RCPT TO:<fred@example.org>\\r\\nDATA\\r\\n\n"
 	           "client << 250 8BITMIME\nclient < 250 2.1.0 OK\n" UP("store1")
-	           ASKED("store1", "fred") "client is silent\n" TAKES("store1")
-	           "client < 250 2.1.5 OK\nclient < 354 *\n");
+	                   ASKED("store1", "fred") "client is silent\n" TAKES(
+				   "store1") "client < 250 2.1.5 OK\nclient < 354 *\n");
 }
 
 TEST(rset_and_ehlo_forget_the_transaction)
 {
-	world_play(FRED_READY "client > RSET\nclient < 250 *\nclient > DATA\nclient < 503 *\n"
+	world_play(FRED_READY "client > RSET\nclient < 250 *\nclient > DATA\nclient < 5* 5.5.1 *\n"
 	                      "client > RCPT TO:<fred@example.org>\nclient < 503 *\n" MAIL_FROM
 	                      "client > EHLO x\nclient << 250 8BITMIME\n"
 	                      "client > RCPT TO:<fred@example.org>\nclient < 503 *\n" MAIL_FROM
@@ -175,10 +174,11 @@ TEST(rset_and_ehlo_forget_the_transaction)
 
 TEST(null_sender_and_utf8)
 {
-	world_play(GREETED "client > MAIL FROM:<>\nclient < 250 *\n"
-	                   "client > RCPT TO:<fred@example.org>\n" UP("store1")
-	                   "store1 < MAIL FROM:<>*\nstore1 < RCPT *\nstore1 < RSET\n"
-	                   TAKES("store1") "client < 250 *\n");
+	world_play(
+		GREETED
+		"client > MAIL FROM:<>\nclient < 250 *\n"
+		"client > RCPT TO:<fred@example.org>\n" UP("store1") "store1 < MAIL FROM:<>*\nstore1 < RCPT *\nstore1 < RSET\n" TAKES(
+			"store1") "client < 250 *\n");
 	/* a store that cannot take it does not get it */
 	world_play(GREETED "client > MAIL FROM:<j\xc3\xb6 @example.net> SMTPUTF8\nclient < 5*\n"
 	                   "client > MAIL FROM:<j\xc3\xb6@example.net> SMTPUTF8\nclient < 250 *\n"
@@ -197,28 +197,32 @@ TEST(null_sender_and_utf8)
 
 TEST(trusted_proxy_says_whom_it_speaks_for)
 {
-	world_play("proxy connects\nproxy < 220 *\nproxy > EHLO p\nproxy << 250 *\n"
-	           "proxy > XCLIENT ADDR=198.51.100.7 SESSION=abcdef\nproxy < 220 *\n"
-	           "proxy > EHLO mx.example.net\nproxy << 250 *\n"
-	           "who is there smtp 198.51.100.7 ready\n"
-	           "proxy > MAIL FROM:<joe@example.net>\nproxy < 250 *\n"
-	           "proxy > RCPT TO:<fred@example.org>\n" UP("store1")
-	           "store1 < MAIL FROM:<joe@example.net> *XSESSION=abcdef XADDR=198.51.100.7*\n");
+	world_play(
+		"proxy connects\nproxy < 220 *\nproxy > EHLO p\nproxy << 250 *\n"
+		"proxy > XCLIENT ADDR=198.51.100.7 SESSION=abcdef\nproxy < 220 *\n"
+		"proxy > EHLO mx.example.net\nproxy << 250 *\n"
+		"who is there smtp 198.51.100.7 ready\n"
+		"proxy > MAIL FROM:<joe@example.net>\nproxy < 250 *\n"
+		"proxy > RCPT TO:<fred@example.org>\n" UP(
+			"store1") "store1 < MAIL FROM:<joe@example.net> *XSESSION=abcdef XADDR=198.51.100.7*\n");
 }
 
 #define KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 TEST(trusted_front_end_has_made_the_key_and_resolved_the_user)
 {
-	world_play("proxy connects\nproxy < 220 *\nproxy > EHLO p\nproxy << 250 *\n"
-	           "auth is away\n"
-	           "proxy > MAIL FROM:<joe@example.net> XKEY=" KEY " XSESSION=first "
-	           "XADDR=198.51.100.7\nproxy < 250 *\n"
-	           "proxy > RCPT TO:<list@example.org> XUSER=fred XDETAIL=x\n" UP("store1")
-	           "store1 < MAIL FROM:<joe@example.net> *XSESSION=first XADDR=198.51.100.7*\n"
-	           "store1 < RCPT TO:<fred+x@example.org> XUSER=fred XDETAIL=x XCLAIM=7\n"
-	           "store1 < RSET\n" TAKES("store1") "proxy < 250 *\n"
-	           "proxy > DATA\nproxy < 354 *\nproxy > x\nproxy > .\n"
-	           "store1 < MAIL FROM:<joe@example.net> *XKEY=" KEY "*\n");
+	world_play(
+		"proxy connects\nproxy < 220 *\nproxy > EHLO p\nproxy << 250 *\n"
+		"auth is away\n"
+		"proxy > MAIL FROM:<joe@example.net> XKEY=" KEY " XSESSION=first "
+		"XADDR=198.51.100.7\nproxy < 250 *\n"
+		"proxy > RCPT TO:<list@example.org> XUSER=fred XDETAIL=x\n" UP(
+			"store1") "store1 < MAIL FROM:<joe@example.net> *XSESSION=first XADDR=198.51.100.7*\n"
+				  "store1 < RCPT TO:<fred+x@example.org> XUSER=fred XDETAIL=x XCLAIM=7\n"
+				  "store1 < RSET\n" TAKES(
+					  "store1") "proxy < 250 *\n"
+						    "proxy > DATA\nproxy < 354 *\nproxy > x\nproxy > .\n"
+						    "store1 < MAIL FROM:<joe@example.net> *XKEY=" KEY
+						    "*\n");
 	world_play(GREETED "client > MAIL FROM:<joe@example.net> XKEY=" KEY "\nclient < 5*\n");
 }
 
@@ -241,7 +245,7 @@ TEST(stop_cuts_everybody_in_every_state)
 	world_play(FRED_SENT);
 	world_play(FRED_READY "client > DATA\nclient < 354 *\n");
 	world_play(GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n" UP("store1")
-	           ASKED("store1", "fred"));
+	                   ASKED("store1", "fred"));
 	world_play(GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n");
 	world_play("auth is silent\n" GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n");
 }

@@ -11,7 +11,7 @@
 TEST(idle_connections_are_shared_by_sessions)
 {
 	world_play(FRED_READY SECOND "second > RCPT TO:<bob@example.org>\n" ASKED("store1", "bob")
-	           TAKES("store1") "second < 250 *\npool has 1\n");
+	                   TAKES("store1") "second < 250 *\npool has 1\n");
 }
 
 TEST(idle_connections_are_closed_politely)
@@ -23,28 +23,32 @@ TEST(idle_connections_are_closed_politely)
 TEST(idle_connections_closed_by_the_store_are_no_trouble)
 {
 	world_play(FRED_READY "store1 > 421 4.4.2 idle\nstore1 closes\npool has 0\n" SECOND
-	           "second > RCPT TO:<bob@example.org>\n" UP("store1") ASKED("store1", "bob")
-	           TAKES("store1") "second < 250 *\n");
+	                      "second > RCPT TO:<bob@example.org>\n" UP("store1")
+	                              ASKED("store1", "bob") TAKES("store1") "second < 250 *\n");
 }
 
+/* (accepting the second connection as store1 closes the first) */
 TEST(busy_connections_are_not_shared)
 {
 	world_play(GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n" UP("store1")
-	           ASKED("store1", "fred") SECOND "second > RCPT TO:<bob@example.org>\n"
-	           UP("store1") ASKED("store1", "bob") TAKES("store1") "second < 250 *\n"
-	           "pool has 2\nclient is silent\n");
+	                   ASKED("store1", "fred") SECOND
+	           "second > RCPT TO:<bob@example.org>\n"
+	           "pool has 2\nclient is silent\n" UP("store1") "client < 451 *\n" ASKED(
+			   "store1", "bob") TAKES("store1") "second < 250 *\npool has 1\n");
 }
 
 TEST(connections_to_a_store_are_bounded_and_waited_for)
 {
 	world_play_with("store_connections = 1\n",
 	                GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n" UP("store1")
-	                ASKED("store1", "fred") SECOND "second > RCPT TO:<bob@example.org>\n"
-	                "pool has 1\nsecond is silent\n" TAKES("store1") "client < 250 *\n"
-	                ASKED("store1", "bob") TAKES("store1") "second < 250 *\n");
+	                        ASKED("store1", "fred") SECOND
+	                "second > RCPT TO:<bob@example.org>\n"
+	                "pool has 1\nsecond is silent\n" TAKES("store1") "client < 250 *\n" ASKED(
+				"store1", "bob") TAKES("store1") "second < 250 *\n");
 	world_play_with("store_connections = 1\n",
 	                GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n" UP("store1")
-	                ASKED("store1", "fred") SECOND "second > RCPT TO:<bob@example.org>\n"
+	                        ASKED("store1", "fred") SECOND
+	                "second > RCPT TO:<bob@example.org>\n"
 	                "wait 9s\nsecond is silent\nwait 2s\nsecond < 451 4.3.0 *\n");
 }
 
@@ -53,9 +57,10 @@ TEST(connection_that_is_lost_makes_room)
 {
 	world_play_with("store_connections = 1\n",
 	                GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n" UP("store1")
-	                ASKED("store1", "fred") SECOND "second > RCPT TO:<bob@example.org>\n"
+	                        ASKED("store1", "fred") SECOND
+	                "second > RCPT TO:<bob@example.org>\n"
 	                "store1 closes\nclient < 451 *\n" UP("store1") ASKED("store1", "bob")
-	                TAKES("store1") "second < 250 *\n");
+	                        TAKES("store1") "second < 250 *\n");
 }
 
 /* ---- foreign stores ---------------------------------------------------------------------------- */
@@ -68,17 +73,19 @@ TEST(connection_that_is_lost_makes_room)
 
 TEST(foreign_store_hears_plain_lmtp)
 {
-	world_play(GREETED MAIL_FROM "client > RCPT TO:<cyrus@example.org>\n" CYRUS_UP CYRUS_ASKED
+	world_play(GREETED MAIL_FROM
+	           "client > RCPT TO:<cyrus@example.org>\n" CYRUS_UP CYRUS_ASKED
 	           "cyrus >> 250 ok\\r\\n250 ok\\r\\n250 ok\\r\\n\nclient < 250 *\n" SEND
 	           "cyrus < MAIL FROM:<joe@example.net> SIZE=*\n"
 	           "cyrus < RCPT TO:<cyrus@example.org>\ncyrus < DATA\n"
-	           "cyrus >> 250 ok\\r\\n250 ok\\r\\n\n" BODY("cyrus") TEXT("cyrus")
-	           "cyrus > 250 ok\nclient < 250 *\n");
+	           "cyrus >> 250 ok\\r\\n250 ok\\r\\n\n" BODY("cyrus")
+	                   TEXT("cyrus") "cyrus > 250 ok\nclient < 250 *\n");
 }
 
 TEST(foreign_store_without_pipelining_is_spoken_to_step_by_step)
 {
-	world_play(GREETED MAIL_FROM "client > RCPT TO:<cyrus@example.org>\n"
+	world_play(GREETED MAIL_FROM
+	           "client > RCPT TO:<cyrus@example.org>\n"
 	           "cyrus accepts\ncyrus > 220 cyrus\ncyrus < LHLO fe1\ncyrus > 250 cyrus\n"
 	           "cyrus < MAIL FROM:<joe@example.net>\ncyrus is silent\ncyrus > 250 ok\n"
 	           "cyrus < RCPT TO:<cyrus@example.org>\ncyrus is silent\ncyrus > 250 ok\n"
@@ -93,17 +100,18 @@ TEST(foreign_store_without_pipelining_is_spoken_to_step_by_step)
 	"cyrus >> 250-cyrus\\r\\n250-PIPELINING\\r\\n250 XCLIENT ADDR SESSION\\r\\n\n"
 TEST(foreign_store_hears_whom_we_speak_for)
 {
-	world_play(GREETED MAIL_FROM "client > RCPT TO:<cyrus@example.org>\n" XCLIENT_UP CYRUS_ASKED
+	world_play(GREETED MAIL_FROM
+	           "client > RCPT TO:<cyrus@example.org>\n" XCLIENT_UP CYRUS_ASKED
 	           "cyrus >> 250 ok\\r\\n250 ok\\r\\n250 ok\\r\\n\nclient < 250 *\n"
 	           "client > RSET\nclient < 250 *\n" MAIL_FROM
 	           "client > RCPT TO:<cyrus@example.org>\n" CYRUS_ASKED
 	           "cyrus >> 250 ok\\r\\n250 ok\\r\\n250 ok\\r\\n\nclient < 250 *\n" SECOND
-	           "second > RCPT TO:<cyrus@example.org>\n" XCLIENT_UP CYRUS_ASKED
-	           "cyrus >> 250 ok\\r\\n250 ok\\r\\n250 ok\\r\\n\nsecond < 250 *\npool has 2\n");
+	           "second > RCPT TO:<cyrus@example.org>\npool has 2\n" XCLIENT_UP CYRUS_ASKED
+	           "cyrus >> 250 ok\\r\\n250 ok\\r\\n250 ok\\r\\n\nsecond < 250 *\n");
 	/* at the bound an idle one of another session makes room */
-	world_play_with("store_connections = 1\n",
-	                GREETED MAIL_FROM "client > RCPT TO:<cyrus@example.org>\n" XCLIENT_UP
-	                CYRUS_ASKED "cyrus >> 250 ok\\r\\n250 ok\\r\\n250 ok\\r\\n\n"
+	world_play_with("store_connections = 1\n", GREETED MAIL_FROM
+	                "client > RCPT TO:<cyrus@example.org>\n" XCLIENT_UP CYRUS_ASKED
+	                "cyrus >> 250 ok\\r\\n250 ok\\r\\n250 ok\\r\\n\n"
 	                "client < 250 *\n" SECOND "second > RCPT TO:<cyrus@example.org>\n"
 	                "cyrus < QUIT\ncyrus is closed\n" XCLIENT_UP CYRUS_ASKED
 	                "cyrus >> 250 ok\\r\\n250 ok\\r\\n250 ok\\r\\n\nsecond < 250 *\n"

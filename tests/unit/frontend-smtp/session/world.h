@@ -53,30 +53,26 @@ void world_play_once(const char *more, const char *script);
 #define UP(store)                                                                                  \
 	store " accepts\n" store " > 220 " store " LMTP\n" store " < LHLO fe1\n" store             \
 	      " >> 250-" store                                                                     \
-	      "\\r\\n250-PIPELINING\\r\\n250-SIZE 60000000\\r\\n250-8BITMIME\\r\\n250-"           \
+	      "\\r\\n250-PIPELINING\\r\\n250-SIZE 60000000\\r\\n250-8BITMIME\\r\\n250-"            \
 	      "SMTPUTF8\\r\\n250-ENHANCEDSTATUSCODES\\r\\n250 XROOST\\r\\n\n"
 /* It is asked for one recipient, on the connection that is there. */
 #define ASKED(store, user)                                                                         \
-	store " < MAIL FROM:<joe@example.net>*\n" store " < RCPT TO:<" user "*\n" store            \
-	      " < RSET\n"
+	store " < MAIL FROM:<joe@example.net>*\n" store " < RCPT TO:<" user "*\n" store " < RSET\n"
 /* It answers. */
-#define SAYS(store, reply)                                                                         \
-	store " >> 250 2.1.0 ok\\r\\n" reply "\\r\\n250 2.0.0 ok\\r\\n\n"
+#define SAYS(store, reply) store " >> 250 2.1.0 ok\\r\\n" reply "\\r\\n250 2.0.0 ok\\r\\n\n"
 #define TAKES(store) SAYS(store, "250 2.1.5 ok")
 
 /* fred is asked for and accepted, on a new connection. */
 #define RCPT_FRED                                                                                  \
-	"client > RCPT TO:<fred@example.org>\n" UP("store1")                                       \
-		ASKED("store1", "fred@example.org") TAKES("store1") "client < 250 2.1.5 OK\n"
+	"client > RCPT TO:<fred@example.org>\n" UP("store1") ASKED("store1", "fred@example.org")   \
+		TAKES("store1") "client < 250 2.1.5 OK\n"
 #define SEND                                                                                       \
 	"client > DATA\n"                                                                          \
 	"client < 354 *\n"                                                                         \
 	"client >> Subject: hi\\r\\n\\r\\n..dot\\r\\n.\\r\\n\n"
 /* The store gets that. */
-#define GO(store, rcpts)                                                                           \
-	store " < MAIL FROM:<joe@example.net>*XKEY=*\n" rcpts store " < DATA\n"
+#define GO(store, rcpts) store " < MAIL FROM:<joe@example.net>*XKEY=*\n" rcpts store " < DATA\n"
 #define BODY(store) store " > 354 go\n" store " < Received: from *\n"
-#define TEXT(store)                                                                                \
-	store " << Subject: hi\n" store " < \n" store " < ..dot\n" store " < .\n"
+#define TEXT(store) store " << Subject: hi\n" store " < \n" store " < ..dot\n" store " < .\n"
 
 #endif
