@@ -113,6 +113,8 @@ svc_generation_new(struct svc_supervisor *s, struct conf **c, struct err *err)
 		return g;
 	for (size_t i = 0; i < g->count; i++)
 		svc_slot_give(s, g->children[i].slot);
+	*c = g->conf; /* whoever tries again needs it */
+	g->conf = NULL;
 	svc_generation_free(&g);
 	return NULL;
 }
@@ -193,8 +195,11 @@ svc_generation_drain(struct svc_generation *g, bool replaced)
 	uint64_t end = clock_mono_ms() + conf_ms(g->conf, "drain_timeout") + DRAIN_SPARE_MS;
 
 	g->state = SVC_GEN_DRAINING;
-	/* Clients who come from now on are refused, and go elsewhere. */
+	/* Without a successor clients who come from now on are refused, and go elsewhere;
+	 * the control sockets stay until the end. */
 	svc_sockets_release(&g->listen);
+	if (replaced)
+		svc_sockets_release(&g->ctl);
 	for (size_t i = 0; i < g->workers; i++) {
 		struct svc_child *c = &g->children[i];
 

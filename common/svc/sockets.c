@@ -44,15 +44,28 @@ find(const struct addr *at, uint32_t worker)
 	return NULL;
 }
 
-/* Do we have the port already? Then it cannot be asked whether others have it. */
 static bool
-have_port(const struct addr *at)
+is_wildcard(const char *host)
 {
+	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
+/* Do we have it already, for another worker or as part of a wildcard? Then it cannot be
+ * asked whether others have it. */
+static bool
+have_address(const struct addr *at)
+{
+	char host[ADDR_TEXT_LEN], other[ADDR_TEXT_LEN];
 	struct svc_pool_socket *p;
 
-	LIST_EACH (p, &pool, struct svc_pool_socket, node)
-		if (!is_unix(&p->at) && addr_port(&p->at) == addr_port(at))
+	addr_host_text(at, host);
+	LIST_EACH (p, &pool, struct svc_pool_socket, node) {
+		if (is_unix(&p->at) || addr_port(&p->at) != addr_port(at))
+			continue;
+		addr_host_text(&p->at, other);
+		if (strcmp(host, other) == 0 || is_wildcard(host) || is_wildcard(other))
 			return true;
+	}
 	return false;
 }
 
@@ -75,7 +88,7 @@ add(struct svc_sockets *set, const char *service, const struct addr *at, uint32_
 
 	if (p == NULL) {
 		mask = umask(0117);
-		fd = listener_open_socket(at, !have_port(at), err);
+		fd = listener_open_socket(at, !have_address(at), err);
 		(void)umask(mask);
 		if (fd == -1)
 			return -1;

@@ -8,22 +8,16 @@
  *
  *	generations:   [draining]...  current  [next]
  *
- * A reload of a front end makes `next`; when all its workers serve it becomes `current`,
- * and the old one drains. A next one that fails is stopped, and nothing has changed.
- * With SVC_ONE_WORKER the worker takes the settings itself; only when it says that it
- * did are they in force here.
+ * A reload of a front end makes `next` (reload.c); when all its workers serve it becomes
+ * `current`, and the old one drains. A next one that fails is stopped, and nothing has
+ * changed.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -34,7 +28,8 @@
 #define PING_MS 10000
 #define SILENT_MOST 6 /* pings: so long a loop may be busy with one thing */
 #define POLL_MOST_MS 60000
-#define SPARE_SLOTS 64 /* for generations that drain, beyond three of the first size */
+#define PREDECESSOR_MS 5000 /* for its workers to be gone */
+#define SPARE_SLOTS 64      /* for generations that drain, beyond three of the first size */
 
 /* ---- metrics' slots -------------------------------------------------------------------------- */
 
@@ -83,78 +78,7 @@ free_generation(struct svc_supervisor *s, struct svc_generation *g)
 	svc_generation_free(&g);
 }
 
-/* ---- the place it runs in ---------------------------------------------------------------------- */
-
-int
-svc_apply_log(const struct svc_program *p, const struct conf *c, const struct svc_owner *owner,
-              struct err *err)
-{
-	const char *path = conf_str(c, "log");
-	enum log_level level;
-
-	if (log_level_parse(slice_of(conf_enum_text(c, "log_level")), &level))
-		log_set_level(level);
-	if (log_open(p->name, path) == -1) {
-		err_set_errno(err, "the log %s cannot be opened", path);
-		return -1;
-	}
-	/* Workers open it again as the user they are. */
-	if (owner->change && path[0] == '/' && chown(path, owner->uid, owner->gid) == -1)
-		log_warning(NULL, "svc.log_owner path=%s reason=%s", log_esc(path),
-		            log_esc(strerror(errno)));
-	return 0;
-}
-
-static int
-make_run_dir(struct svc_supervisor *s, const struct conf *c, struct err *err)
-{
-	const char *dir = conf_str(c, "run_dir");
-	struct svc_owner owner = svc_privileges_owner(&s->privileges);
-
-	if (mkdir(dir, 0755) == 0) {
-		if (owner.change && chown(dir, owner.uid, owner.gid) == -1) {
-			err_set_errno(err, "run_dir %s cannot be given to its user", dir);
-			return -1;
-		}
-	} else if (errno != EEXIST) {
-		err_set_errno(err, "run_dir %s cannot be made", dir);
-		return -1;
-	}
-	if (access(dir, W_OK | X_OK) == 0)
-		return 0;
-	err_set_errno(err, "run_dir %s cannot be used", dir);
-	return -1;
-}
-
-static void
-write_pid_file(struct svc_supervisor *s, const struct conf *c)
-{
-	struct buf path = BUF_INIT(PATH_MAX);
-	FILE *f;
-
-	buf_printf(&path, "%s/%s%s%s.pid", conf_str(c, "run_dir"), s->program->name,
-	           s->args->instance != NULL ? "-" : "",
-	           s->args->instance != NULL ? s->args->instance : "");
-	s->pid_file = buf_steal_cstr(&path);
-	f = fopen(s->pid_file, "we");
-	if (f == NULL || fprintf(f, "%d\n", (int)getpid()) < 0)
-		log_warning(NULL, "svc.pid_file path=%s reason=%s", log_esc(s->pid_file),
-		            log_esc(strerror(errno)));
-	if (f != NULL)
-		(void)fclose(f);
-}
-
-static void
-raise_limits(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
-		return;
-	r.rlim_cur = r.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &r) == -1)
-		log_warning(NULL, "svc.rlimit reason=%s", log_esc(strerror(errno)));
-}
+/* ---- signals are read, not caught ---- */
 
 static void
 block_signals(struct svc_supervisor *s)
@@ -187,17 +111,6 @@ count_ready(struct svc_supervisor *s)
 	metrics_set(&svc_metrics[SVC_M_READY], n);
 }
 
-static void
-end_reload(struct svc_supervisor *s, const char *failure)
-{
-	metrics_add(&svc_metrics[failure == NULL ? SVC_M_RELOADS_OK : SVC_M_RELOADS_FAILED], 1);
-	if (failure == NULL)
-		log_info(NULL, "svc.reloaded");
-	else
-		log_error(NULL, "svc.reload_failed reason=%s", log_esc(failure));
-	svc_notify("READY=1");
-}
-
 /* All workers of `next` serve. */
 static void
 promote(struct svc_supervisor *s)
@@ -215,7 +128,7 @@ promote(struct svc_supervisor *s)
 		return;
 	}
 	svc_generation_drain(old, true);
-	end_reload(s, NULL);
+	svc_reload_end(s, NULL);
 }
 
 static void
@@ -231,18 +144,15 @@ stop_all(struct svc_supervisor *s)
 static void
 fail_next(struct svc_supervisor *s, const char *why)
 {
-	struct svc_owner owner = svc_privileges_owner(&s->privileges);
 	struct svc_generation *g = s->next;
-	struct err err;
 
 	s->next = NULL;
 	g->state = SVC_GEN_DRAINING;
 	svc_sockets_release(&g->listen);
 	svc_generation_stop_workers(g);
 	if (s->current != NULL) {
-		if (svc_apply_log(s->program, s->current->conf, &owner, &err) == -1)
-			log_warning(NULL, "svc.log reason=%s", log_esc(err.text));
-		end_reload(s, why);
+		svc_log_restore(s);
+		svc_reload_end(s, why);
 		return;
 	}
 	svc_say_failure(s->program, why);
@@ -287,101 +197,6 @@ settle(struct svc_supervisor *s)
 	}
 }
 
-/* ---- reload -------------------------------------------------------------------------------------------- */
-
-/* Takes *c. New workers beside the old ones. */
-static int
-reload_by_generation(struct svc_supervisor *s, struct conf **c, struct err *err)
-{
-	struct svc_owner owner = svc_privileges_owner(&s->privileges);
-
-	if (svc_apply_log(s->program, *c, &owner, err) == -1) {
-		conf_free(c);
-		return -1;
-	}
-	s->next = svc_generation_new(s, c, err);
-	if (s->next == NULL)
-		return -1;
-	svc_generation_start(s->next, s);
-	return 0;
-}
-
-/* Takes *c. The worker is asked; on_reloaded() hears the answer. A worker that is down
- * starts with the new settings. */
-static int
-reload_in_place(struct svc_supervisor *s, struct conf **c, struct conf_file *f, struct err *err)
-{
-	struct svc_child *worker = &s->current->children[0];
-	struct buf packed = BUF_INIT(SVC_FRAME_MAX);
-
-	if (s->program->reload == NULL) {
-		err_set(err, "this program takes new settings by a restart only");
-		conf_free(c);
-		return -1;
-	}
-	if (!worker->ready) {
-		svc_generation_replace_conf(s->current, s, c);
-		end_reload(s, NULL);
-		return 0;
-	}
-	conf_file_wipe_auth_only(f, &s->schema);
-	conf_file_pack(f, &packed);
-	if (packed.overflow) {
-		err_set(err, "the settings are too long");
-		conf_free(c);
-	} else {
-		s->reload = *c;
-		*c = NULL;
-		svc_child_tell(worker, SVC_MSG_RELOAD, buf_slice(&packed));
-	}
-	buf_wipe(&packed);
-	return s->reload != NULL ? 0 : -1;
-}
-
-static void
-begin_reload(struct svc_supervisor *s)
-{
-	struct conf_file *f = NULL;
-	struct conf *c;
-	struct err err;
-	int code, done = -1;
-
-	if (s->stopping || s->current == NULL || s->next != NULL || s->reload != NULL) {
-		s->reload_wanted = !s->stopping;
-		return;
-	}
-	s->reload_wanted = false;
-	log_info(NULL, "svc.reloading file=%s", log_esc(s->args->config));
-	svc_notify_reloading();
-	c = svc_load(s->program, s->args, &f, &code, &err);
-	if (c != NULL && (s->program->flags & SVC_ONE_WORKER) != 0)
-		done = reload_in_place(s, &c, f, &err);
-	else if (c != NULL)
-		done = reload_by_generation(s, &c, &err);
-	if (done == -1)
-		end_reload(s, err.text);
-	conf_file_free(&f);
-}
-
-static void
-on_reloaded(struct svc_supervisor *s, const char *failure)
-{
-	struct svc_owner owner = svc_privileges_owner(&s->privileges);
-	struct err err;
-
-	if (s->reload == NULL)
-		return;
-	if (failure != NULL) {
-		conf_free(&s->reload);
-		end_reload(s, failure);
-		return;
-	}
-	if (svc_apply_log(s->program, s->reload, &owner, &err) == -1)
-		log_warning(NULL, "svc.log reason=%s", log_esc(err.text));
-	svc_generation_replace_conf(s->current, s, &s->reload);
-	end_reload(s, NULL);
-}
-
 /* ---- what children say and how they end -------------------------------------------------------------------- */
 
 static void
@@ -407,7 +222,7 @@ svc_on_message(struct svc_supervisor *s, struct svc_child *c, enum svc_msg type,
 		break;
 	case SVC_MSG_RELOADED:
 		if (s->current == c->gen)
-			on_reloaded(s, payload.n > 0 ? text.text : NULL);
+			svc_reload_answered(s, payload.n > 0 ? text.text : NULL);
 		break;
 	case SVC_MSG_PONG:
 		c->silent = 0;
@@ -442,7 +257,7 @@ on_child_end(struct svc_supervisor *s, struct svc_child *c, int status)
 	if (is_worker)
 		svc_generation_forget(c->gen, c->index);
 	if (is_worker && s->current == c->gen && s->reload != NULL)
-		on_reloaded(s, "the worker ended while it read the settings");
+		svc_reload_answered(s, "the worker ended while it read the settings");
 	if (failed_start)
 		fail_next(s, c->failure.text);
 	count_ready(s);
@@ -505,7 +320,7 @@ on_signals(struct svc_supervisor *s)
 			begin_stop(s);
 			break;
 		case SIGHUP:
-			begin_reload(s);
+			svc_reload_begin(s);
 			break;
 		case SIGUSR1:
 			reopen_logs(s);
@@ -636,33 +451,44 @@ run(struct svc_supervisor *s)
 		on_time(s, clock_mono_ms());
 		settle(s);
 		if (s->reload_wanted)
-			begin_reload(s);
+			svc_reload_begin(s);
 	}
 }
 
 /* ---- start and end ---------------------------------------------------------------------------------------------------- */
 
+static bool
+open_first(struct svc_supervisor *s, struct conf **c, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	uint64_t end = clock_mono_ms() + (svc_predecessor_was_killed(s) ? PREDECESSOR_MS : 0);
+
+	for (;;) {
+		s->next = svc_generation_new(s, c, err);
+		if (s->next != NULL || clock_mono_ms() >= end)
+			return s->next != NULL;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 /* Takes *c. 0, or the exit code. */
 static int
 start(struct svc_supervisor *s, struct conf **c, struct err *err)
 {
-	struct svc_owner owner;
-
 	if (svc_privileges_find(*c, &s->privileges, err) == -1)
 		return SVC_EXIT_CONFIG;
-	owner = svc_privileges_owner(&s->privileges);
-	if (svc_apply_log(s->program, *c, &owner, err) == -1)
+	if (svc_log_apply(s, *c, err) == -1)
 		return SVC_EXIT_START;
 	svc_privileges_log(*c, &s->privileges);
-	raise_limits();
-	if (make_run_dir(s, *c, err) == -1)
+	svc_raise_limits();
+	if (svc_make_run_dir(s, *c, err) == -1)
 		return SVC_EXIT_START;
 	metrics_register(svc_metrics, SVC_M_COUNT);
 	open_slots(s, *c);
-	s->next = svc_generation_new(s, c, err);
-	if (s->next == NULL)
+	svc_name_pid_file(s, *c);
+	if (!open_first(s, c, err))
 		return SVC_EXIT_START;
-	write_pid_file(s, s->next->conf);
+	svc_write_pid_file(s);
 	svc_generation_start(s->next, s);
 	s->ping_at_ms = clock_mono_ms() + PING_MS;
 	if (svc_notify_watchdog_ms() != 0)
@@ -674,7 +500,7 @@ static void
 clean_up(struct svc_supervisor *s)
 {
 	svc_fds_close(&s->signal_fd);
-	if (s->pid_file != NULL)
+	if (s->pid_file_is_ours)
 		(void)unlink(s->pid_file);
 	free(s->pid_file);
 	free(s->slots);

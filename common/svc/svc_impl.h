@@ -3,7 +3,9 @@
  *
  * svc.c         svc_main(): arguments, settings, then the supervisor
  * args.c        the command line
- * supervisor.c  the supervisor's loop: signals, ends of children, reload, drain
+ * supervisor.c  the supervisor's loop: signals, ends of children, drain
+ * reload.c      new settings
+ * place.c       log, run_dir, pid file, limits
  * generation.c  workers and auth workers that run with the same settings
  * child.c       one process: start, channel, end, when to try again
  * channel.c     frames between supervisor and worker
@@ -209,7 +211,7 @@ struct svc_generation {
 	struct svc_sockets listen, ctl, metrics;
 };
 
-/* Takes *c, also on failure. Opens everything, starts nothing. */
+/* Takes *c when it succeeds. Opens everything, starts nothing. */
 struct svc_generation *svc_generation_new(struct svc_supervisor *s, struct conf **c,
                                           struct err *err) MUST_CHECK;
 /* All its children are gone. */
@@ -247,6 +249,7 @@ struct svc_supervisor {
 	bool stopping;
 	int exit_code;
 	char *pid_file;
+	bool pid_file_is_ours;
 	uint64_t ping_at_ms, watchdog_at_ms;
 };
 
@@ -260,9 +263,31 @@ void svc_on_message(struct svc_supervisor *s, struct svc_child *c, enum svc_msg 
                     struct slice payload);
 /* One sentence on standard error, and in the log if that is another place. */
 void svc_say_failure(const struct svc_program *p, const char *text);
+
+/* ---- reload.c -------------------------------------------------------------------------- */
+
+/* Later, when one is under way. */
+void svc_reload_begin(struct svc_supervisor *s);
+/* The only worker's answer; failure NULL: it has them. */
+void svc_reload_answered(struct svc_supervisor *s, const char *failure);
+/* Says how it went. */
+void svc_reload_end(struct svc_supervisor *s, const char *failure);
+
+/* ---- place.c --------------------------------------------------------------------------- */
+
 /* log and log_level of c, from now on. */
-int svc_apply_log(const struct svc_program *p, const struct conf *c, const struct svc_owner *owner,
-                  struct err *err) MUST_CHECK;
+int svc_log_use(const struct svc_program *p, const struct conf *c, const struct svc_owner *owner,
+                struct err *err) MUST_CHECK;
+int svc_log_apply(struct svc_supervisor *s, const struct conf *c, struct err *err) MUST_CHECK;
+/* New settings came to nothing. */
+void svc_log_restore(struct svc_supervisor *s);
+int svc_make_run_dir(struct svc_supervisor *s, const struct conf *c, struct err *err) MUST_CHECK;
+void svc_raise_limits(void);
+void svc_name_pid_file(struct svc_supervisor *s, const struct conf *c);
+void svc_write_pid_file(struct svc_supervisor *s);
+/* Was our predecessor killed? Then its workers die just now, and let go of ports and
+ * files in a moment. */
+bool svc_predecessor_was_killed(const struct svc_supervisor *s);
 
 /* ---- bodies of children: the exit code ------------------------------------------------------------------------ */
 

@@ -217,7 +217,7 @@ reload(struct svc_worker *w, struct slice packed)
 			w->first_conf = old;
 		else
 			conf_free(&old);
-		if (svc_apply_log(p, c, &nobody, &err) == -1)
+		if (svc_log_use(p, c, &nobody, &err) == -1)
 			log_warning(NULL, "svc.reload reason=%s", log_esc(err.text));
 		err.text[0] = '\0';
 	}

@@ -191,7 +191,7 @@ TEST(a_request_is_answered_at_every_split)
 		snprintf(first, sizeof(first), "%.*s", (int)cut, HELLO);
 		say(fd, first);
 		assert_true(is_silent(&w, fd));
-		say(fd, HELLO + cut);
+		say(fd, &HELLO[cut]);
 		test_eq_str("the answer", hear(&w, fd), "{\"said\":\"hi\",\"ok\":true}\n");
 	}
 	close(fd);

@@ -109,6 +109,14 @@ TEST(a_port_in_use_is_named)
 	snprintf(text, sizeof(text), "probe: port %u on 127.0.0.1 is in use by another program\n",
 	         r.port);
 	test_eq_str("the sentence", run_file(other.out), text);
+	/* Also behind a free one. */
+	run_init(&other, "workers");
+	snprintf(text, sizeof(text), "[probe x]\nlisten = 127.0.0.2:%u 127.0.0.1:%u", r.port,
+	         r.port);
+	run_write(&other, "", text);
+	run_spawn(&other, "--instance=x");
+	assert_int_equal(run_wait(&other), SVC_EXIT_START);
+	test_check(strstr(run_file(other.out), "in use") != NULL, "%s", run_file(other.out));
 	/* The same settings once more: the control socket is taken. */
 	run_init(&other, "workers");
 	snprintf(other.conf, sizeof(other.conf), "%s", r.conf);
@@ -260,19 +268,19 @@ TEST(started_as_root_the_others_are_the_user)
 	const struct passwd *pw = getpwnam("nobody");
 	struct run r;
 	pid_t pids[RUN_CHILDREN_MAX];
-	char path[300];
+	char path[300], more[300];
 	struct stat st;
 	size_t n;
 
 	if (geteuid() != 0 || pw == NULL)
 		skip();
-	run_init(&r, "workers");
+	run_init(&r, "one");
 	assert_int_equal(chmod(test_dir(), 0755), 0);
-	run_write(&r, "", "user = nobody");
+	run_write(&r, "", "user = nobody\n");
 	run_start(&r);
 	assert_int_equal(status_number(r.pid, "\nUid:"), 0);
 	n = run_children(&r, pids);
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 3);
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(status_number(pids[i], "\nUid:"), pw->pw_uid);
 		assert_int_equal(status_number(pids[i], "\nGid:"), pw->pw_gid);
@@ -284,6 +292,14 @@ TEST(started_as_root_the_others_are_the_user)
 	assert_int_equal(st.st_uid, pw->pw_uid);
 	assert_int_equal(stat(r.log, &st), 0);
 	assert_int_equal(st.st_uid, pw->pw_uid);
+	/* Nobody but root may make the file of the new log. */
+	snprintf(more, sizeof(more), "user = nobody\nlog = %.200s2", r.log);
+	run_write(&r, "", more);
+	run_signal(&r, SIGHUP);
+	snprintf(r.log, sizeof(r.log), "%.200s/log2", r.dir);
+	run_until(run_log_has(&r, "svc.reloaded"));
+	assert_false(run_log_has(&r, "svc.reload reason"));
+	n = run_children(&r, pids);
 	/* They die with it all the same. */
 	run_signal(&r, SIGKILL);
 	(void)run_wait(&r);
