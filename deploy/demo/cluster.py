@@ -14,7 +14,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-PORTS = {"smtp": 2025, "lmtp": 2024, "imap": 2143, "imaps": 2993, "pop3": 2110, "pop3s": 2995,
+PORTS = {"smtp": 2025, "lmtp": 2124, "imap": 2143, "imaps": 2993, "pop3": 2110, "pop3s": 2995,
          "mupdate": 3905, "metrics": 9100, "dns": 2053}
 
 
