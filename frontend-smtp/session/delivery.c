@@ -2,10 +2,7 @@
 #include "session/txn_impl.h"
 
 #include "base/clock.h"
-#include "base/xalloc.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool
@@ -15,68 +12,6 @@ txn_body(struct txn *t, struct slice piece)
 		t->msg = msg_new(&t->shared->msg_limits, slice_of(t->from));
 	return msg_add(t->msg, piece) == MSG_OK;
 }
-
-/* ---- a store ----------------------------------------------------------------------------------- */
-
-void
-delivery_free(struct delivery *d)
-{
-	list_del(&d->node);
-	free(d->targets);
-	free(d->job.rcpts);
-	free(d);
-}
-
-static void
-on_delivered(void *ctx)
-{
-	struct delivery *d = ctx;
-
-	d->attempt = NULL;
-	/* the last of all ends the transaction */
-	for (size_t i = 0; i < d->job.count && !d->txn->ended; i++)
-		target_answered(d->targets[i]);
-}
-
-static struct delivery *
-delivery_to(struct txn *t, struct server *server)
-{
-	struct delivery *d;
-
-	LIST_EACH (d, &t->deliveries, struct delivery, node)
-		if (d->job.server == server)
-			return d;
-	d = xcalloc(1, sizeof(*d));
-	d->txn = t;
-	d->job = (struct attempt_job){
-		.server = server,
-		.mail = t->mail,
-		.msg = t->msg,
-		.head = buf_slice(&t->head),
-		.session = t->session,
-		.peer = t->peer,
-		.deadline_ms = t->shared->store_ms,
-		.log = t->log,
-	};
-	list_add_tail(&t->deliveries, &d->node);
-	return d;
-}
-
-static void
-delivery_add(struct delivery *d, struct target *g)
-{
-	size_t n = d->job.count++;
-
-	d->targets = xreallocarray(d->targets, d->job.count, sizeof(*d->targets));
-	d->job.rcpts = xreallocarray(d->job.rcpts, d->job.count, sizeof(*d->job.rcpts));
-	d->targets[n] = g;
-	d->job.rcpts[n] = &g->rcpt;
-	g->state = TARGET_SENDING;
-	g->started_ms = d->txn->started_ms;
-	d->txn->open++;
-}
-
-/* ---- all of them --------------------------------------------------------------------------------- */
 
 static void
 mark_wanted(struct txn *t)
@@ -132,13 +67,18 @@ static void
 send_to_stores(struct txn *t)
 {
 	struct target *g;
-	struct delivery *d;
+	struct batch *b;
 
-	LIST_EACH (g, &t->targets, struct target, node)
-		if (g->wanted)
-			delivery_add(delivery_to(t, g->server), g);
-	LIST_EACH (d, &t->deliveries, struct delivery, node)
-		d->attempt = attempt_new(t->shared->pool, &d->job, on_delivered, d);
+	LIST_EACH (g, &t->targets, struct target, node) {
+		if (!g->wanted)
+			continue;
+		batch_add(batch_get(t, &t->deliveries, g->server), g);
+		g->state = TARGET_SENDING;
+		g->started_ms = t->started_ms;
+		t->open++;
+	}
+	LIST_EACH (b, &t->deliveries, struct batch, node)
+		batch_send(b);
 }
 
 void

@@ -49,7 +49,14 @@ is_place(const struct target *g, const struct route_final *f)
 	return g->server == f->server && g->claim == f->claim && g->is_new == f->is_new;
 }
 
-static void probe(struct target *g);
+static void
+ask(struct target *g)
+{
+	struct txn *t = g->txn;
+
+	g->state = TARGET_ASKING;
+	batch_ask(batch_get(t, &t->askings, g->server), g);
+}
 
 static struct target *
 target_new(struct txn *t, const struct route_final *f)
@@ -64,7 +71,7 @@ target_new(struct txn *t, const struct route_final *f)
 	g->rcpt.wire.user = slice_of(g->user);
 	if (*g->detail != '\0')
 		g->rcpt.wire.detail = slice_of(g->detail);
-	g->rcpts[0] = &g->rcpt;
+	list_init(&g->waiting);
 	set_place(g, f);
 	list_add_tail(&t->targets, &g->node);
 	return g;
@@ -82,18 +89,10 @@ target_get(struct txn *t, const struct route_final *f)
 	if (g == NULL && map_count(t->by_user) < TXN_TARGETS_MAX) {
 		g = target_new(t, f);
 		(void)map_set(t->by_user, buf_slice(&key), g);
-		probe(g);
+		ask(g);
 	}
 	buf_fini(&key);
 	return g;
-}
-
-void
-target_cancel(struct target *g)
-{
-	attempt_cancel(&g->probe);
-	route_cancel(g->txn->shared->route, g->route_id);
-	g->route_id = 0;
 }
 
 /* ---- its answer ------------------------------------------------------------------------------- */
@@ -151,7 +150,7 @@ on_looked_again(void *ctx, uint64_t id, const struct route_answer *a)
 		log_debug(g->txn->log, "smtp.moved user=%s from=%s to=%s", log_esc(g->user),
 		          g->server->name, f->server->name);
 		set_place(g, f);
-		probe(g);
+		ask(g);
 		return;
 	}
 	/* without a directory the map alone says who is there: it agrees with the store */
@@ -188,14 +187,9 @@ take_reply(struct target *g)
 	}
 }
 
-/* ---- would he take it? ------------------------------------------------------------------------- */
-
-static void
-on_probed(void *ctx)
+void
+target_asked(struct target *g)
 {
-	struct target *g = ctx;
-
-	g->probe = NULL;
 	take_reply(g);
 	if (smtp_reply_is_good(&g->reply) || (!g->from_store && g->reply.code / 100 == 5))
 		settle(g);
@@ -203,30 +197,8 @@ on_probed(void *ctx)
 		look_again(g);
 }
 
-static void
-probe(struct target *g)
-{
-	struct txn *t = g->txn;
-
-	g->state = TARGET_ASKING;
-	g->probe_job = (struct attempt_job){
-		.server = g->server,
-		.mail = t->mail,
-		.rcpts = g->rcpts,
-		.count = 1,
-		.session = t->session,
-		.peer = t->peer,
-		.deadline_ms = t->shared->rcpt_ms,
-		.log = t->log,
-	};
-	g->probe_job.mail.has_key = false;
-	g->probe = attempt_new(t->shared->pool, &g->probe_job, on_probed, g);
-}
-
-/* ---- did he? -------------------------------------------------------------------------------------- */
-
 void
-target_answered(struct target *g)
+target_sent(struct target *g)
 {
 	take_reply(g);
 	if (g->from_store && g->reply.code / 100 == 5)

@@ -272,6 +272,7 @@ txn_new(const struct txn_shared *shared, const struct smtp_mail *mail, const cha
 	t->arena = arena_new("txn");
 	t->by_user = map_new();
 	list_init(&t->targets);
+	list_init(&t->askings);
 	list_init(&t->deliveries);
 	buf_init(&t->head, SIZE_MAX);
 	t->mail = *mail;
@@ -290,10 +291,12 @@ static void
 free_later(void *ctx)
 {
 	struct txn *t = ctx;
-	struct delivery *d;
+	struct batch *b;
 
-	LIST_EACH (d, &t->deliveries, struct delivery, node)
-		delivery_free(d);
+	LIST_EACH (b, &t->askings, struct batch, node)
+		batch_free(b);
+	LIST_EACH (b, &t->deliveries, struct batch, node)
+		batch_free(b);
 	for (size_t i = 0; i < t->rcpt_count; i++)
 		timer_fini(&t->rcpts[i]->timer);
 	msg_free(&t->msg);
@@ -308,17 +311,19 @@ void
 txn_end(struct txn **tp)
 {
 	struct txn *t = *tp;
-	struct delivery *d;
+	struct batch *b;
 	struct target *g;
 
 	*tp = NULL;
 	if (t == NULL)
 		return;
 	t->ended = true;
-	LIST_EACH (d, &t->deliveries, struct delivery, node)
-		attempt_cancel(&d->attempt);
+	LIST_EACH (b, &t->askings, struct batch, node)
+		batch_cancel(b);
+	LIST_EACH (b, &t->deliveries, struct batch, node)
+		batch_cancel(b);
 	LIST_EACH (g, &t->targets, struct target, node)
-		target_cancel(g);
+		route_cancel(t->shared->route, g->route_id);
 	for (size_t i = 0; i < t->rcpt_count; i++) {
 		route_cancel(t->shared->route, t->rcpts[i]->route_id);
 		timer_cancel(&t->rcpts[i]->timer);

@@ -1,6 +1,6 @@
 /*
- * txn_impl - what txn.c (recipients and answers), target.c (one user, one store) and
- * delivery.c (the message to all stores) share.
+ * txn_impl - what txn.c (recipients and answers), target.c (one user), batch.c (one store)
+ * and delivery.c (the message to all stores) share.
  */
 #ifndef SESSION_TXN_IMPL_H
 #define SESSION_TXN_IMPL_H
@@ -20,7 +20,8 @@ enum target_state {
 
 /* A user and detail: one copy. Lives as long as the transaction. */
 struct target {
-	struct list node; /* in txn->targets */
+	struct list node;    /* in txn->targets */
+	struct list waiting; /* in batch->waiting */
 	struct txn *txn;
 	enum target_state state;
 	const char *user, *detail, *home;
@@ -30,10 +31,8 @@ struct target {
 	bool moved;  /* this is the second place that is asked */
 	bool wanted; /* by a recipient that was accepted */
 
-	struct attempt_rcpt rcpt, *rcpts[1]; /* what the store is told; itself as a list */
-	struct attempt_job probe_job;
-	struct attempt *probe;
-	uint64_t route_id; /* looking once more; 0: no */
+	struct attempt_rcpt rcpt; /* what the store is told */
+	uint64_t route_id;        /* looking once more; 0: no */
 	struct smtp_reply reply;
 	bool from_store;
 	uint64_t started_ms;
@@ -52,13 +51,16 @@ struct txn_rcpt {
 	struct smtp_reply reply; /* to RCPT, then to the message */
 };
 
-/* The message to one store. */
-struct delivery {
-	struct list node; /* in txn->deliveries */
+/* Targets of one store that are asked for, or given the message, together. */
+struct batch {
+	struct list node; /* in txn->askings or txn->deliveries */
 	struct txn *txn;
 	struct attempt_job job;
 	struct attempt *attempt;
 	struct target **targets; /* as job.rcpts */
+	size_t cap;
+	struct list waiting; /* asked for in the next round */
+	bool under_way;      /* a round */
 };
 
 struct txn {
@@ -76,8 +78,8 @@ struct txn {
 	struct map *by_user; /* user NUL detail -> target */
 	struct msg *msg;     /* NULL before the first byte */
 	struct buf head;
-	struct list deliveries;
-	size_t open; /* targets without their last word */
+	struct list askings, deliveries; /* struct batch, one for each store */
+	size_t open;                     /* targets without their last word */
 	bool delivering;
 	bool ended;          /* by the session, perhaps inside a callback of ours */
 	uint64_t started_ms; /* of the delivery */
@@ -87,14 +89,21 @@ struct txn {
 
 /* The target of that final, new or not. NULL: too many. */
 struct target *target_get(struct txn *t, const struct route_final *f);
-void target_cancel(struct target *g);
-/* What a store said to the message. */
-void target_answered(struct target *g);
+/* What its store said to RCPT; to the message. */
+void target_asked(struct target *g);
+void target_sent(struct target *g);
 
-/* ---- delivery.c ---- */
+/* ---- batch.c ---- */
 
-/* After its attempt is cancelled or over. */
-void delivery_free(struct delivery *d);
+/* That of the server, made when there is none. */
+struct batch *batch_get(struct txn *t, struct list *batches, struct server *server);
+void batch_add(struct batch *b, struct target *g);
+/* Asks for g soon: target_asked(). */
+void batch_ask(struct batch *b, struct target *g);
+/* The message to all that were added: target_sent(). */
+void batch_send(struct batch *b);
+void batch_cancel(struct batch *b);
+void batch_free(struct batch *b);
 
 /* ---- txn.c ---- */
 

@@ -183,6 +183,22 @@ TEST(rcpts_that_are_one_user_are_asked_once)
 						TAKES("store1") "client < 250 2.1.5 OK\n");
 }
 
+/* However many come at once: one connection a store, and two rounds at most. */
+TEST(rcpts_of_one_store_are_asked_together)
+{
+	world_play_once(
+		"", GREETED MAIL_FROM
+		"client >> RCPT TO:<fred+1@example.org>\\r\\nRCPT TO:<fred+2@example.org>\\r\\n"
+		"RCPT TO:<bob@example.org>\\r\\n\n" UP("store1")
+		/* (the map answers the last question first) */
+		ASKED("store1", "bob") TAKES(
+			"store1") "client is silent\n"
+				  "store1 < MAIL *\nstore1 < RCPT TO:<fred+2@*\nstore1 < RCPT TO:<fred+1@*\n"
+				  "store1 < RSET\n"
+				  "store1 >> 250 ok\\r\\n250 ok\\r\\n550 5.7.1 not one\\r\\n250 ok\\r\\n\n"
+				  "client < 550 5.7.1 not one\nclient < 250 *\nclient < 250 *\npool has 1\n");
+}
+
 TEST(rcpt_of_two_users_has_the_worst_answer)
 {
 	world_play(GREETED MAIL_FROM "client > RCPT TO:<both@example.org>\n" UP("store1")

@@ -1,0 +1,137 @@
+/*
+ * Targets of one store in one LMTP transaction after the other. Recipients that come while
+ * their store is being asked go together in the next round: one connection a store, whatever
+ * a client pipelines.
+ */
+#include "session/txn_impl.h"
+
+#include "base/xalloc.h"
+
+#include <stdlib.h>
+
+#define ROUND_MAX 100 /* what every server takes: RFC 5321 section 4.5.3.1.8 */
+
+struct batch *
+batch_get(struct txn *t, struct list *batches, struct server *server)
+{
+	struct batch *b;
+
+	LIST_EACH (b, batches, struct batch, node)
+		if (b->job.server == server)
+			return b;
+	b = xcalloc(1, sizeof(*b));
+	b->txn = t;
+	b->job = (struct attempt_job){
+		.server = server,
+		.session = t->session,
+		.peer = t->peer,
+		.log = t->log,
+	};
+	list_init(&b->waiting);
+	list_add_tail(batches, &b->node);
+	return b;
+}
+
+void
+batch_add(struct batch *b, struct target *g)
+{
+	size_t n = b->job.count++;
+
+	if (n == b->cap) {
+		b->cap = MAX(8, 2 * b->cap);
+		b->targets = xreallocarray(b->targets, b->cap, sizeof(*b->targets));
+		b->job.rcpts = xreallocarray(b->job.rcpts, b->cap, sizeof(*b->job.rcpts));
+	}
+	b->targets[n] = g;
+	b->job.rcpts[n] = &g->rcpt;
+}
+
+void
+batch_cancel(struct batch *b)
+{
+	attempt_cancel(&b->attempt);
+	loop_forget(b->txn->shared->loop, b);
+}
+
+void
+batch_free(struct batch *b)
+{
+	list_del(&b->node);
+	free(b->targets);
+	free(b->job.rcpts);
+	free(b);
+}
+
+/* ---- sending -------------------------------------------------------------------------------------- */
+
+static void
+on_sent(void *ctx)
+{
+	struct batch *b = ctx;
+
+	b->attempt = NULL;
+	/* the last of all ends the transaction */
+	for (size_t i = 0; i < b->job.count && !b->txn->ended; i++)
+		target_sent(b->targets[i]);
+}
+
+void
+batch_send(struct batch *b)
+{
+	struct txn *t = b->txn;
+
+	b->job.mail = t->mail;
+	b->job.msg = t->msg;
+	b->job.head = buf_slice(&t->head);
+	b->job.deadline_ms = t->shared->store_ms;
+	b->attempt = attempt_new(t->shared->pool, &b->job, on_sent, b);
+}
+
+/* ---- asking --------------------------------------------------------------------------------------- */
+
+static void on_asked(void *ctx);
+
+static void
+next_round(void *ctx)
+{
+	struct batch *b = ctx;
+	struct txn *t = b->txn;
+	struct target *g;
+
+	b->job.count = 0;
+	while (b->job.count < ROUND_MAX &&
+	       (g = LIST_FIRST(&b->waiting, struct target, waiting)) != NULL) {
+		list_del(&g->waiting);
+		batch_add(b, g);
+	}
+	b->under_way = b->job.count > 0;
+	if (!b->under_way)
+		return;
+	b->job.mail = t->mail;
+	b->job.mail.has_key = false;
+	b->job.deadline_ms = t->shared->rcpt_ms;
+	b->attempt = attempt_new(t->shared->pool, &b->job, on_asked, b);
+}
+
+static void
+on_asked(void *ctx)
+{
+	struct batch *b = ctx;
+
+	b->attempt = NULL;
+	for (size_t i = 0; i < b->job.count && !b->txn->ended; i++)
+		target_asked(b->targets[i]);
+	if (!b->txn->ended)
+		next_round(b);
+}
+
+/* From the end of the loop's turn: others may come in this one. */
+void
+batch_ask(struct batch *b, struct target *g)
+{
+	list_add_tail(&b->waiting, &g->waiting);
+	if (b->under_way)
+		return;
+	b->under_way = true;
+	loop_defer(b->txn->shared->loop, next_round, b);
+}
