@@ -15,7 +15,7 @@
  *
  * status (by svc, every program):
  *   < {"ok":true,"program":"roost-imap","instance":"fe1"|null,"worker":0,"workers":2,
- *      "pid":4711,"uptime_s":60,"draining":false,"version":"...","sessions":3,
+ *      "pid":4711,"supervisor":4700,"uptime_s":60,"draining":false,"version":"...","sessions":3,
  *      "detail":{}}
  *   detail of roost-mupdate: {"role":"master|replica","history":"hex","revision":17,
  *      "complete":true,"age_ms":20,"locations":40,"master":"connected|away" (replica),

@@ -24,8 +24,9 @@
 #define OUT_MAX (2 * SVC_FRAME_MAX)
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MOST_MS 5000
-#define STABLE_MS 5000 /* lived so long: the next end is a first one again */
-#define STOP_MS 10000  /* from the order to end to SIGKILL */
+#define STABLE_MS 5000    /* lived so long: the next end is a first one again */
+#define READS_PER_TURN 16 /* a worker that talks without end must not stop the rest */
+#define STOP_MS 10000     /* from the order to end to SIGKILL */
 
 const char *
 svc_kind_name(enum svc_kind kind)
@@ -306,7 +307,7 @@ svc_child_read(struct svc_child *c, struct svc_supervisor *s)
 {
 	char chunk[4096];
 
-	while (c->channel != -1) {
+	for (int i = 0; i < READS_PER_TURN && c->channel != -1; i++) {
 		ssize_t n = recv(c->channel, chunk, sizeof(chunk), MSG_DONTWAIT);
 
 		if (n == -1 && errno == EINTR)

@@ -247,9 +247,6 @@ svc_generation_replace_conf(struct svc_generation *g, struct svc_supervisor *s, 
 	struct svc_sockets fresh = { 0 };
 	struct err err;
 
-	if (s->program->flags & SVC_AUTH && g->auths != conf_int(*c, "auth_workers"))
-		log_warning(NULL, "svc.reload reason=\"another number of auth_workers needs a "
-		                  "restart\"");
 	if (svc_sockets_add(&fresh, *c, "metrics", "metrics", 0, &owner, &err) == -1)
 		log_warning(NULL, "svc.reload reason=%s", log_esc(err.text));
 	svc_sockets_release(&g->metrics);

@@ -5,8 +5,13 @@
  * SVC_ONE_WORKER the worker takes the settings itself; only when it says that it did
  * are they in force here. Whatever goes wrong on the way changes nothing.
  */
+#include <string.h>
+
+#include "base/clock.h"
 #include "log/log.h"
 #include "svc/svc_impl.h"
+
+#define READY_MS 60000 /* for workers of a next generation */
 
 void
 svc_reload_end(struct svc_supervisor *s, const char *failure)
@@ -18,6 +23,58 @@ svc_reload_end(struct svc_supervisor *s, const char *failure)
 		log_error(NULL, "svc.reload_failed reason=%s", log_esc(failure));
 	svc_notify("READY=1");
 }
+
+/* ---- what only a restart changes ---- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+same_addresses(const struct conf *a, const struct conf *b, const char *setting)
+{
+	char text_a[ADDR_TEXT_LEN], text_b[ADDR_TEXT_LEN];
+	size_t n, m;
+	const struct addr *list_a = conf_addrs(a, setting, &n);
+	const struct addr *list_b = conf_addrs(b, setting, &m);
+
+	for (size_t i = 0; i < n && n == m; i++)
+		if (strcmp(addr_text(&list_a[i], text_a), addr_text(&list_b[i], text_b)) != 0)
+			return false;
+	return n == m;
+}
+
+static void
+warn_restart(const char *setting)
+{
+	log_warning(NULL,
+	            "svc.restart_needed setting=%s reason=\"its new value counts from the "
+	            "next start on\"",
+	            setting);
+}
+
+static void
+warn_of_restarts(const struct svc_supervisor *s, const struct conf *c)
+{
+	static const char *const fixed[] = { "user", "run_dir" };
+	const struct conf *old = s->current->conf;
+	const struct svc_listen_def *d = s->program->listeners;
+	bool one = (s->program->flags & SVC_ONE_WORKER) != 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		if (!same_text(conf_str(old, fixed[i]), conf_str(c, fixed[i])))
+			warn_restart(fixed[i]);
+	if (one && (s->program->flags & SVC_AUTH) != 0 &&
+	    conf_int(old, "auth_workers") != conf_int(c, "auth_workers"))
+		warn_restart("auth_workers");
+	for (; one && d != NULL && d->setting != NULL; d++)
+		if (!same_addresses(old, c, d->setting))
+			warn_restart(d->setting);
+}
+
+/* ---- both ways ---- */
 
 /* Takes *c. New workers beside the old ones. */
 static int
@@ -33,6 +90,7 @@ reload_by_generation(struct svc_supervisor *s, struct conf **c, struct err *err)
 		svc_log_restore(s);
 		return -1;
 	}
+	s->next->ready_by_ms = clock_mono_ms() + READY_MS;
 	svc_generation_start(s->next, s);
 	return 0;
 }
@@ -91,6 +149,8 @@ svc_reload_begin(struct svc_supervisor *s)
 	log_info(NULL, "svc.reloading file=%s", log_esc(s->args->config));
 	svc_notify_reloading();
 	c = svc_load(s->program, s->args, &f, &code, &err);
+	if (c != NULL)
+		warn_of_restarts(s, c);
 	if (c != NULL && (s->program->flags & SVC_ONE_WORKER) != 0)
 		done = reload_in_place(s, &c, f, &err);
 	else if (c != NULL)

@@ -187,6 +187,9 @@ settle(struct svc_supervisor *s)
 
 	if (s->next != NULL && svc_generation_is_ready(s->next))
 		promote(s);
+	else if (s->next != NULL && s->next->ready_by_ms != 0 &&
+	         clock_mono_ms() >= s->next->ready_by_ms)
+		fail_next(s, "the new workers were not ready in time");
 	LIST_EACH (g, &s->generations, struct svc_generation, node) {
 		if (g->state != SVC_GEN_DRAINING)
 			continue;
@@ -365,8 +368,12 @@ on_time(struct svc_supervisor *s, uint64_t now)
 		if (now >= s->ping_at_ms)
 			ping_workers(g);
 	}
-	if (now >= s->ping_at_ms)
+	if (now >= s->ping_at_ms) {
 		s->ping_at_ms = now + PING_MS;
+		/* A store may have a long log to read. */
+		if (s->current == NULL && !s->stopping)
+			svc_notify("STATUS=starting\nEXTEND_TIMEOUT_USEC=60000000");
+	}
 	if (s->watchdog_at_ms != 0 && now >= s->watchdog_at_ms) {
 		svc_notify("WATCHDOG=1");
 		s->watchdog_at_ms = now + svc_notify_watchdog_ms();

@@ -13,17 +13,19 @@
  * them; socket i goes to worker i and to every successor. It never touches bytes of a
  * peer. Processes: supervisor (root when started as root), `workers` workers,
  * `auth_workers` auth workers, one for the metrics; all but the first run as `user`
- * and die with the supervisor.
+ * and die with the supervisor. What ends unasked is started again, after growing pauses.
  *
  * SIGTERM, SIGINT: drain: workers stop accepting, sessions go on until they end or
  * `drain_timeout`; then exit 0. A second one: now.
- * SIGHUP: settings are read again. A file with errors changes nothing. Front ends: new
- * workers with the new settings, old ones drain. Programs with SVC_ONE_WORKER: their
- * `reload` is called in place.
+ * SIGHUP: settings are read again. A file with errors changes nothing, nor do settings
+ * with which a new worker does not start. Front ends: new workers with the new settings,
+ * old ones drain. Programs with SVC_ONE_WORKER: their `reload` is called in place; other
+ * addresses to listen on need a restart, which is logged.
  * SIGUSR1: log files are opened again.
  *
  * Exit codes: 0, 64 bad arguments, 78 bad settings, 71 could not start (port in use,
- * missing certificate, data directory unusable).
+ * missing certificate, data directory unusable). Each but 0 comes with one sentence on
+ * standard error.
  */
 #ifndef SVC_SVC_H
 #define SVC_SVC_H

@@ -203,6 +203,7 @@ struct svc_generation {
 	struct list node; /* supervisor's generations */
 	enum svc_gen_state state;
 	struct conf *conf;
+	uint64_t ready_by_ms; /* a reload; 0: it may take its time */
 	unsigned workers, auths;
 	struct svc_child *children; /* workers, auth workers, then metrics */
 	size_t count;

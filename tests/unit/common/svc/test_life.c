@@ -307,6 +307,24 @@ TEST(one_worker_takes_new_settings_in_place)
 	run_fini(&r);
 }
 
+TEST(what_needs_a_restart_is_said)
+{
+	struct run r;
+
+	run_init(&r, "one");
+	run_start(&r);
+	r.port++;
+	run_write(&r, "", "user = root\n[probe]\ngreeting = welcome");
+	r.port--;
+	run_signal(&r, SIGHUP);
+	run_until(run_log_has(&r, "svc.reloaded"));
+	assert_true(run_log_has(&r, "svc.restart_needed setting=user"));
+	assert_true(run_log_has(&r, "svc.restart_needed setting=listen"));
+	assert_false(run_log_has(&r, "svc.restart_needed setting=auth_workers"));
+	assert_non_null(strstr(run_greeting(&r), " welcome"));
+	run_fini(&r);
+}
+
 static const struct bad_reload bad_in_place[] = {
 	{ "a setting that is none", "gretting = x", "has no setting gretting" },
 	{ "a worker that refuses", "greeting = x\ntrouble = reload", "this needs a restart" },
