@@ -19,7 +19,7 @@ mail_owner = postfix
 setgid_group = postdrop
 maillog_file = {work}/log
 maillog_file_prefixes = {work}
-inet_interfaces = {ip}
+inet_interfaces = loopback-only
 inet_protocols = ipv4
 myhostname = relay.example.net
 mydestination =
@@ -36,7 +36,7 @@ local_recipient_maps =
 """
 
 MASTER = """
-2525      inet  n  -  n  -  -  smtpd
+{ip}:2525 inet  n  -  n  -  -  smtpd
 pickup    unix  n  -  n  60 1  pickup
 cleanup   unix  n  -  n  -  0  cleanup
 qmgr      unix  n  -  n  300 1 qmgr
@@ -73,7 +73,7 @@ class Postfix:
         os.chown(os.path.join(self.work, "lib"), owner.pw_uid, owner.pw_gid)
         write(os.path.join(self.work, "etc", "main.cf"), MAIN.format(
             work=self.work, ip=self.ip, front=site.cluster.text("fe1", "lmtp")), 0o644)
-        write(os.path.join(self.work, "etc", "master.cf"), MASTER, 0o644)
+        write(os.path.join(self.work, "etc", "master.cf"), MASTER.format(ip=self.ip), 0o644)
         for name in ("dynamicmaps.cf", "postfix-files"):
             shutil.copy(os.path.join("/etc/postfix", name), os.path.join(self.work, "etc"))
 

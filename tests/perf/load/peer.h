@@ -20,7 +20,7 @@ struct peer {
 	char line[PEER_LINE_MAX]; /* the last one read, without CRLF */
 };
 
-/* "127.0.0.1:2024" */
+/* "127.0.0.1:2124" */
 bool peer_open(struct peer *p, const char *address);
 void peer_close(struct peer *p);
 bool peer_send(struct peer *p, const char *bytes, size_t n);

@@ -11,7 +11,7 @@
 #include "perf/load/peer.h"
 
 struct load {
-	const char *address; /* "127.0.0.1:2024" */
+	const char *address; /* "127.0.0.1:2124" */
 	const char *domain, *password;
 	const char *const *users; /* local parts */
 	unsigned user_count;
