@@ -62,7 +62,8 @@ def test_help_and_check(hosts, program):
 BAD = [
     ("an unknown setting", r"^log_level = .*$", "log_lovel = info", "log_lovel"),
     ("a word that is not allowed", r"^log_level = .*$", "log_level = loud", "log_level"),
-    ("not an address", r"^metrics = .*$", "metrics = somewhere", "metrics"),
+    ("not a network", r"^trusted_networks = .*$", "trusted_networks = somewhere",
+     "trusted_networks"),
     ("the same twice", r"^log_level = (.*)$", r"log_level = info\nlog_level = info", "log_level"),
     ("a section nobody knows", r"^\[common\]$", "[commons]", "commons"),
     ("no section at all", r"^\[common\]$", "stray = 1\n[common]", "stray"),
