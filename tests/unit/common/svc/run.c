@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -101,6 +102,7 @@ run_spawn(struct run *r, const char *argument)
 	r->pid = fork();
 	if (r->pid != 0)
 		return;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing behind */
 	out = open(r->out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	dup2(out, STDOUT_FILENO);
 	dup2(out, STDERR_FILENO);
