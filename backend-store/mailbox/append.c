@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "mail/crlf.h"
 #include "mail/summary.h"
 #include "mailbox/store_impl.h"
 #include "tls/digest.h"
@@ -54,9 +55,10 @@ add_summary(const struct slice *pieces, size_t count, struct buf *out)
 }
 
 uint64_t
-append_body(struct op *o, const struct slice *pieces, size_t count, uint32_t *size_r)
+append_body(struct op *o, const struct slice *pieces, size_t count, struct msg *msg)
 {
 	struct buf summary = BUF_INIT(ENGINE_SUMMARY_MAX);
+	struct crlf lines = CRLF_INIT;
 	struct digest *d;
 	uint8_t guid[ENGINE_GUID_LEN];
 	uint64_t bytes = 0, id;
@@ -66,14 +68,18 @@ append_body(struct op *o, const struct slice *pieces, size_t count, uint32_t *si
 	if (bytes > ENGINE_BLOB_MAX)
 		return 0;
 	d = digest_new();
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		digest_add(d, pieces[i]);
+		crlf_count(&lines, pieces[i]);
+	}
+	crlf_count_end(&lines);
 	digest_final(d, guid);
 	digest_free(&d);
 	add_summary(pieces, count, &summary);
 	id = engine_add_blob(o->tx, pieces, count, guid, buf_slice(&summary));
 	buf_fini(&summary);
-	*size_r = (uint32_t)bytes;
+	msg->size = (uint32_t)bytes;
+	msg->crlf_extra = (uint32_t)lines.extra;
 	return id;
 }
 
@@ -105,7 +111,7 @@ build(struct added_op *ao, struct mailbox *m, const struct msg_new *msgs, size_t
 
 		if (r != MBOX_OK)
 			return r;
-		msg.blob = append_body(&ao->op, msgs[i].pieces, msgs[i].piece_count, &msg.size);
+		msg.blob = append_body(&ao->op, msgs[i].pieces, msgs[i].piece_count, &msg);
 		if (msg.blob == 0)
 			return MBOX_TOOBIG;
 		append_msg(&ao->op, m, &msg);

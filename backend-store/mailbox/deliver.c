@@ -182,7 +182,7 @@ add_copy(struct deliver_op *dp, size_t i, const struct deliver_rcpt *rcpt, struc
 	if (m == NULL)
 		return;
 	if (b->msg.blob == 0)
-		b->msg.blob = append_body(&dp->op, b->pieces, b->count, &b->msg.size);
+		b->msg.blob = append_body(&dp->op, b->pieces, b->count, &b->msg);
 	if (b->msg.blob == 0)
 		r->result = MBOX_TOOBIG;
 	else if (m->tip_uidnext == UINT32_MAX)

@@ -63,6 +63,7 @@ fact_append_add(struct buf *out, const struct msg *m)
 {
 	buf_add_u32(out, m->uid);
 	buf_add_u32(out, m->size);
+	buf_add_u32(out, m->crlf_extra);
 	buf_add_u64(out, m->modseq);
 	buf_add_u64(out, m->blob);
 	buf_add_u64(out, (uint64_t)m->internal_date);
@@ -79,6 +80,7 @@ fact_append_read(struct slice payload, struct msg *m)
 
 	m->uid = num_read_u32(&r);
 	m->size = num_read_u32(&r);
+	m->crlf_extra = num_read_u32(&r);
 	m->modseq = num_read_u64(&r);
 	m->blob = num_read_u64(&r);
 	m->internal_date = (int64_t)num_read_u64(&r);

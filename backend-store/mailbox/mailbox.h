@@ -37,7 +37,8 @@ struct msg {
 	int64_t internal_date; /* seconds since 1970, UTC */
 	int64_t save_date;
 	uint64_t keywords;
-	int16_t zone; /* of internal_date, minutes east */
+	uint32_t crlf_extra; /* bytes more when all lines end in CRLF (mail/crlf.h): POP3 */
+	int16_t zone;        /* of internal_date, minutes east */
 	uint8_t flags;
 };
 

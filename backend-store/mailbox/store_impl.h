@@ -248,8 +248,8 @@ enum mbox_result hot_read_failed(struct store *s, const char *what, uint64_t mbo
 enum mbox_result flags_resolve(struct op *o, struct mailbox *m, const struct msg_flags *f,
                                uint8_t *system_r, uint64_t *keywords_r);
 
-/* A body into the transaction. 0: too big. *size_r: of the body. */
-uint64_t append_body(struct op *o, const struct slice *pieces, size_t count, uint32_t *size_r);
+/* A body into the transaction, its sizes into *msg. 0: too big. */
+uint64_t append_body(struct op *o, const struct slice *pieces, size_t count, struct msg *msg);
 /* A message into m: fact and change. msg without uid and modseq; those are set. */
 void append_msg(struct op *o, struct mailbox *m, struct msg *msg);
 

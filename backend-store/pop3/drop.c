@@ -43,7 +43,7 @@ drop_delete(struct drop *d, struct drop_msg *m)
 	must(!m->deleted);
 	m->deleted = true;
 	d->left--;
-	d->left_bytes -= m->msg.size;
+	d->left_bytes -= drop_octets(m);
 }
 
 void
@@ -53,7 +53,7 @@ drop_reset(struct drop *d)
 	d->left_bytes = 0;
 	for (uint32_t i = 0; i < d->count; i++) {
 		d->msgs[i].deleted = false;
-		d->left_bytes += d->msgs[i].msg.size;
+		d->left_bytes += drop_octets(&d->msgs[i]);
 	}
 }
 

@@ -40,7 +40,6 @@ session_free(void *ctx)
 
 	pop3_server_free(&s->core);
 	drop_fini(&s->drop);
-	buf_fini(&s->piece);
 	free(s);
 }
 
@@ -356,7 +355,6 @@ session_begin(struct pop3_session *s, struct conn **c, bool tls)
 		.implementation = "Roost",
 	};
 	s->core = pop3_server_new(&s->settings, tls);
-	buf_init(&s->piece, SIZE_MAX);
 	s->client = link_new(c, &client_ops, s, NULL);
 	list_add_tail(&p->sessions, &s->node);
 	p->count++;

@@ -9,6 +9,7 @@
 #include "conf/common.h"
 #include "link/link.h"
 #include "log/log.h"
+#include "mail/crlf.h"
 #include "mail/mbox_name.h"
 #include "mailbox/mailbox.h"
 #include "pop3/session.h"
@@ -46,6 +47,12 @@ struct drop {
 	uint64_t left_bytes; /* of those */
 };
 
+/* What RETR sends of it, stuffed dots and the final one not counted. */
+static inline uint64_t
+drop_octets(const struct drop_msg *m)
+{
+	return (uint64_t)m->msg.size + m->msg.crlf_extra;
+}
 /* Takes *m. */
 void drop_init(struct drop *d, struct mailbox **m);
 void drop_fini(struct drop *d);
@@ -68,7 +75,8 @@ struct stream {
 	bool whole;          /* RETR */
 	bool in_header;      /* TOP */
 	uint32_t lines_left; /* TOP */
-	size_t line_bytes;   /* TOP: of the line so far, CR and LF not counted */
+	size_t line_bytes;   /* TOP: of an unfinished line */
+	struct crlf crlf;
 	struct dotbuf_encoder encoder;
 };
 
@@ -92,7 +100,6 @@ struct pop3_session {
 	uint64_t store_id; /* an operation of the store under way; 0: none */
 	struct drop drop;
 	struct stream stream;
-	struct buf piece; /* of a body, while it is encoded */
 	uint32_t retrieved, deleted;
 	uint64_t bytes;
 };

@@ -28,8 +28,8 @@ cmd_list(struct pop3_session *s, const struct pop3_event *ev)
 	if (m == NULL)
 		no_such_message(s);
 	else if (ev->kind == POP3_LIST)
-		buf_printf(link_out(s->client), "+OK %" PRIu32 " %" PRIu32 "\r\n", ev->number,
-		           m->msg.size);
+		buf_printf(link_out(s->client), "+OK %" PRIu32 " %" PRIu64 "\r\n", ev->number,
+		           drop_octets(m));
 	else
 		buf_printf(link_out(s->client), "+OK %" PRIu32 " %" PRIu32 ".%" PRIu32 "\r\n",
 		           ev->number, s->drop.uidvalidity, m->msg.uid);
