@@ -1,0 +1,214 @@
+/*
+ * The table of commands. Parsing, help and the man page come from it.
+ */
+#include "ctl/commands.h"
+
+#include "base/version.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct command commands[] = {
+	{ "status", "", 0, 0, 0, "What runs, and how it is.",
+	  "Asks every program that the settings name, or that has a control socket in run_dir.\n"
+	  "Exit status 75 when one of them does not answer.",
+	  "everything on this host: roostctl status\n"
+	  "the cluster, for a script: roostctl --config /etc/roost.d --json status\n",
+	  cmd_status },
+	{ "who", "[USER]", 0, 1, 0, "Who is connected, and since when.",
+	  "Sessions on front ends and stores. A user's session shows on both.",
+	  "everybody: roostctl who\n"
+	  "one user: roostctl who alice@example.org\n",
+	  cmd_who },
+	{ "servers", "", 0, 0, 0, "The stores of the cluster.",
+	  "Where each store of the settings speaks, how many names the location master has for\n"
+	  "it, and whether it has told its whole list since the master's list was made.",
+	  "all stores: roostctl servers\n", cmd_servers },
+	{ "explain", "ADDRESS", 1, 1, 0, "Where a user is, and why.",
+	  "Follows an address through the cluster: account, name of the INBOX, what master,\n"
+	  "replicas and front ends believe, what the stores have; then a verdict and what to\n"
+	  "do next. Changes nothing. Exit status 0: mail arrives; 1: it does not; 75: not now,\n"
+	  "or not everybody who matters could be asked.",
+	  "why does her mail not arrive: roostctl explain alice@example.org\n"
+	  "the same asking several hosts: roostctl --config /etc/roost.d explain alice\n",
+	  cmd_explain },
+	{ "reconcile", "", 0, 0, OPT(STORE) | OPT(FORCE) | OPT(COMPLETE) | OPT(DRY_RUN),
+	  "Compare mailboxes with the list of the master.",
+	  "Stores do this by themselves when they connect. It shows conflicts too: names that\n"
+	  "two stores say they have. Nothing is deleted.\n"
+	  "--force (with --store): also when a store lacks so many names of the list that it\n"
+	  "would rather ask a person; they are taken out of the list.\n"
+	  "--complete STORE: a new master waits until every store has told what it has; this\n"
+	  "says that this one (which is gone for good) has nothing to tell.",
+	  "now, all stores of this host: roostctl reconcile\n"
+	  "a store was set up anew: roostctl reconcile --store store1 --force\n"
+	  "a store is gone for good: roostctl reconcile --complete store9\n",
+	  cmd_reconcile },
+	{ "user list", "[DOMAIN]", 0, 1, 0, "Accounts of the directory.",
+	  "Address, status, the store for new mailboxes, and the day it was made.",
+	  "all: roostctl user list\none domain: roostctl user list example.org\n", cmd_user_list },
+	{ "user add", "ADDRESS", 1, 1,
+	  OPT(STORE) | OPT(PASSWORD_STDIN) | OPT(GENERATE) | OPT(DRY_RUN),
+	  "A new account with its mailboxes.",
+	  "Adds the account and has the store make INBOX and the usual folders. When the store\n"
+	  "cannot do it, the account is taken back: all or nothing. An account whose mailboxes\n"
+	  "are missing gets them by the same command. Without an option for the password it is\n"
+	  "asked for on the terminal.",
+	  "with a typed password: roostctl user add alice@example.org --store store1\n"
+	  "with a password made here: roostctl user add bob --store store2 --generate\n"
+	  "by a script: pwgen | roostctl user add bob --store store2 --password-stdin\n",
+	  cmd_user_add },
+	{ "user passwd", "ADDRESS", 1, 1, OPT(PASSWORD_STDIN) | OPT(GENERATE) | OPT(DRY_RUN),
+	  "A new password; the old one ends at once.", "Sessions that are there already go on.",
+	  "typed: roostctl user passwd alice@example.org\n"
+	  "made here: roostctl user passwd alice@example.org --generate\n",
+	  cmd_user_passwd },
+	{ "user disable", "ADDRESS", 1, 1, OPT(DRY_RUN), "No logins and no new mail.",
+	  "The mailboxes stay as they are. Sessions that are there already go on.",
+	  "lock an account: roostctl user disable alice@example.org\n", cmd_user_disable },
+	{ "user enable", "ADDRESS", 1, 1, OPT(DRY_RUN), "Undoes `user disable`.", "",
+	  "unlock it: roostctl user enable alice@example.org\n", cmd_user_enable },
+	{ "user delete", "ADDRESS", 1, 1, OPT(FORCE) | OPT(DRY_RUN),
+	  "Deletes mailboxes and account.",
+	  "First the mailboxes on the store, then the account. When the store cannot be asked,\n"
+	  "nothing is changed. --force goes on without stores that do not answer: the account\n"
+	  "goes, mailboxes that could not be reached stay.",
+	  "look first: roostctl user delete alice@example.org --dry-run\n"
+	  "for good: roostctl user delete alice@example.org\n",
+	  cmd_user_delete },
+	{ "domain list", "", 0, 0, 0, "Domains of the directory.", "",
+	  "all: roostctl domain list\n", cmd_domain_list },
+	{ "domain add", "DOMAIN", 1, 1, OPT(DRY_RUN), "A new domain.",
+	  "Mail for a domain that is not there is refused. `user add` adds missing ones by\n"
+	  "itself.",
+	  "a domain: roostctl domain add example.net\n", cmd_domain_add },
+	{ "mailbox list", "[PREFIX]", 0, 1, OPT(STORE), "Mailboxes on the stores of this host.",
+	  "PREFIX is the start of a canonical name, or an address.",
+	  "one user's: roostctl mailbox list alice@example.org\n"
+	  "one store's: roostctl mailbox list --store store1\n",
+	  cmd_mailbox_list },
+	{ "mailbox create", "MAILBOX", 1, 1, OPT(STORE) | OPT(DRY_RUN), "A new mailbox.",
+	  "MAILBOX is a canonical name (user.alice.Sent, lists.announce) or an address with a\n"
+	  "folder behind it. Without --store it goes where the user, or the level above, is.",
+	  "a folder: roostctl mailbox create alice@example.org/Projects\n"
+	  "a shared one: roostctl mailbox create lists.announce --store store1\n",
+	  cmd_mailbox_create },
+	{ "mailbox delete", "MAILBOX", 1, 1, OPT(TREE) | OPT(DRY_RUN), "Deletes a mailbox.",
+	  "With its messages. --tree: and everything below it; an INBOX goes only so, with all\n"
+	  "folders of its user (the account stays).",
+	  "a folder: roostctl mailbox delete alice@example.org/Old\n"
+	  "a tree: roostctl mailbox delete lists.old --tree\n",
+	  cmd_mailbox_delete },
+	{ "mailbox rename", "MAILBOX NEW-NAME", 2, 2, OPT(DRY_RUN), "Renames a mailbox.",
+	  "With everything below it, on the same store.",
+	  "a folder: roostctl mailbox rename alice@example.org/A alice@example.org/B\n",
+	  cmd_mailbox_rename },
+	{ "config check", "", 0, 0, 0, "Are the settings right?",
+	  "Every program judges its own sections (PROGRAM --check). Exit status 78 when one\n"
+	  "would not start with them.",
+	  "before a reload: roostctl config check\n", cmd_config_check },
+	{ "help", "[COMMAND]", 0, 2, 0, "This list, or one command in full.", "",
+	  "one command: roostctl help user add\n", cmd_help },
+	{ .name = NULL },
+};
+
+/* ---- help -------------------------------------------------------------------------------- */
+
+static void
+print_opts(unsigned set, struct buf *out)
+{
+	for (int i = 0; i < OPT_COUNT; i++) {
+		const struct opt *o = &opts[i];
+		char left[40], letter[8] = "    ";
+
+		if ((set & (1u << i)) == 0)
+			continue;
+		if (o->letter != 0)
+			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name,
+		         o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+		buf_printf(out, "  %-24s  %s\n", left, o->help);
+	}
+}
+
+void
+commands_print_help(struct buf *out)
+{
+	buf_add_str(out,
+	            "roostctl looks after a Roost cluster: it asks programs over their control "
+	            "sockets, and\nkeeps the directory of users.\n\n"
+	            "Usage: roostctl [OPTION]... COMMAND\n\nCommands:\n");
+	for (const struct command *c = commands; c->name != NULL; c++) {
+		char left[60];
+
+		snprintf(left, sizeof(left), "%s%s%s", c->name, *c->operands != '\0' ? " " : "",
+		         c->operands);
+		buf_printf(out, "  %-32s  %s\n", left, c->summary);
+	}
+	buf_add_str(out, "\nOptions:\n");
+	print_opts(OPTS_GLOBAL, out);
+	buf_add_str(out, "\n`roostctl help COMMAND` shows options and examples.\n\n"
+	                 "Exit status: 0 done, 1 no (it cannot be, or the answer is bad news), 64 "
+	                 "wrong words,\n75 not now (somebody is away; try again), 78 wrong "
+	                 "settings.\n");
+}
+
+/* "what: command" lines, the commands in a column of their own. */
+static void
+print_examples(const char *examples, struct buf *out)
+{
+	struct slice rest = slice_of(examples);
+
+	while (rest.n > 0) {
+		struct slice line = slice_cut(&rest, '\n'), what;
+		size_t at = slice_find_slice(line, SLICE(": "));
+
+		what = slice_sub(line, 0, at);
+		buf_printf(out, "  %.*s:\n      %.*s\n", SLICE_ARG(what),
+		           SLICE_ARG(slice_skip(line, at + 2)));
+	}
+}
+
+void
+commands_print_command(const struct command *c, struct buf *out)
+{
+	buf_printf(out, "%s\n\nUsage: roostctl [OPTION]... %s%s%s\n", c->summary, c->name,
+	           *c->operands != '\0' ? " " : "", c->operands);
+	if (*c->text != '\0')
+		buf_printf(out, "\n%s\n", c->text);
+	buf_add_str(out, "\nExamples:\n");
+	print_examples(c->examples, out);
+	if (c->opts != 0) {
+		buf_add_str(out, "\nOptions:\n");
+		print_opts(c->opts, out);
+	}
+	buf_add_str(out, "\nOptions of all commands:\n");
+	print_opts(OPTS_GLOBAL, out);
+}
+
+int
+cmd_help(struct run *r)
+{
+	struct buf out = BUF_INIT(1 << 16);
+	char words[2][32], *argv[2] = { words[0], words[1] };
+	const struct command *c = NULL;
+	int used;
+
+	for (unsigned i = 0; i < r->args.count && i < 2; i++)
+		snprintf(words[i], sizeof(words[i]), "%s", r->args.operands[i]);
+	if (r->args.count > 0) {
+		c = args_find(commands, (int)r->args.count, argv, &used);
+		if (c == NULL || used < (int)r->args.count)
+			return run_fail(r, EXIT_USAGE,
+			                "there is no command %s%s%s; `roostctl help` "
+			                "lists them",
+			                words[0], r->args.count > 1 ? " " : "",
+			                r->args.count > 1 ? words[1] : "");
+		commands_print_command(c, &out);
+	} else {
+		commands_print_help(&out);
+	}
+	(void)fwrite(buf_slice(&out).p, 1, out.len, stdout);
+	buf_fini(&out);
+	return EXIT_DONE;
+}

@@ -1,0 +1,261 @@
+/*
+ * mailboxes - create, delete, rename and list, each on the store that has the mailbox.
+ *
+ * A mailbox is written by its canonical name (user.fred.Sent) or as people think of it:
+ * fred@example.org for an INBOX, fred@example.org/Sent for a folder.
+ */
+#include "ctl/commands.h"
+#include "ctl/facts.h"
+
+#include "mail/mbox_name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "fred@example.org/Sent" */
+static enum mbox_name_error
+from_address(struct slice domain, const char *word, struct mbox_name *name_r)
+{
+	struct slice folder = slice_of(word), login = slice_cut(&folder, '/');
+	struct mbox_user user;
+	struct mbox_view view;
+
+	if (!mbox_user_from_login(login, domain, &user))
+		return MBOX_NAME_USER;
+	if (folder.p == NULL)
+		return mbox_name_of_user(mbox_user_slice(&user), domain, name_r) ? MBOX_NAME_OK
+		                                                                 : MBOX_NAME_USER;
+	view = (struct mbox_view){ mbox_user_slice(&user), domain };
+	return mbox_name_from_client(&view, folder, name_r);
+}
+
+static int
+parse_mailbox(struct run *r, const char *word, struct mbox_name *name_r)
+{
+	struct slice domain = slice_of(run_default_domain(r));
+	enum mbox_name_error e = strchr(word, '@') != NULL && strchr(word, '!') == NULL
+	                                 ? from_address(domain, word, name_r)
+	                                 : mbox_name_set(name_r, slice_of(word));
+
+	if (e == MBOX_NAME_OK)
+		return EXIT_DONE;
+	return run_fail(r, EXIT_USAGE, "%s: %s", word, mbox_name_error_text(e));
+}
+
+/* The store that has it. EXIT_DONE, or the code and it was said why. */
+static int
+find_owner(struct run *r, const char *mailbox, const struct program **p_r)
+{
+	struct facts *f = facts_gather(r, mailbox);
+	const char *server = facts_server(f);
+	const struct fact_store *s = server != NULL ? facts_store(f, server) : NULL;
+	int code = EXIT_DONE;
+
+	if (s != NULL && s->has == STORE_ACTIVE)
+		*p_r = s->program;
+	else if (server != NULL)
+		code = run_fail(
+			r, EXIT_TEMP,
+			"%s is on %s, which cannot be asked from here; run this on its host",
+			mailbox, server);
+	else if (facts_is_nowhere(f))
+		code = run_fail(r, EXIT_NO, "there is no mailbox %s", mailbox);
+	else
+		code = run_fail(r, EXIT_TEMP, "nobody who can be asked from here knows %s",
+		                mailbox);
+	facts_free(&f);
+	return code;
+}
+
+/* Where a new one goes: to the store named, else to that of the user or the level above. */
+static int
+find_place(struct run *r, const struct mbox_name *name, const struct program **p_r)
+{
+	struct slice mbox = mbox_name_slice(name), above;
+	const char *store = r->args.values[OPT_STORE];
+	char parent[MBOX_NAME_MAX + 1];
+
+	if (store != NULL) {
+		*p_r = run_find_store(r, store);
+		return *p_r != NULL
+		               ? EXIT_DONE
+		               : run_fail(r, EXIT_TEMP,
+		                          "%s does not answer on a control socket here", store);
+	}
+	above = mbox_name_root(mbox);
+	if (mbox_name_is_inbox(mbox) || (above.n == 0 && !mbox_name_parent(mbox, &above)))
+		return run_fail(r, EXIT_USAGE, "say on which store by --store");
+	snprintf(parent, sizeof(parent), "%.*s", SLICE_ARG(above));
+	return find_owner(r, parent, p_r);
+}
+
+static int
+do_ask(struct run *r, const struct program *p, struct json **request, const char *what)
+{
+	struct answer a;
+	int code = EXIT_DONE;
+
+	if (r->dry_run) {
+		json_free(request);
+		run_say(r, "%s would be asked: %s", program_text(p), what);
+		return code;
+	}
+	run_ask(r, p, 0, request, &a);
+	if (a.ok)
+		run_say(r, "Done by %s: %s", program_text(p), what);
+	else
+		code = run_fail(r, answer_exit(&a), "%s: %s", program_text(p), a.text);
+	answer_fini(&a);
+	return code;
+}
+
+int
+cmd_mailbox_create(struct run *r)
+{
+	struct mbox_name name;
+	const struct program *p;
+	struct json *request;
+	char what[MBOX_NAME_MAX + 20];
+	int code = parse_mailbox(r, r->args.operands[0], &name);
+
+	if (code == EXIT_DONE)
+		code = find_place(r, &name, &p);
+	if (code != EXIT_DONE)
+		return code;
+	request = json_new_object();
+	json_set_str(request, "cmd", "mailbox.create");
+	json_set_slice(request, "mailbox", mbox_name_slice(&name));
+	snprintf(what, sizeof(what), "create %s", name.s);
+	json_set_str(r->result, "mailbox", name.s);
+	return do_ask(r, p, &request, what);
+}
+
+int
+cmd_mailbox_delete(struct run *r)
+{
+	bool tree = args_has(&r->args, OPT_TREE);
+	struct mbox_name name;
+	const struct program *p;
+	struct json *request;
+	char what[MBOX_NAME_MAX + 40];
+	int code = parse_mailbox(r, r->args.operands[0], &name);
+
+	if (code == EXIT_DONE)
+		code = find_owner(r, name.s, &p);
+	if (code != EXIT_DONE)
+		return code;
+	request = json_new_object();
+	json_set_str(request, "cmd", "mailbox.delete");
+	json_set_slice(request, "mailbox", mbox_name_slice(&name));
+	json_set_bool(request, "tree", tree);
+	snprintf(what, sizeof(what), "delete %s%s", name.s, tree ? " and all below it" : "");
+	json_set_str(r->result, "mailbox", name.s);
+	return do_ask(r, p, &request, what);
+}
+
+int
+cmd_mailbox_rename(struct run *r)
+{
+	struct mbox_name from, to;
+	const struct program *p;
+	struct json *request;
+	char what[2 * MBOX_NAME_MAX + 40];
+	int code = parse_mailbox(r, r->args.operands[0], &from);
+
+	if (code == EXIT_DONE)
+		code = parse_mailbox(r, r->args.operands[1], &to);
+	if (code == EXIT_DONE)
+		code = find_owner(r, from.s, &p);
+	if (code != EXIT_DONE)
+		return code;
+	request = json_new_object();
+	json_set_str(request, "cmd", "mailbox.rename");
+	json_set_slice(request, "mailbox", mbox_name_slice(&from));
+	json_set_slice(request, "to", mbox_name_slice(&to));
+	snprintf(what, sizeof(what), "rename %s to %s", from.s, to.s);
+	json_set_str(r->result, "mailbox", from.s);
+	json_set_str(r->result, "to", to.s);
+	return do_ask(r, p, &request, what);
+}
+
+/* ---- list --------------------------------------------------------------------------------- */
+
+static void
+list_items(struct json *items, struct table *t, const struct program *p, const struct json *said)
+{
+	for (size_t i = 0; i < json_count(said); i++) {
+		const struct json *m = json_item(said, i);
+		struct json *o = json_add_object(items);
+		int64_t bytes = json_get_int(m, "bytes", 0);
+		char size[TABLE_TEXT];
+
+		json_set_str(o, "mailbox", json_get_str(m, "mailbox"));
+		json_set_str(o, "store", p->instance);
+		json_set_int(o, "messages", json_get_int(m, "messages", 0));
+		json_set_int(o, "bytes", bytes);
+		json_set_int(o, "uidvalidity", json_get_int(m, "uidvalidity", 0));
+		table_bytes(bytes > 0 ? (uint64_t)bytes : 0, size);
+		table_add(t, json_get_str(m, "mailbox"));
+		table_add(t, p->instance);
+		table_add_int(t, json_get_int(m, "messages", 0));
+		table_add(t, size);
+		table_add_int(t, json_get_int(m, "uidvalidity", 0));
+	}
+}
+
+/* One store's part of the list. */
+static int
+list_store(struct run *r, const struct program *p, const char *prefix, struct json *items,
+           struct table *t)
+{
+	struct answer a;
+	int code = EXIT_DONE;
+
+	run_ask1(r, p, "mailbox.list", prefix != NULL ? "prefix" : NULL, prefix, &a);
+	if (a.ok)
+		list_items(items, t, p, json_get(a.json, "mailboxes"));
+	else
+		code = run_fail(r, answer_exit(&a), "%s: %s", program_text(p), a.text);
+	if (json_get_bool(a.json, "more", false))
+		run_say(r, "%s has more than it tells at once; name a longer PREFIX.",
+		        program_text(p));
+	answer_fini(&a);
+	return code;
+}
+
+int
+cmd_mailbox_list(struct run *r)
+{
+	const char *prefix = r->args.count > 0 ? r->args.operands[0] : NULL;
+	const char *store = r->args.values[OPT_STORE];
+	const struct program *p, *only = NULL;
+	struct mbox_name name;
+	struct json *items = json_set_array(r->result, "mailboxes");
+	struct table *t;
+	unsigned pos = 0, asked = 0;
+	int code = EXIT_DONE;
+
+	if (prefix != NULL && strchr(prefix, '@') != NULL) {
+		code = parse_mailbox(r, prefix, &name);
+		prefix = name.s;
+	}
+	if (code == EXIT_DONE && store != NULL && (only = run_find_store(r, store)) == NULL)
+		code = run_fail(r, EXIT_TEMP, "%s does not answer on a control socket here", store);
+	if (code != EXIT_DONE)
+		return code;
+	t = table_new("MAILBOX|STORE|MESSAGES>|SIZE>|UIDVALIDITY>");
+	while ((p = run_next(r, "roost-store", &pos)) != NULL) {
+		int one = EXIT_DONE;
+
+		if (only != NULL && p != only)
+			continue;
+		one = list_store(r, p, prefix, items, t);
+		code = MAX(code, one);
+		asked++;
+	}
+	run_table(r, t);
+	table_free(&t);
+	if (asked == 0)
+		return run_fail(r, EXIT_TEMP, "there is no roost-store on this host");
+	return code;
+}

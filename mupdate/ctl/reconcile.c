@@ -1,0 +1,164 @@
+/*
+ * reconcile - stores compare their mailboxes with the master's list, which they also do by
+ * themselves; here is where a person may go past the guards, and sees conflicts.
+ */
+#include "ctl/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct program *
+find_master(struct run *r)
+{
+	const struct program *p;
+	unsigned pos = 0;
+
+	while ((p = run_next(r, "roost-mupdate", &pos)) != NULL) {
+		struct answer a;
+		const char *role;
+		bool is_master;
+
+		run_ask1(r, p, "status", NULL, NULL, &a);
+		role = json_get_str(json_get(a.json, "detail"), "role");
+		is_master = role != NULL && strcmp(role, "master") == 0;
+		answer_fini(&a);
+		if (is_master)
+			return p;
+	}
+	return NULL;
+}
+
+/* ---- --complete -------------------------------------------------------------------------- */
+
+static int
+complete(struct run *r, const struct program *master, const char *server)
+{
+	const struct json *missing;
+	struct answer a;
+	int code = EXIT_DONE;
+
+	if (r->dry_run) {
+		run_say(r, "%s would take the list of %s as told.", program_text(master), server);
+		return code;
+	}
+	run_ask1(r, master, "reconcile", "complete", server, &a);
+	missing = json_get(a.json, "missing");
+	if (!a.ok)
+		code = run_fail(r, answer_exit(&a), "%s: %s", program_text(master), a.text);
+	else if (json_get_bool(a.json, "complete", false))
+		run_say(r, "The master's list is complete now.");
+	else
+		run_say(r, "The master's list is not complete yet.");
+	for (size_t i = 0; i < json_count(missing); i++)
+		run_say(r, "It waits for %s.", json_as_str(json_item(missing, i)));
+	if (a.ok)
+		json_take_member(r->result, "master", &a.json);
+	answer_fini(&a);
+	return code;
+}
+
+/* ---- stores -------------------------------------------------------------------------------- */
+
+static int
+ask_store(struct run *r, const struct program *p, struct json *items)
+{
+	bool force = args_has(&r->args, OPT_FORCE);
+	struct json *request = json_new_object(), *o = json_add_object(items);
+	struct answer a;
+	int code = EXIT_DONE;
+
+	json_set_str(o, "store", p->instance);
+	json_set_str(o, "host", p->host->label);
+	json_set_str(request, "cmd", "reconcile");
+	json_set_bool(request, "force", force);
+	if (r->dry_run) {
+		json_free(&request);
+		run_say(r, "%s would compare its mailboxes with the master's list%s.",
+		        program_text(p), force ? ", without the guard" : "");
+		return code;
+	}
+	run_ask(r, p, 0, &request, &a);
+	json_set_bool(o, "ok", a.ok);
+	json_set_str(o, "text", a.ok ? NULL : a.text);
+	if (a.ok)
+		run_say(r, "%s compares its mailboxes with the master's list%s.", program_text(p),
+		        force ? ", without the guard" : "");
+	else
+		code = run_fail(r, answer_exit(&a), "%s: %s", program_text(p), a.text);
+	answer_fini(&a);
+	return code;
+}
+
+static int
+ask_stores(struct run *r)
+{
+	const char *store = r->args.values[OPT_STORE];
+	struct json *items = json_set_array(r->result, "stores");
+	const struct program *p;
+	unsigned pos = 0, asked = 0;
+	int code = EXIT_DONE;
+
+	if (store != NULL) {
+		p = run_find_store(r, store);
+		if (p == NULL)
+			return run_fail(r, EXIT_TEMP, "%s does not answer on a control socket here",
+			                store);
+		return ask_store(r, p, items);
+	}
+	while ((p = run_next(r, "roost-store", &pos)) != NULL) {
+		int one = ask_store(r, p, items);
+
+		code = MAX(code, one);
+		asked++;
+	}
+	if (asked == 0)
+		run_say(r, "There is no roost-store on this host.");
+	return code;
+}
+
+static void
+show_conflicts(struct run *r, const struct program *master)
+{
+	struct table *t = table_new("MAILBOX|REFUSED ON");
+	const struct json *all;
+	struct answer a;
+
+	run_ask1(r, master, "conflicts", NULL, NULL, &a);
+	all = json_get(a.json, "conflicts");
+	for (size_t i = 0; i < json_count(all); i++) {
+		table_add(t, json_get_str(json_item(all, i), "mailbox"));
+		table_add(t, json_get_str(json_item(all, i), "server"));
+	}
+	if (table_rows(t) > 0)
+		run_say(r, "Two stores say that they have these; the one that had it first serves "
+		           "it:");
+	else if (a.ok)
+		run_say(r, "The master knows of no conflicts.");
+	run_table(r, t);
+	table_free(&t);
+	if (a.ok)
+		json_take_member(r->result, "master", &a.json);
+	answer_fini(&a);
+}
+
+int
+cmd_reconcile(struct run *r)
+{
+	const char *server = r->args.values[OPT_COMPLETE];
+	const struct program *master;
+	int code;
+
+	if (server != NULL && (args_has(&r->args, OPT_STORE) || args_has(&r->args, OPT_FORCE)))
+		return run_fail(r, EXIT_USAGE, "--complete stands alone");
+	if (args_has(&r->args, OPT_FORCE) && !args_has(&r->args, OPT_STORE))
+		return run_fail(r, EXIT_USAGE, "--force needs --store: one store at a time");
+	master = find_master(r);
+	if (server != NULL)
+		return master != NULL
+		               ? complete(r, master, server)
+		               : run_fail(r, EXIT_TEMP, "the master cannot be asked from here");
+	code = ask_stores(r);
+	if (master != NULL)
+		show_conflicts(r, master);
+	return code;
+}

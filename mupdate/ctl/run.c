@@ -1,0 +1,207 @@
+/*
+ * Printing and asking, for all commands.
+ */
+#include "ctl/run.h"
+
+#include "ctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- answering ------------------------------------------------------------------------ */
+
+void
+run_say(struct run *r, const char *fmt, ...)
+{
+	struct buf text = BUF_INIT(1 << 16), clean = BUF_INIT(1 << 18);
+	va_list ap;
+
+	if (r->json)
+		return;
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	table_add_clean(&clean, buf_cstr(&text));
+	printf("%s\n", buf_cstr(&clean));
+	buf_fini(&text);
+	buf_fini(&clean);
+}
+
+void
+run_table(struct run *r, const struct table *t)
+{
+	struct buf text = BUF_INIT(SIZE_MAX);
+
+	if (r->json)
+		return;
+	table_print(t, &text);
+	(void)fwrite(buf_slice(&text).p, 1, text.len, stdout);
+	buf_fini(&text);
+}
+
+int
+run_fail(struct run *r, int code, const char *fmt, ...)
+{
+	static const char *const words[] = {
+		[EXIT_NO] = "no",
+		[EXIT_USAGE] = "usage",
+		[EXIT_TEMP] = "temp",
+		[EXIT_CONF] = "conf",
+	};
+	struct buf text = BUF_INIT(1 << 16), clean = BUF_INIT(1 << 18);
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	table_add_clean(&clean, buf_cstr(&text));
+	fprintf(stderr, "roostctl: %s\n", buf_cstr(&clean));
+	json_set_str(r->result, "error", words[code]);
+	json_set_str(r->result, "text", buf_cstr(&text));
+	buf_fini(&text);
+	buf_fini(&clean);
+	return code;
+}
+
+/* ---- asking ----------------------------------------------------------------------------- */
+
+void
+answer_fini(struct answer *a)
+{
+	json_free(&a->json);
+}
+
+int
+answer_exit(const struct answer *a)
+{
+	static const char *const final[] = { "usage",   "notfound", "exists",
+		                             "invalid", "denied",   "limit" };
+
+	if (a->ok)
+		return EXIT_DONE;
+	for (size_t i = 0; i < ARRAY_LEN(final); i++)
+		if (strcmp(a->error, final[i]) == 0)
+			return EXIT_NO;
+	return EXIT_TEMP;
+}
+
+void
+run_ask(struct run *r, const struct program *p, unsigned worker, struct json **request,
+        struct answer *a_r)
+{
+	struct err err = { "" };
+	const char *error, *text;
+
+	memset(a_r, 0, sizeof(*a_r));
+	a_r->json = ctl_call(p->sockets[worker], *request, r->timeout_ms, &err);
+	json_free(request);
+	a_r->ok = json_get_bool(a_r->json, "ok", false);
+	if (a_r->ok)
+		return;
+	error = json_get_str(a_r->json, "error");
+	text = json_get_str(a_r->json, "text");
+	if (a_r->json == NULL) {
+		error = "away";
+		text = err.text;
+	}
+	snprintf(a_r->error, sizeof(a_r->error), "%s", error != NULL ? error : "internal");
+	snprintf(a_r->text, sizeof(a_r->text), "%s",
+	         text != NULL ? text : "the answer is not understood");
+}
+
+void
+run_ask1(struct run *r, const struct program *p, const char *cmd, const char *key,
+         const char *value, struct answer *a_r)
+{
+	struct json *request = json_new_object();
+
+	json_set_str(request, "cmd", cmd);
+	if (key != NULL)
+		json_set_str(request, key, value);
+	run_ask(r, p, 0, &request, a_r);
+}
+
+/* ---- finding ---------------------------------------------------------------------------- */
+
+const struct program *
+run_next(const struct run *r, const char *program, unsigned *pos)
+{
+	while (*pos < r->hosts->program_count) {
+		const struct program *p = &r->hosts->programs[(*pos)++];
+
+		if (strcmp(p->program, program) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+/* Its own word counts; the instance's name is the default of the setting server. */
+static bool
+is_server(struct run *r, const struct program *p, const char *server)
+{
+	struct answer a;
+	const char *said;
+	bool same;
+
+	run_ask1(r, p, "status", NULL, NULL, &a);
+	said = json_get_str(json_get(a.json, "detail"), "server");
+	same = said != NULL && strcmp(said, server) == 0;
+	answer_fini(&a);
+	return same;
+}
+
+const struct program *
+run_find_store(struct run *r, const char *server)
+{
+	const struct program *p;
+	unsigned pos = 0;
+
+	/* most often the instance is called like the server: ask it first */
+	while ((p = run_next(r, "roost-store", &pos)) != NULL)
+		if (p->instance != NULL && strcmp(p->instance, server) == 0 &&
+		    is_server(r, p, server))
+			return p;
+	pos = 0;
+	while ((p = run_next(r, "roost-store", &pos)) != NULL)
+		if ((p->instance == NULL || strcmp(p->instance, server) != 0) &&
+		    is_server(r, p, server))
+			return p;
+	return NULL;
+}
+
+const char *
+run_server_kind(const struct run *r, const char *server)
+{
+	for (unsigned i = 0; i < r->hosts->host_count; i++) {
+		const struct conf *s = conf_section(r->hosts->hosts[i].conf, "server", server);
+
+		if (s != NULL)
+			return conf_enum_text(s, "kind");
+	}
+	return NULL;
+}
+
+const struct conf *
+run_conf(const struct run *r)
+{
+	return r->hosts->hosts[0].conf;
+}
+
+const char *
+run_default_domain(const struct run *r)
+{
+	return conf_str(run_conf(r), "default_domain");
+}
+
+int
+run_open_directory(struct run *r, enum directory_mode mode)
+{
+	const char *url = conf_str(run_conf(r), "directory");
+	struct err err;
+
+	r->directory = directory_open(url, run_default_domain(r), mode, &err);
+	if (r->directory != NULL)
+		return EXIT_DONE;
+	return run_fail(r, mode == DIRECTORY_READ ? EXIT_CONF : EXIT_TEMP, "%s", err.text);
+}

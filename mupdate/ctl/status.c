@@ -1,0 +1,412 @@
+/*
+ * status, who and servers: what runs, who is there, which stores the cluster has.
+ */
+#include "ctl/commands.h"
+
+#include "net/addr.h"
+
+#include <stdarg.h>
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- status ---------------------------------------------------------------------------- */
+
+struct seen {
+	unsigned workers, answered;
+	int64_t sessions;
+};
+
+static void add_word(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void
+add_word(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (b->len > 0)
+		buf_add_str(b, ", ");
+	va_start(ap, fmt);
+	buf_vprintf(b, fmt, ap);
+	va_end(ap);
+}
+
+static void
+describe_mupdate(const struct json *d, struct buf *b)
+{
+	const char *role = json_get_str(d, "role"), *master = json_get_str(d, "master");
+	const char *why = json_get_str(d, "why");
+
+	add_word(b, "%s", role != NULL ? role : "?");
+	add_word(b, "revision %lld", (long long)json_get_int(d, "revision", 0));
+	add_word(b, "%lld locations", (long long)json_get_int(d, "locations", 0));
+	if (!json_get_bool(d, "complete", false))
+		add_word(b, "NOT COMPLETE");
+	if (master != NULL)
+		add_word(b, "master %s", master);
+	if (why != NULL)
+		add_word(b, "%s", why);
+	for (size_t i = 0; i < json_count(json_get(d, "missing")); i++)
+		add_word(b, "waits for %s", json_as_str(json_item(json_get(d, "missing"), i)));
+}
+
+static void
+describe_store(const struct json *d, struct buf *b)
+{
+	const char *master = json_get_str(d, "master"), *why = json_get_str(d, "why");
+	char free_space[TABLE_TEXT];
+
+	add_word(b, "%lld users", (long long)json_get_int(d, "users", 0));
+	add_word(b, "%lld mailboxes", (long long)json_get_int(d, "mailboxes", 0));
+	if (master != NULL)
+		add_word(b, "master %s", master);
+	if (why != NULL)
+		add_word(b, "%s", why);
+	if (json_get_int(d, "conflicts", 0) > 0)
+		add_word(b, "%lld CONFLICTS", (long long)json_get_int(d, "conflicts", 0));
+	if (json_get_int(d, "unknown", 0) > 0)
+		add_word(b, "%lld names await a decision (roostctl reconcile)",
+		         (long long)json_get_int(d, "unknown", 0));
+	if (json_get_bool(d, "full", false))
+		add_word(b, "DISK FULL");
+	if (json_get_bool(d, "failed", false))
+		add_word(b, "LOG FAILED, needs a restart");
+	if (json_get_int(d, "damaged", 0) > 0)
+		add_word(b, "%lld damaged places", (long long)json_get_int(d, "damaged", 0));
+	if (json_get_int(d, "free_bytes", -1) >= 0) {
+		table_bytes((uint64_t)json_get_int(d, "free_bytes", 0), free_space);
+		add_word(b, "%s free", free_space);
+	}
+}
+
+static void
+describe_front(const struct json *d, struct buf *b)
+{
+	const struct json *l = json_get(d, "location");
+	char age[TABLE_TEXT];
+
+	if (l == NULL)
+		return;
+	table_age((uint64_t)MAX(json_get_int(l, "age_ms", 0), 0) / 1000, age);
+	if (json_get_bool(l, "complete", false))
+		add_word(b, "list at revision %lld, %s old",
+		         (long long)json_get_int(l, "revision", 0), age);
+	else
+		add_word(b, "list NOT COMPLETE");
+}
+
+static void
+describe(const struct program *p, const struct json *answer, struct buf *b)
+{
+	const struct json *d = json_get(answer, "detail");
+
+	if (json_get_bool(answer, "draining", false))
+		add_word(b, "draining");
+	if (strcmp(p->program, "roost-mupdate") == 0)
+		describe_mupdate(d, b);
+	else if (strcmp(p->program, "roost-store") == 0)
+		describe_store(d, b);
+	else
+		describe_front(d, b);
+}
+
+/* Further workers: only their sessions count. */
+static void
+ask_others(struct run *r, const struct program *p, struct seen *s)
+{
+	for (unsigned i = 1; i < p->socket_count; i++) {
+		struct json *request = json_new_object();
+		struct answer a;
+
+		json_set_str(request, "cmd", "status");
+		run_ask(r, p, i, &request, &a);
+		if (a.ok) {
+			s->answered++;
+			s->sessions += json_get_int(a.json, "sessions", 0);
+		}
+		answer_fini(&a);
+	}
+}
+
+static void
+add_cells(struct table *t, const struct program *p, const struct answer *a, const struct seen *s)
+{
+	struct buf b = BUF_INIT(4096);
+	char age[TABLE_TEXT] = "";
+
+	table_add(t, p->host->label);
+	table_add(t, p->program);
+	table_add(t, p->instance);
+	if (a->ok) {
+		table_age((uint64_t)MAX(json_get_int(a->json, "uptime_s", 0), 0), age);
+		table_addf(t, "%u/%u", s->answered, s->workers);
+		table_add_int(t, json_get_int(a->json, "pid", 0));
+		table_add(t, age);
+		table_add_int(t, s->sessions);
+		describe(p, a->json, &b);
+		table_add(t, buf_cstr(&b));
+	} else {
+		for (int i = 0; i < 4; i++)
+			table_add(t, "");
+		table_addf(t, "%s: %s", strcmp(a->error, "away") == 0 ? "AWAY" : a->error, a->text);
+	}
+	buf_fini(&b);
+}
+
+/* Returns whether it runs. */
+static bool
+status_of(struct run *r, const struct program *p, struct json *items, struct table *t)
+{
+	struct json *o = json_add_object(items);
+	struct seen s = { .answered = 1 };
+	struct answer a;
+	bool ok;
+
+	run_ask1(r, p, "status", NULL, NULL, &a);
+	s.sessions = json_get_int(a.json, "sessions", 0);
+	s.workers = (unsigned)MAX(json_get_int(a.json, "workers", 1), 1);
+	if (a.ok)
+		ask_others(r, p, &s);
+	add_cells(t, p, &a, &s);
+	json_set_str(o, "host", p->host->label);
+	json_set_str(o, "program", p->program);
+	json_set_str(o, "instance", p->instance);
+	json_set_bool(o, "running", a.ok);
+	json_set_str(o, "why", a.ok ? NULL : a.text);
+	json_set_int(o, "sessions", s.sessions);
+	ok = a.ok;
+	if (a.json != NULL)
+		json_take_member(o, "status", &a.json);
+	answer_fini(&a);
+	return ok;
+}
+
+int
+cmd_status(struct run *r)
+{
+	struct json *items = json_set_array(r->result, "programs");
+	struct table *t = table_new("HOST|PROGRAM|INSTANCE|WORKERS>|PID>|UP|SESSIONS>|");
+	unsigned away = 0;
+
+	for (unsigned i = 0; i < r->hosts->program_count; i++)
+		away += !status_of(r, &r->hosts->programs[i], items, t);
+	run_table(r, t);
+	table_free(&t);
+	if (r->hosts->program_count == 0)
+		return run_fail(r, EXIT_CONF, "the settings name no program of Roost");
+	if (away == 0)
+		return EXIT_DONE;
+	return run_fail(r, EXIT_TEMP, "%u of %u programs do not answer", away,
+	                r->hosts->program_count);
+}
+
+/* ---- who ---------------------------------------------------------------------------------- */
+
+static void
+add_session(struct json *items, struct table *t, const struct program *p, const struct json *s)
+{
+	static const char *const texts[] = { "id",    "service", "user", "peer",
+		                             "state", "mailbox", "store" };
+	struct json *o = json_add_object(items);
+	int64_t age_s = json_get_int(s, "age_s", 0);
+	char age[TABLE_TEXT];
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		json_set_str(o, texts[i], json_get_str(s, texts[i]));
+	json_set_bool(o, "tls", json_get_bool(s, "tls", false));
+	json_set_int(o, "age_s", age_s);
+	json_set_str(o, "program", p->program);
+	json_set_str(o, "host", p->host->label);
+	table_age((uint64_t)MAX(age_s, 0), age);
+	table_add(t, json_get_str(s, "user"));
+	table_add(t, json_get_str(s, "service"));
+	table_add(t, json_get_str(s, "peer"));
+	table_add(t, json_get_bool(s, "tls", false) ? "TLS" : "plain");
+	table_add(t, age);
+	table_add(t, json_get_str(s, "state"));
+	table_add(t, json_get_str(s, "mailbox"));
+	table_add(t, json_get_str(s, "store"));
+	table_add(t, program_text(p));
+	table_add(t, json_get_str(s, "id"));
+}
+
+static bool
+who_of(struct run *r, const struct program *p, unsigned worker, struct json *items, struct table *t)
+{
+	struct json *request = json_new_object();
+	const struct json *sessions;
+	struct answer a;
+	bool ok;
+
+	json_set_str(request, "cmd", "who");
+	if (r->args.count > 0)
+		json_set_str(request, "user", r->args.operands[0]);
+	run_ask(r, p, worker, &request, &a);
+	sessions = json_get(a.json, "sessions");
+	for (size_t i = 0; i < json_count(sessions); i++)
+		add_session(items, t, p, json_item(sessions, i));
+	ok = answer_exit(&a) != EXIT_TEMP;
+	answer_fini(&a);
+	return ok;
+}
+
+/* Programs know users by their canonical names. */
+static int
+canonical_who(struct run *r, char user_r[DIRECTORY_NAME_MAX + 1])
+{
+	if (r->args.count == 0)
+		return EXIT_DONE;
+	if (!directory_canon(slice_of(r->args.operands[0]), run_default_domain(r), user_r))
+		return run_fail(r, EXIT_USAGE, "\"%s\" cannot be a user", r->args.operands[0]);
+	r->args.operands[0] = user_r;
+	return EXIT_DONE;
+}
+
+int
+cmd_who(struct run *r)
+{
+	struct json *items;
+	struct table *t;
+	unsigned away = 0;
+	char user[DIRECTORY_NAME_MAX + 1];
+	int code = canonical_who(r, user);
+
+	if (code != EXIT_DONE)
+		return code;
+	items = json_set_array(r->result, "sessions");
+	t = table_new("USER|SERVICE|FROM|TLS|AGE|STATE|MAILBOX|STORE|BY|SESSION");
+	for (unsigned i = 0; i < r->hosts->program_count; i++) {
+		const struct program *p = &r->hosts->programs[i];
+
+		for (unsigned k = 0; k < p->socket_count; k++)
+			away += !who_of(r, p, k, items, t);
+	}
+	if (table_rows(t) == 0 && away == 0)
+		run_say(r, "Nobody is there.");
+	run_table(r, t);
+	table_free(&t);
+	if (away == 0)
+		return EXIT_DONE;
+	return run_fail(r, EXIT_TEMP,
+	                "%u workers do not answer, so somebody may be missing; see roostctl status",
+	                away);
+}
+
+/* ---- servers ------------------------------------------------------------------------------- */
+
+/* What a list says of one server. */
+struct told {
+	bool known, pushed;
+	int64_t names;
+};
+
+static struct told
+find_told(const struct json *servers, const char *name)
+{
+	struct told told = { false, false, 0 };
+
+	for (size_t i = 0; i < json_count(servers); i++) {
+		const struct json *s = json_item(servers, i);
+		const char *server = json_get_str(s, "server");
+
+		if (server != NULL && strcmp(server, name) == 0) {
+			told.known = true;
+			told.pushed = json_get_bool(s, "pushed", false);
+			told.names = json_get_int(s, "names", 0);
+		}
+	}
+	return told;
+}
+
+/* The master's answer, or that of a replica; NULL json when there is neither. */
+static void
+ask_servers(struct run *r, struct answer *a_r)
+{
+	const struct program *p;
+	unsigned pos = 0;
+
+	memset(a_r, 0, sizeof(*a_r));
+	while (!a_r->ok && (p = run_next(r, "roost-mupdate", &pos)) != NULL) {
+		answer_fini(a_r);
+		run_ask1(r, p, "servers", NULL, NULL, a_r);
+	}
+}
+
+static void
+add_addr(struct json *o, struct table *t, const struct conf *s, const char *service)
+{
+	const struct addr *a = conf_addr(s, service);
+	char text[ADDR_TEXT_LEN] = "";
+
+	if (a != NULL)
+		addr_text(a, text);
+	json_set_str(o, service, a != NULL ? text : NULL);
+	table_add(t, text);
+}
+
+static void
+add_server(struct run *r, struct json *items, struct table *t, const struct conf *s,
+           const struct answer *told_all)
+{
+	const char *name = conf_instance(s);
+	struct told told = find_told(json_get(told_all->json, "servers"), name);
+	struct json *o = json_add_object(items);
+	bool answers = run_find_store(r, name) != NULL;
+
+	json_set_str(o, "server", name);
+	json_set_str(o, "kind", conf_enum_text(s, "kind"));
+	table_add(t, name);
+	table_add(t, conf_enum_text(s, "kind"));
+	add_addr(o, t, s, "imap");
+	add_addr(o, t, s, "pop3");
+	add_addr(o, t, s, "lmtp");
+	json_set_int(o, "names", told.names);
+	json_set_bool(o, "pushed", told.pushed);
+	json_set_bool(o, "answers", answers);
+	if (told_all->ok)
+		table_add_int(t, told.names);
+	else
+		table_add(t, "");
+	table_add(t, !told_all->ok ? "" : told.pushed ? "told" : "not told");
+	table_add(t, answers ? "answers" : "not here");
+}
+
+/* Sections of all hosts, each name once. */
+static bool
+is_first(const struct run *r, unsigned host, const char *name)
+{
+	for (unsigned i = 0; i < host; i++)
+		if (conf_section(r->hosts->hosts[i].conf, "server", name) != NULL)
+			return false;
+	return true;
+}
+
+int
+cmd_servers(struct run *r)
+{
+	struct json *items = json_set_array(r->result, "servers");
+	struct table *t = table_new("SERVER|KIND|IMAP|POP3|LMTP|NAMES>|LIST|CONTROL");
+	const struct conf *s;
+	const char *name;
+	struct answer told;
+	size_t rows;
+
+	ask_servers(r, &told);
+	for (unsigned i = 0; i < r->hosts->host_count; i++) {
+		size_t pos = 0;
+
+		while ((s = conf_next_section(r->hosts->hosts[i].conf, "server", &pos, &name)) !=
+		       NULL)
+			if (is_first(r, i, name))
+				add_server(r, items, t, s, &told);
+	}
+	rows = table_rows(t);
+	run_table(r, t);
+	table_free(&t);
+	if (!told.ok)
+		run_say(r, "No location server can be asked from here: how many names each store "
+		           "has is not known.");
+	answer_fini(&told);
+	return rows > 0 ? EXIT_DONE
+	                : run_fail(r, EXIT_CONF, "the settings have no section [server NAME]");
+}
