@@ -30,5 +30,6 @@ int
 main(int argc, char **argv)
 {
 	metrics_register(smtp_metrics, SMTP_M_COUNT);
+	metrics_register(pool_metrics, POOL_M_COUNT);
 	return svc_main(&program, argc, argv);
 }

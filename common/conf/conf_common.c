@@ -78,7 +78,8 @@ static const struct conf_def server_settings[] = {
 	{ "tls_name", CONF_STRING,
 	  .help = "The name in its certificate. Not set: the section's name." },
 	{ "proxy_user", CONF_STRING, .flags = CONF_AUTH_ONLY,
-	  .help = "kind = imap: logs in there for our users (SASL PLAIN with authorisation)." },
+	  .help = "kind = imap: logs in to its IMAP and POP3 for our users (SASL PLAIN with "
+	          "authorisation). LMTP is spoken without a login." },
 	{ "proxy_secret", CONF_STRING, .flags = CONF_SECRET | CONF_AUTH_ONLY,
 	  .help = "Its password." },
 	{ NULL },

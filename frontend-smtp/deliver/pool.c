@@ -17,6 +17,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct metric pool_metrics[POOL_M_COUNT] = {
+	[POOL_M_CONNECTIONS] = METRIC_GAUGE("roost_smtp_store_connections", NULL,
+	                                    "Connections to stores, idle ones included."),
+	[POOL_M_OPENED] = METRIC_COUNTER("roost_smtp_store_connections_total", NULL,
+	                                 "Connections to stores begun."),
+	[POOL_M_DOWN] = METRIC_COUNTER("roost_smtp_store_down_total", NULL,
+	                               "How often a store could not be reached."),
+};
+
 enum state { OPENING, IDLE, LEASED, SETTLING };
 
 struct store;
@@ -92,6 +101,7 @@ conn_drop(struct pool_conn *c, bool politely)
 	list_del(&c->node);
 	s->conn_count--;
 	s->pool->conn_count--;
+	metrics_sub(&pool_metrics[POOL_M_CONNECTIONS], 1);
 	loop_defer(s->pool->c.loop, conn_free_later, c);
 	serve_soon(s);
 }
@@ -111,6 +121,7 @@ store_is_down(struct store *s, const char *why)
 
 	if (now < s->down_until_ms)
 		return;
+	metrics_add(&pool_metrics[POOL_M_DOWN], 1);
 	s->down_ms = MIN(MAX(2 * s->down_ms, POOL_DOWN_MIN_MS), POOL_DOWN_MAX_MS);
 	s->down_until_ms = now + s->down_ms;
 	snprintf(s->why, sizeof(s->why), "%s", why);
@@ -302,6 +313,8 @@ conn_open(struct store *s, const struct lease *l)
 	list_add_tail(&s->conns, &c->node);
 	s->conn_count++;
 	p->conn_count++;
+	metrics_add(&pool_metrics[POOL_M_CONNECTIONS], 1);
+	metrics_add(&pool_metrics[POOL_M_OPENED], 1);
 	c->dial = dial_start(p->c.loop, s->server->lmtp, p->c.connect_ms, on_dialled, c);
 	return c;
 }
@@ -482,8 +495,11 @@ end(struct lease **lp, bool settle)
 		c->state = SETTLING;
 		link_set_deadline(c->link, c->store->pool->c.connect_ms);
 	} else {
-		c->state = IDLE; /* nobody's: its end is no news of the store */
+		/* it has not answered in time, and the others hang on the same store */
+		struct store *s = c->store;
+
 		conn_drop(c, false);
+		drop_idle(s);
 	}
 }
 

@@ -11,6 +11,9 @@
  *
  * A store that is told whom we speak for by XCLIENT hears that once a connection, so its
  * connections belong to one session each. Roost's stores hear it with each MAIL (XROOST).
+ *
+ * There is no AUTH to foreign stores: the secrets are with the auth workers, who give them out
+ * for users who have logged in. Cyrus and Dovecot take LMTP from the hosts they are told.
  */
 #ifndef DELIVER_POOL_H
 #define DELIVER_POOL_H
@@ -21,8 +24,12 @@
 
 #include "conf/servers.h"
 #include "link/link.h"
+#include "metrics/metrics.h"
 #include "net/loop.h"
 #include "proto/smtp_client.h"
+
+enum { POOL_M_CONNECTIONS, POOL_M_OPENED, POOL_M_DOWN, POOL_M_COUNT };
+extern struct metric pool_metrics[POOL_M_COUNT];
 
 struct pool;
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define HANDSHAKE_MS 30000
 #define RCPT_PARALLEL 50 /* of one session, with directory and stores */
 
 STATIC_ASSERT(SMTP_SESSION_MAX >= IDS_SESSION_LEN);
@@ -220,6 +221,7 @@ on_event(struct smtp_session *s, const struct smtp_event *ev)
 	switch (ev->kind) {
 	case SMTP_STARTTLS:
 		s->in_tls = true;
+		link_set_deadline(s->client, HANDSHAKE_MS);
 		link_start_tls_server(s->client, s->proxy->c.tls);
 		return;
 	case SMTP_XCLIENT:

@@ -37,6 +37,12 @@ TEST(bytes_behind_starttls_end_the_session)
 	                            "client < 554 5.5.1 *\nclient is closed\n");
 }
 
+TEST(handshake_that_does_not_come_is_not_waited_for)
+{
+	world_play_once("", GREETED "client > STARTTLS\nclient < 220 *\nwait 29s\n"
+	                            "client is silent\nwait 2s\nclient is closed\nwho is there\n");
+}
+
 TEST(secret_store_is_spoken_to_by_tls_or_not_at_all)
 {
 	world_play_once("", GREETED MAIL_FROM
