@@ -55,13 +55,6 @@ worker_check(const struct conf *c, struct err *err)
 
 /* ---- a worker ------------------------------------------------------------------------------------ */
 
-/* `directory = none`: stores with accounts of their own; the map alone says who is there. */
-static bool
-has_directory(const struct conf *c)
-{
-	return !slice_eq(slice_of(conf_str(c, "directory")), SLICE("none"));
-}
-
 static bool
 open_route(struct worker *w, struct err *err)
 {
@@ -77,7 +70,7 @@ open_route(struct worker *w, struct err *err)
 	w->lookup = lookup_new(loop, w->reader, w->barrier);
 	w->route = route_new(&(struct route_config){
 		.loop = loop,
-		.auth = has_directory(w->conf) ? svc_auth(w->svc) : NULL,
+		.auth = conf_common_has_directory(w->conf) ? svc_auth(w->svc) : NULL,
 		.lookup = w->lookup,
 		.servers = w->servers,
 		.default_domain = domain != NULL ? domain : "",

@@ -10,7 +10,7 @@
  *	hostname	STRING	in greetings and Received:; default: the host's
  *	default_domain	STRING	of bare logins; its mailboxes have no domain prefix
  *	recipient_delimiter STRING  "+" between user and detail; "" for none
- *	directory	STRING	sqlite:/var/lib/roost/directory.db
+ *	directory	STRING	sqlite:/var/lib/roost/directory.db; none
  *	cluster_secret	STRING	tokens between front ends and stores (auth workers only)
  *	trusted_networks NETWORKS  ID / XCLIENT / XROOST are taken from there
  *	plaintext_networks NETWORKS  clients there may log in without TLS
@@ -47,6 +47,9 @@ extern const struct conf_kind conf_common_kinds[]; /* ended by kind == NULL */
 
 /* The programs of the family; sections of others are checked by the others. */
 extern const char *const conf_common_programs[]; /* NULL-terminated */
+
+/* False with `directory = none`: the stores have accounts of their own. */
+bool conf_common_has_directory(const struct conf *c);
 
 /* The setting hostname, or the host's own name. Borrowed. */
 const char *conf_common_hostname(const struct conf *c);

@@ -31,7 +31,8 @@ const struct conf_def conf_common_settings[] = {
 	  .help = "Separates user and detail in addresses: fred+list@example.org. Empty: no "
 	          "details." },
 	{ "directory", CONF_STRING, "sqlite:/var/lib/roost/directory.db",
-	  .help = "The database of domains and accounts." },
+	  .help = "The database of domains and accounts. none: the stores have accounts of their own; "
+	          "roost-smtp then takes mail for the mailboxes of the location list." },
 	{ "cluster_secret", CONF_STRING, .flags = CONF_SECRET | CONF_AUTH_ONLY,
 	  .help = "Shared by all front ends and stores: front ends show tokens made with it. At "
 	          "least 16 bytes; openssl rand -hex 32 makes a good one." },
@@ -101,6 +102,12 @@ const struct conf_kind conf_common_kinds[] = {
 	{ "identity", identity_settings, "a name that is no mail user and may log in." },
 	{ NULL },
 };
+
+bool
+conf_common_has_directory(const struct conf *c)
+{
+	return strcmp(conf_str(c, "directory"), "none") != 0;
+}
 
 const char *
 conf_common_hostname(const struct conf *c)

@@ -440,7 +440,7 @@ serve_run(struct serve *s, const sigset_t *waiting)
 static void
 serve_init(struct serve *s, const int *fds, unsigned count, const struct conf *c)
 {
-	struct directory *d;
+	struct directory *d = NULL;
 	struct err err;
 
 	memset(s, 0, sizeof(*s));
@@ -455,10 +455,12 @@ serve_init(struct serve *s, const int *fds, unsigned count, const struct conf *c
 	buf_init(&s->out, AUTH_WIRE_MAX);
 	must(buf_extend(&s->out, AUTH_WIRE_MAX) != NULL); /* never moves: it has secrets */
 	buf_clear(&s->out);
-	d = directory_open(conf_str(c, "directory"), conf_str(c, "default_domain"), DIRECTORY_READ,
-	                   &err);
-	if (d == NULL)
-		log_error(NULL, "directory.open err=%s", log_esc(err.text));
+	if (conf_common_has_directory(c)) {
+		d = directory_open(conf_str(c, "directory"), conf_str(c, "default_domain"),
+		                   DIRECTORY_READ, &err);
+		if (d == NULL)
+			log_error(NULL, "directory.open err=%s", log_esc(err.text));
+	}
 	s->policy = policy_new(c, &d);
 }
 

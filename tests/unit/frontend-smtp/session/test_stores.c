@@ -67,13 +67,15 @@ TEST(connection_that_is_lost_makes_room)
 TEST(connection_that_hangs_takes_the_idle_ones_with_it)
 {
 	world_play(GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n" UP("store1")
-	           ASKED("store1", "fred") SECOND "second > RCPT TO:<bob@example.org>\n"
+	                   ASKED("store1", "fred") SECOND
+	           "second > RCPT TO:<bob@example.org>\n"
 	           "pool has 2\nstore1 cuts\n"
 	           "wait 11s\nclient < 451 *\nsecond < 451 *\npool has 0\n");
-	world_play(FRED_READY "store1 cuts\n" SECOND "second > RCPT TO:<bob@example.org>\n"
+	world_play(FRED_READY
+	           "store1 cuts\n" SECOND "second > RCPT TO:<bob@example.org>\n"
 	           "wait 9s\nsecond is silent\nwait 2s\nsecond < 451 4.3.0 *\npool has 0\n"
 	           "second > RCPT TO:<bob+x@example.org>\n" UP("store1") ASKED("store1", "bob+x")
-	           TAKES("store1") "second < 250 *\n");
+	                   TAKES("store1") "second < 250 *\n");
 }
 
 /* ---- foreign stores ---------------------------------------------------------------------------- */
