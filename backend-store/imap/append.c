@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "imap/spool.h"
+#include "mailbox/spool.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -45,7 +45,8 @@ on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 	struct engine_stats e;
 	int64_t users = 0;
 
-	*sessions_r = imap_service_count(i->imap) + pop3_service_count(i->pop3);
+	*sessions_r = imap_service_count(i->imap) + lmtp_service_count(i->lmtp) +
+	              pop3_service_count(i->pop3);
 	engine_get_stats(store_engine(i->store), &e);
 	store_each(i->store, SLICE(""), count_inbox, &users);
 	json_set_str(detail, "server", i->server);
@@ -72,17 +73,22 @@ who_wants(const struct who *who, const char *user)
 	return who->user == NULL || (user != NULL && slice_eq(slice_of(user), slice_of(who->user)));
 }
 
+struct who_session {
+	const char *service, *id, *user, *peer, *state, *mailbox;
+	bool tls;
+	uint64_t age_s;
+};
+
 static void
-on_imap_session(void *ctx, const struct imap_session_info *s)
+add_session(struct who *who, const struct who_session *s)
 {
-	struct who *who = ctx;
 	struct json *o;
 
 	if (!who_wants(who, s->user))
 		return;
 	o = json_add_object(who->sessions);
-	json_set_str(o, "id", s->session);
-	json_set_str(o, "service", "imap");
+	json_set_str(o, "id", s->id);
+	json_set_str(o, "service", s->service);
 	json_set_str(o, "user", s->user);
 	json_set_str(o, "peer", s->peer);
 	json_set_bool(o, "tls", s->tls);
@@ -93,23 +99,24 @@ on_imap_session(void *ctx, const struct imap_session_info *s)
 }
 
 static void
+on_imap_session(void *ctx, const struct imap_session_info *s)
+{
+	add_session(ctx, &(struct who_session){ "imap", s->session, s->user, s->peer, s->state,
+	                                        s->mailbox, s->tls, s->age_s });
+}
+
+static void
+on_lmtp_session(void *ctx, const struct lmtp_session_info *s)
+{
+	add_session(ctx, &(struct who_session){ "lmtp", s->session, s->user, s->peer, s->state,
+	                                        NULL, s->tls, s->age_s });
+}
+
+static void
 on_pop3_session(void *ctx, const struct pop3_session_info *s)
 {
-	struct who *who = ctx;
-	struct json *o;
-
-	if (!who_wants(who, s->user))
-		return;
-	o = json_add_object(who->sessions);
-	json_set_str(o, "id", s->session);
-	json_set_str(o, "service", "pop3");
-	json_set_str(o, "user", s->user);
-	json_set_str(o, "peer", s->peer);
-	json_set_bool(o, "tls", s->tls);
-	json_set_int(o, "age_s", (int64_t)s->age_s);
-	json_set_str(o, "state", s->state);
-	json_set_str(o, "mailbox", NULL);
-	json_set_str(o, "store", who->store);
+	add_session(ctx, &(struct who_session){ "pop3", s->session, s->user, s->peer, s->state,
+	                                        NULL, s->tls, s->age_s });
 }
 
 static void
@@ -121,6 +128,7 @@ cmd_who(void *ctx, struct ctl_req *req, const struct json *args)
 		           i->server };
 
 	imap_service_each(i->imap, on_imap_session, &who);
+	lmtp_service_each(i->lmtp, on_lmtp_session, &who);
 	pop3_service_each(i->pop3, on_pop3_session, &who);
 	ctl_reply(req, &fields);
 }

@@ -142,6 +142,16 @@ open_protocols(struct instance *i)
 		.server = i->server,
 		.spool_dir = conf_str(i->conf, "data_dir"),
 	});
+	i->lmtp = lmtp_service_new(&(struct lmtp_service_config){
+		.loop = svc_loop(i->svc),
+		.store = i->store,
+		.auth = svc_auth(i->svc),
+		.conf = i->conf,
+		.tls = i->tls,
+		.server = i->server,
+		.alone = i->cluster == NULL,
+		.spool_dir = conf_str(i->conf, "data_dir"),
+	});
 	i->pop3 = pop3_service_new(&(struct pop3_service_config){
 		.loop = svc_loop(i->svc),
 		.store = i->store,
@@ -163,6 +173,12 @@ static void
 on_imaps(void *ctx, struct conn **c)
 {
 	imap_session_start(((struct instance *)ctx)->imap, c, true);
+}
+
+static void
+on_lmtp(void *ctx, struct conn **c)
+{
+	lmtp_session_start(((struct instance *)ctx)->lmtp, c);
 }
 
 static void
@@ -228,6 +244,7 @@ instance_start(struct svc_worker *w, struct err *err)
 	         (unsigned long long)store_count(i->store));
 	svc_listen(w, "imap", on_imap, i);
 	svc_listen(w, "imaps", on_imaps, i);
+	svc_listen(w, "lmtp", on_lmtp, i);
 	svc_listen(w, "pop3", on_pop3, i);
 	svc_listen(w, "pop3s", on_pop3s, i);
 	return i;
@@ -267,6 +284,7 @@ instance_reload(void *app, const struct conf *c, struct err *err)
 	}
 	tls_free(&master_tls); /* the link to the master keeps its own */
 	imap_service_set_conf(i->imap, c, tls);
+	lmtp_service_set_conf(i->lmtp, c, tls);
 	pop3_service_set_conf(i->pop3, c, tls);
 	tls_free(&i->tls);
 	i->tls = tls;
@@ -289,8 +307,9 @@ instance_drain(void *app)
 {
 	struct instance *i = app;
 
-	i->draining = 2;
+	i->draining = 3;
 	imap_service_drain(i->imap, on_drained, i);
+	lmtp_service_drain(i->lmtp, on_drained, i);
 	pop3_service_drain(i->pop3, on_drained, i);
 }
 
@@ -300,6 +319,7 @@ instance_stop(void *app)
 	struct instance *i = app;
 
 	imap_service_free(&i->imap);
+	lmtp_service_free(&i->lmtp);
 	pop3_service_free(&i->pop3);
 	if (i->store != NULL)
 		store_set_names(i->store, NULL);

@@ -6,6 +6,7 @@
 
 #include "cluster/cluster.h"
 #include "imap/session.h"
+#include "lmtp/session.h"
 #include "mailbox/store.h"
 #include "metrics/metrics.h"
 #include "pop3/session.h"
@@ -41,6 +42,7 @@ struct instance {
 	struct store *store;
 	struct cluster *cluster; /* NULL: cluster = none */
 	struct imap_service *imap;
+	struct lmtp_service *lmtp;
 	struct pop3_service *pop3;
 	struct timer tick;
 	unsigned draining; /* protocols that have sessions left */

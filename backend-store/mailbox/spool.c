@@ -1,7 +1,7 @@
 /*
  * spool - the file is read, not mapped: a bad sector must be an error, not a signal.
  */
-#include "imap/spool.h"
+#include "mailbox/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
  * spool - bytes that come in from a client, in memory up to a limit, then in a file that has
  * no name any more. One after the other: first all is added, then all is taken.
  */
-#ifndef IMAP_SPOOL_H
-#define IMAP_SPOOL_H
+#ifndef MAILBOX_SPOOL_H
+#define MAILBOX_SPOOL_H
 
 #include <stdbool.h>
 #include <stddef.h>
