@@ -1,7 +1,7 @@
 /*
  * One message on its way in: spooled, trace fields in front, to the store, and the answers.
  *
- * From delivery_submit() on it belongs to the store's callback, since its bytes must live
+ * From lmtp_delivery_submit() on it belongs to the store's callback, since its bytes must live
  * until they are written; the session may end before.
  *
  * The trace fields (RFC 5321 section 4.4) name no recipient: one body serves all of them.
@@ -25,7 +25,7 @@ struct final_rcpt {
 	size_t number; /* of the RCPT */
 };
 
-struct delivery {
+struct lmtp_delivery {
 	struct lmtp_service *service;
 	struct lmtp_session *session; /* NULL: it has ended */
 	bool submitted;
@@ -47,7 +47,7 @@ struct delivery {
 
 /* What RCPT and the body are told; ABSENT only at RCPT, after the directory was asked. */
 const struct lmtp_answer *
-answer_for(enum mbox_result result)
+lmtp_answer_for(enum mbox_result result)
 {
 	static const struct lmtp_answer answers[] = {
 		[MBOX_OK] = { 250, "2.0.0", "Kept." },
@@ -66,10 +66,10 @@ answer_for(enum mbox_result result)
 	return &answers[result];
 }
 
-struct delivery *
-delivery_new(struct lmtp_session *s, const struct smtp_mail *mail)
+struct lmtp_delivery *
+lmtp_delivery_new(struct lmtp_session *s, const struct smtp_mail *mail)
 {
-	struct delivery *d = xcalloc(1, sizeof(*d));
+	struct lmtp_delivery *d = xcalloc(1, sizeof(*d));
 
 	d->service = s->service;
 	d->service->refs++;
@@ -94,7 +94,7 @@ delivery_new(struct lmtp_session *s, const struct smtp_mail *mail)
 }
 
 void
-delivery_free(struct delivery *d)
+lmtp_delivery_free(struct lmtp_delivery *d)
 {
 	if (d == NULL)
 		return;
@@ -106,30 +106,30 @@ delivery_free(struct delivery *d)
 	digest_free(&d->digest);
 	spool_fini(&d->spool);
 	buf_fini(&d->trace);
-	service_unref(d->service);
+	lmtp_service_unref(d->service);
 	free(d);
 }
 
 bool
-delivery_is_submitted(const struct delivery *d)
+lmtp_delivery_is_submitted(const struct lmtp_delivery *d)
 {
 	return d->submitted;
 }
 
 void
-delivery_detach(struct delivery *d)
+lmtp_delivery_detach(struct lmtp_delivery *d)
 {
 	d->session = NULL;
 }
 
 static void
-spool_failed(struct delivery *d, const struct err *err)
+spool_failed(struct lmtp_delivery *d, const struct err *err)
 {
 	log_error(&d->session->log, "lmtp.spool why=%s", log_esc(err->text));
 }
 
 void
-delivery_add(struct delivery *d, struct slice piece)
+lmtp_delivery_add(struct lmtp_delivery *d, struct slice piece)
 {
 	struct err err;
 
@@ -144,13 +144,13 @@ delivery_add(struct delivery *d, struct slice piece)
 /* ---- the answers ---------------------------------------------------------------------------- */
 
 static struct log_ctx
-log_of(const struct delivery *d)
+log_of(const struct lmtp_delivery *d)
 {
 	return (struct log_ctx){ .session = d->id, .peer = d->peer };
 }
 
 static void
-log_result(const struct delivery *d, size_t i, const struct deliver_result *r)
+log_result(const struct lmtp_delivery *d, size_t i, const struct deliver_result *r)
 {
 	const struct final_rcpt *f = &d->finals[i];
 	struct log_ctx ctx = log_of(d);
@@ -178,17 +178,17 @@ worse(const struct lmtp_answer *a, const struct lmtp_answer *b)
 }
 
 static void
-answer_all(struct delivery *d, const struct deliver_result *results)
+answer_all(struct lmtp_delivery *d, const struct deliver_result *results)
 {
 	struct lmtp_session *s = d->session;
 	size_t i = 0;
 
 	while (i < d->final_count) {
 		size_t number = d->finals[i].number;
-		const struct lmtp_answer *a = answer_for(results[i].result);
+		const struct lmtp_answer *a = lmtp_answer_for(results[i].result);
 
 		for (i++; i < d->final_count && d->finals[i].number == number; i++)
-			a = worse(a, answer_for(results[i].result));
+			a = worse(a, lmtp_answer_for(results[i].result));
 		smtp_server_reply_rcpt(s->core, number, a->code, a->enhanced, a->text,
 		                       link_out(s->client));
 	}
@@ -197,7 +197,7 @@ answer_all(struct delivery *d, const struct deliver_result *results)
 static void
 on_delivered(void *ctx, const struct deliver_result *results, size_t count)
 {
-	struct delivery *d = ctx;
+	struct lmtp_delivery *d = ctx;
 	struct lmtp_session *s = d->session;
 
 	must(count == d->final_count);
@@ -208,17 +208,17 @@ on_delivered(void *ctx, const struct deliver_result *results, size_t count)
 	if (s != NULL) {
 		answer_all(d, results);
 		s->messages++;
-		session_forget_transaction(s); /* detaches d */
-		session_answered(s);
+		lmtp_session_forget_transaction(s); /* detaches d */
+		lmtp_session_answered(s);
 	}
-	delivery_free(d);
+	lmtp_delivery_free(d);
 }
 
 /* ---- to the store -------------------------------------------------------------------------------- */
 
 /* "from helo ([address])" is what RFC 5321 section 4.4 asks for; both were checked. */
 static void
-add_trace(struct delivery *d)
+add_trace(struct lmtp_delivery *d)
 {
 	const struct lmtp_session *s = d->session;
 	struct date now = { (int64_t)clock_wall_s(), 0 };
@@ -233,7 +233,7 @@ add_trace(struct delivery *d)
 
 /* In the order of RCPT. rcpts_r has room for all. */
 static void
-take_rcpts(struct delivery *d, struct deliver_rcpt *rcpts_r)
+take_rcpts(struct lmtp_delivery *d, struct deliver_rcpt *rcpts_r)
 {
 	const struct lmtp_session *s = d->session;
 	size_t n = 0;
@@ -257,18 +257,18 @@ take_rcpts(struct delivery *d, struct deliver_rcpt *rcpts_r)
 
 /* All are told the same, and nothing is kept. */
 static void
-put_off(struct delivery *d, enum mbox_result result)
+put_off(struct lmtp_delivery *d, enum mbox_result result)
 {
-	const struct lmtp_answer *a = answer_for(result);
+	const struct lmtp_answer *a = lmtp_answer_for(result);
 	struct lmtp_session *s = d->session;
 
 	smtp_server_reply(s->core, a->code, a->enhanced, a->text, link_out(s->client));
-	session_forget_transaction(s);
-	session_answered(s);
+	lmtp_session_forget_transaction(s);
+	lmtp_session_answered(s);
 }
 
 void
-delivery_submit(struct delivery *d)
+lmtp_delivery_submit(struct lmtp_delivery *d)
 {
 	struct lmtp_session *s = d->session;
 	struct deliver_rcpt *rcpts;

@@ -49,7 +49,7 @@ clear_targets(struct lmtp_rcpt *r)
 }
 
 void
-rcpt_free(struct lmtp_rcpt *r)
+lmtp_rcpt_free(struct lmtp_rcpt *r)
 {
 	auth_cancel(r->session->service->c.auth, r->auth_id);
 	store_cancel(store_of(r), r->store_id);
@@ -76,7 +76,7 @@ answer(struct lmtp_rcpt *r, const struct lmtp_answer *a)
 		log_debug(&s->log, "lmtp.rcpt rcpt=%s code=%d", log_esc(r->address), a->code);
 	smtp_server_reply_rcpt(s->core, r->number, a->code, a->enhanced, a->text,
 	                       link_out(s->client));
-	session_answered(s);
+	lmtp_session_answered(s);
 }
 
 /* Each target's INBOX is here: can they have it? */
@@ -92,7 +92,7 @@ check_all(struct lmtp_rcpt *r)
 		                                        r->claim, r->session->size);
 
 		if (result != MBOX_OK)
-			a = answer_for(result);
+			a = lmtp_answer_for(result);
 	}
 	answer(r, a);
 }
@@ -278,7 +278,7 @@ ask(struct lmtp_rcpt *r, bool by_user)
 }
 
 void
-rcpt_start(struct lmtp_session *s, const struct smtp_event *ev)
+lmtp_rcpt_start(struct lmtp_session *s, const struct smtp_event *ev)
 {
 	struct lmtp_rcpt *r = rcpt_new(s, ev);
 	bool by_user = ev->rcpt.user.p != NULL;

@@ -72,7 +72,7 @@ lmtp_service_new(const struct lmtp_service_config *c)
 }
 
 void
-service_unref(struct lmtp_service *p)
+lmtp_service_unref(struct lmtp_service *p)
 {
 	if (--p->refs == 0)
 		free(p);
@@ -89,12 +89,12 @@ lmtp_service_free(struct lmtp_service **pp)
 		return;
 	p->drained = NULL;
 	while ((s = LIST_FIRST(&p->sessions, struct lmtp_session, node)) != NULL)
-		session_end(s, "stop");
-	service_unref(p);
+		lmtp_session_end(s, "stop");
+	lmtp_service_unref(p);
 }
 
 void
-service_lost_session(struct lmtp_service *p)
+lmtp_service_lost_session(struct lmtp_service *p)
 {
 	p->count--;
 	if (p->draining && p->count == 0 && p->drained != NULL)
@@ -109,7 +109,7 @@ lmtp_service_drain(struct lmtp_service *p, void (*done)(void *ctx), void *ctx)
 	p->draining = true;
 	LIST_EACH (s, &p->sessions, struct lmtp_session, node)
 		if (s->delivery == NULL)
-			session_say_going(s);
+			lmtp_session_say_going(s);
 	p->drained = done;
 	p->drained_ctx = ctx;
 	if (p->count == 0)

@@ -35,22 +35,22 @@ session_free(void *ctx)
 }
 
 void
-session_forget_transaction(struct lmtp_session *s)
+lmtp_session_forget_transaction(struct lmtp_session *s)
 {
 	for (size_t i = 0; i < s->rcpt_count; i++)
-		rcpt_free(s->rcpts[i]);
+		lmtp_rcpt_free(s->rcpts[i]);
 	free(s->rcpts);
 	s->rcpts = NULL;
 	s->rcpt_count = s->rcpt_cap = s->target_count = 0;
-	if (s->delivery != NULL && delivery_is_submitted(s->delivery))
-		delivery_detach(s->delivery);
+	if (s->delivery != NULL && lmtp_delivery_is_submitted(s->delivery))
+		lmtp_delivery_detach(s->delivery);
 	else
-		delivery_free(s->delivery);
+		lmtp_delivery_free(s->delivery);
 	s->delivery = NULL;
 }
 
 void
-session_end(struct lmtp_session *s, const char *why)
+lmtp_session_end(struct lmtp_session *s, const char *why)
 {
 	struct lmtp_service *p = s->service;
 
@@ -62,11 +62,11 @@ session_end(struct lmtp_session *s, const char *why)
 	         clock_mono_ms() - s->started_ms);
 	metrics_sub(&lmtp_metrics[LMTP_M_SESSIONS], 1);
 	auth_cancel(p->c.auth, s->auth_id);
-	session_forget_transaction(s);
+	lmtp_session_forget_transaction(s);
 	link_end(&s->client);
 	list_del(&s->node);
 	loop_defer(p->c.loop, session_free, s);
-	service_lost_session(p);
+	lmtp_service_lost_session(p);
 }
 
 /* ---- the core waits, or not -------------------------------------------------------------- */
@@ -91,11 +91,11 @@ update_pause(struct lmtp_session *s)
 }
 
 void
-session_say_going(struct lmtp_session *s)
+lmtp_session_say_going(struct lmtp_session *s)
 {
 	smtp_server_bye(s->core, 421, "4.3.2", "Going away, please come again.",
 	                link_out(s->client));
-	session_end(s, "drain");
+	lmtp_session_end(s, "drain");
 }
 
 /* Something was said or answered. */
@@ -103,17 +103,17 @@ static void
 settle(struct lmtp_session *s)
 {
 	if (s->gone)
-		session_end(s, "closed");
+		lmtp_session_end(s, "closed");
 	else if (smtp_server_is_over(s->core))
-		session_end(s, "sent away");
+		lmtp_session_end(s, "sent away");
 	else if (s->service->draining && s->delivery == NULL)
-		session_say_going(s);
+		lmtp_session_say_going(s);
 	else
 		update_pause(s);
 }
 
 void
-session_answered(struct lmtp_session *s)
+lmtp_session_answered(struct lmtp_session *s)
 {
 	touch(s);
 	link_flush(s->client);
@@ -126,7 +126,7 @@ static void
 refuse_login(struct lmtp_session *s, enum smtp_auth_refusal why)
 {
 	smtp_server_refused(s->core, why, link_out(s->client));
-	session_answered(s);
+	lmtp_session_answered(s);
 }
 
 /* Mail users have a password too, but no business here: they could write anybody's name into
@@ -143,7 +143,7 @@ on_identity(struct lmtp_session *s, const struct auth_reply *r)
 	s->login = xstrdup(r->authcid);
 	s->log.user = s->login;
 	smtp_server_logged_in(s->core, link_out(s->client));
-	session_answered(s);
+	lmtp_session_answered(s);
 }
 
 static void
@@ -153,7 +153,7 @@ on_auth(void *ctx, uint64_t id, const struct auth_reply *r)
 
 	if (r->result == AUTH_CONTINUE) {
 		smtp_server_challenge(s->core, r->challenge, link_out(s->client));
-		session_answered(s);
+		lmtp_session_answered(s);
 		return;
 	}
 	s->auth_id = 0;
@@ -209,7 +209,7 @@ static void
 on_mail(struct lmtp_session *s, const struct smtp_event *ev)
 {
 	s->size = ev->mail.size;
-	s->delivery = delivery_new(s, &ev->mail);
+	s->delivery = lmtp_delivery_new(s, &ev->mail);
 	smtp_server_reply(s->core, 250, "2.1.0", "Who is it for?", link_out(s->client));
 }
 
@@ -226,7 +226,7 @@ on_event(struct lmtp_session *s, const struct smtp_event *ev)
 	switch (ev->kind) {
 	case SMTP_HELO:
 	case SMTP_RESET:
-		session_forget_transaction(s);
+		lmtp_session_forget_transaction(s);
 		return;
 	case SMTP_STARTTLS:
 		link_start_tls_server(s->client, s->service->c.tls);
@@ -246,19 +246,19 @@ on_event(struct lmtp_session *s, const struct smtp_event *ev)
 		on_mail(s, ev);
 		return;
 	case SMTP_RCPT:
-		rcpt_start(s, ev);
+		lmtp_rcpt_start(s, ev);
 		return;
 	case SMTP_DATA:
 		on_data(s);
 		return;
 	case SMTP_BODY:
-		delivery_add(s->delivery, ev->data);
+		lmtp_delivery_add(s->delivery, ev->data);
 		return;
 	case SMTP_BODY_END:
-		delivery_submit(s->delivery);
+		lmtp_delivery_submit(s->delivery);
 		return;
 	case SMTP_QUIT:
-		session_end(s, "quit");
+		lmtp_session_end(s, "quit");
 	}
 }
 
@@ -279,7 +279,7 @@ client_input(void *core, struct slice in)
 	if (r == 1)
 		on_event(s, &ev);
 	else if (r == -1)
-		session_end(s, "bad input");
+		lmtp_session_end(s, "bad input");
 	if (s->ended)
 		return used;
 	if (used > 0)
@@ -307,7 +307,7 @@ client_deadline(void *core)
 	struct lmtp_session *s = core;
 
 	smtp_server_bye(s->core, 421, "4.4.2", "That took too long.", link_out(s->client));
-	session_end(s, "timeout");
+	lmtp_session_end(s, "timeout");
 }
 
 /* What the store has is delivered, and the answer sent, in case it is still read. Of anything
@@ -317,10 +317,10 @@ client_closed(void *core, enum conn_end why)
 {
 	struct lmtp_session *s = core;
 
-	if (why == CONN_END_EOF && s->delivery != NULL && delivery_is_submitted(s->delivery))
+	if (why == CONN_END_EOF && s->delivery != NULL && lmtp_delivery_is_submitted(s->delivery))
 		s->gone = true;
 	else
-		session_end(s, conn_end_text(why));
+		lmtp_session_end(s, conn_end_text(why));
 }
 
 static const struct link_ops client_ops = {
@@ -374,7 +374,7 @@ lmtp_session_start(struct lmtp_service *p, struct conn **c)
 	session_begin(s, c);
 	if (p->count > p->limits.sessions) {
 		smtp_server_bye(s->core, 421, "4.3.2", "Too many sessions.", link_out(s->client));
-		session_end(s, "too many sessions");
+		lmtp_session_end(s, "too many sessions");
 		return;
 	}
 	smtp_server_greet(s->core, "Roost ready.", link_out(s->client));

@@ -54,7 +54,7 @@ struct lmtp_rcpt {
 	bool accepted;
 };
 
-struct delivery;
+struct lmtp_delivery;
 
 struct lmtp_session {
 	struct list node; /* in service->sessions */
@@ -76,9 +76,9 @@ struct lmtp_session {
 	/* the transaction */
 	struct lmtp_rcpt **rcpts;
 	size_t rcpt_count, rcpt_cap;
-	size_t target_count;       /* of all accepted recipients */
-	uint64_t size;             /* as MAIL said */
-	struct delivery *delivery; /* from MAIL on; the store's when it is submitted */
+	size_t target_count;            /* of all accepted recipients */
+	uint64_t size;                  /* as MAIL said */
+	struct lmtp_delivery *delivery; /* from MAIL on; the store's when it is submitted */
 
 	uint32_t messages; /* answered, for the log */
 };
@@ -86,22 +86,22 @@ struct lmtp_session {
 /* ---- session.c ---- */
 
 /* No callback comes any more; freed at the end of the loop's turn. why: for the log. */
-void session_end(struct lmtp_session *s, const char *why);
+void lmtp_session_end(struct lmtp_session *s, const char *why);
 /* 421, and the end. */
-void session_say_going(struct lmtp_session *s);
+void lmtp_session_say_going(struct lmtp_session *s);
 /* An answer was given: it goes out, and the core is fed again when it waits no more. */
-void session_answered(struct lmtp_session *s);
+void lmtp_session_answered(struct lmtp_session *s);
 /* The transaction is over, whatever became of it. */
-void session_forget_transaction(struct lmtp_session *s);
+void lmtp_session_forget_transaction(struct lmtp_session *s);
 /* A session is gone: the drain may be over. */
-void service_lost_session(struct lmtp_service *p);
-void service_unref(struct lmtp_service *p);
+void lmtp_service_lost_session(struct lmtp_service *p);
+void lmtp_service_unref(struct lmtp_service *p);
 
 /* ---- rcpt.c ---- */
 
-void rcpt_start(struct lmtp_session *s, const struct smtp_event *ev);
+void lmtp_rcpt_start(struct lmtp_session *s, const struct smtp_event *ev);
 /* Also when questions are under way: their answers are not heard any more. */
-void rcpt_free(struct lmtp_rcpt *r);
+void lmtp_rcpt_free(struct lmtp_rcpt *r);
 
 /* ---- delivery.c ---- */
 
@@ -110,16 +110,16 @@ struct lmtp_answer {
 	int code;
 	const char *enhanced, *text;
 };
-const struct lmtp_answer *answer_for(enum mbox_result result);
+const struct lmtp_answer *lmtp_answer_for(enum mbox_result result);
 
-struct delivery *delivery_new(struct lmtp_session *s, const struct smtp_mail *mail);
+struct lmtp_delivery *lmtp_delivery_new(struct lmtp_session *s, const struct smtp_mail *mail);
 /* Of one the store does not have. */
-void delivery_free(struct delivery *d);
-void delivery_add(struct delivery *d, struct slice piece);
+void lmtp_delivery_free(struct lmtp_delivery *d);
+void lmtp_delivery_add(struct lmtp_delivery *d, struct slice piece);
 /* To the store, which has it from now on; the answers come by themselves. */
-void delivery_submit(struct delivery *d);
-bool delivery_is_submitted(const struct delivery *d);
+void lmtp_delivery_submit(struct lmtp_delivery *d);
+bool lmtp_delivery_is_submitted(const struct lmtp_delivery *d);
 /* The session ends: what the store has goes on without it. */
-void delivery_detach(struct delivery *d);
+void lmtp_delivery_detach(struct lmtp_delivery *d);
 
 #endif
