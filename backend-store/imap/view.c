@@ -41,6 +41,7 @@ struct view {
 
 	struct known *known; /* ascending by uid, until the next pull is through */
 	size_t known_count, known_cap;
+	struct fetch_place place;
 
 	/* a pull under way */
 	bool pulling;
@@ -294,6 +295,12 @@ view_first_unseen(const struct view *v)
 			return seq;
 	}
 	return 0;
+}
+
+struct fetch_place *
+view_place(struct view *v)
+{
+	return &v->place;
 }
 
 /* ---- what he knows already ----------------------------------------------------------------------- */

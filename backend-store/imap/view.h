@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/must.h"
+#include "imap/fetch_body.h"
 #include "mailbox/mailbox.h"
 #include "proto/imap_set.h"
 
@@ -55,6 +56,9 @@ void view_told(struct view *v, const struct msg *m);
 /* The client knows that m has these flags now, and modseq only where it is the same (STORE
  * .SILENT). As view_told(). */
 void view_knows(struct view *v, const struct msg *m);
+
+/* For FETCH: kept while the mailbox is selected. */
+struct fetch_place *view_place(struct view *v);
 
 /* Tells what is new: EXPUNGE only with expunges, EXISTS, RECENT, FETCH. Writes until the link
  * is congested; 0: call again when it has drained, 1: all is told. */
