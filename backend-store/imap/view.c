@@ -168,6 +168,25 @@ view_walk_next(struct view_walk *w)
 	return 0;
 }
 
+uint32_t *
+view_uids(const struct view *v, const struct imap_set *seqs, struct arena *a, size_t *count_r,
+          bool *missing_r)
+{
+	uint32_t *uids = arena_array(a, imap_set_numbers(seqs) + 1, sizeof(*uids)), seq;
+	struct view_walk w;
+
+	*count_r = 0;
+	*missing_r = false;
+	view_walk_init(&w, seqs);
+	while ((seq = view_walk_next(&w)) != 0) {
+		if (view_msg(v, seq) != NULL)
+			uids[(*count_r)++] = view_uid(v, seq);
+		else
+			*missing_r = true;
+	}
+	return uids;
+}
+
 /* ---- \Recent ---------------------------------------------------------------------------------- */
 
 bool

@@ -50,6 +50,11 @@ uint32_t view_seq_from(const struct view *v, uint32_t uid);
 bool view_resolve(const struct view *v, struct imap_set *set, bool uid, struct arena *a,
                   struct imap_set *seqs_r) MUST_CHECK;
 
+/* The uids of seqs, ascending, of a; what others have expunged is left out, and *missing_r
+ * tells that there was such. */
+uint32_t *view_uids(const struct view *v, const struct imap_set *seqs, struct arena *a,
+                    size_t *count_r, bool *missing_r);
+
 /* The client has just been told flags and, with CONDSTORE, modseq of m, so view_pull() need
  * not. Ascending by uid between two pulls; others are told twice. */
 void view_told(struct view *v, const struct msg *m);
