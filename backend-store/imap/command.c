@@ -40,6 +40,19 @@ static const struct imap_row rows[] = {
 	/* section 6.4 */
 	{ { "CHECK", "" }, SELECTED, cmd_noop },
 	{ { "CLOSE", "" }, SELECTED | ROW_QUIET, cmd_close },
+	{ { "EXPUNGE", "" }, SELECTED | ROW_WRITES, cmd_expunge },
+	{ { "SEARCH", "" }, SELECTED | ROW_NO_EXPUNGE, cmd_search },
+	{ { "FETCH", "" }, SELECTED | ROW_NO_EXPUNGE, cmd_fetch },
+	{ { "STORE", "" }, SELECTED | ROW_WRITES | ROW_NO_EXPUNGE, cmd_store },
+	{ { "COPY", "" }, SELECTED, cmd_copy },
+	{ { "UID SEARCH", "" }, SELECTED | ROW_UID, cmd_search },
+	{ { "UID FETCH", "" }, SELECTED | ROW_UID, cmd_fetch },
+	{ { "UID STORE", "" }, SELECTED | ROW_WRITES | ROW_UID, cmd_store },
+	{ { "UID COPY", "" }, SELECTED | ROW_UID, cmd_copy },
+	/* RFC 4315, 6851 */
+	{ { "UID EXPUNGE", "" }, SELECTED | ROW_WRITES | ROW_UID, cmd_expunge },
+	{ { "MOVE", "" }, SELECTED | ROW_WRITES, cmd_move },
+	{ { "UID MOVE", "" }, SELECTED | ROW_WRITES | ROW_UID, cmd_move },
 	/* RFC 2971, 5161, 2342, 2177, 3691 */
 	{ { "ID", "" }, ANY, cmd_id },
 	{ { "ENABLE", "" }, ROW_AFTER, cmd_enable },

@@ -102,8 +102,8 @@ start(struct imap_session *s, bool move)
 		return;
 	}
 	if (!view_resolve(s->view, &j->set, c->uid, c->arena, &j->seqs)) {
-		command_bad(s, move ? "No message has this number in MOVE" :
-		                      "No message has this number in COPY");
+		command_bad(s, move ? "No message has this number in MOVE"
+		                    : "No message has this number in COPY");
 		return;
 	}
 	if (move && (~imap_selected_rights(s) & (ACL_DELETE_MSG | ACL_EXPUNGE)) != 0) {

@@ -50,6 +50,5 @@ cmd_expunge(struct imap_session *s, struct command *c)
 			must_not_reach();
 		uids = view_uids(s->view, &seqs, c->arena, &count, &missing);
 	}
-	c->store_id =
-		mailbox_expunge(view_mailbox(s->view), uids, count, true, on_expunged, s);
+	c->store_id = mailbox_expunge(view_mailbox(s->view), uids, count, true, on_expunged, s);
 }

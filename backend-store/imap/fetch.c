@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 #define SEEN_BATCH 64          /* messages whose \Seen is set at a time */
-#define PIECE_BYTES 32768      /* of a section, and between two looks at the link */
+#define PIECE_BYTES 32768      /* of a section */
 #define NUL_SHOWN ((char)0x80) /* RFC 3501 has no NUL: as Dovecot shows it */
 
 struct fetch_job {
@@ -47,14 +47,6 @@ struct fetch_job {
 };
 
 /* ---- output ---------------------------------------------------------------------------------- */
-
-static bool
-must_yield(struct imap_session *s)
-{
-	if (imap_out(s)->len >= PIECE_BYTES)
-		link_flush(s->client);
-	return command_must_yield(s);
-}
 
 static bool
 got_seen(const struct fetch_job *j, uint32_t uid)
@@ -204,7 +196,7 @@ show_sections(struct imap_session *s, struct fetch_job *j)
 		if (!j->section_open)
 			open_section(s, j);
 		while (!b->nil && j->at < bytes_size(b)) {
-			if (must_yield(s))
+			if (view_must_yield(s->view))
 				return false;
 			if (!add_piece(s, j)) {
 				log_error(&s->log, "imap.fetch_broken uid=%" PRIu32,
@@ -332,7 +324,7 @@ pump(struct imap_session *s, struct command *c)
 			buf_add_str(imap_out(s), ")\r\n");
 			j->seq = 0;
 		}
-		if (must_yield(s))
+		if (view_must_yield(s->view))
 			return;
 		if (j->next == 0)
 			j->next = view_walk_next(&j->walk);

@@ -46,9 +46,9 @@ static const struct {
 	enum flag_op op;
 	bool silent;
 } forms[] = {
-	{ "FLAGS", FLAGS_REPLACE, false },  { "FLAGS.SILENT", FLAGS_REPLACE, true },
-	{ "+FLAGS", FLAGS_ADD, false },     { "+FLAGS.SILENT", FLAGS_ADD, true },
-	{ "-FLAGS", FLAGS_REMOVE, false },  { "-FLAGS.SILENT", FLAGS_REMOVE, true },
+	{ "FLAGS", FLAGS_REPLACE, false }, { "FLAGS.SILENT", FLAGS_REPLACE, true },
+	{ "+FLAGS", FLAGS_ADD, false },    { "+FLAGS.SILENT", FLAGS_ADD, true },
+	{ "-FLAGS", FLAGS_REMOVE, false }, { "-FLAGS.SILENT", FLAGS_REMOVE, true },
 };
 
 static bool
@@ -123,8 +123,8 @@ unwanted(struct imap_session *s, const struct store_job *j, uint32_t rights)
 
 	for (unsigned i = 0; i < count; i++)
 		if (!is_among(mailbox_keyword(m, i), &j->flags))
-			names[f.keyword_count++] = arena_slice_dup(s->command.arena,
-			                                           mailbox_keyword(m, i));
+			names[f.keyword_count++] =
+				arena_slice_dup(s->command.arena, mailbox_keyword(m, i));
 	imap_limit_flags(&f, rights);
 	return f;
 }
@@ -143,11 +143,10 @@ plan(struct imap_session *s, struct store_job *j)
 	bool nothing = is_empty(&j->flags);
 
 	if (j->op == FLAGS_REPLACE && rights != FLAG_RIGHTS)
-		j->steps[j->step_count++] =
-			(struct step){ FLAGS_REMOVE, unwanted(s, j, rights) };
+		j->steps[j->step_count++] = (struct step){ FLAGS_REMOVE, unwanted(s, j, rights) };
 	imap_limit_flags(&j->flags, rights);
-	j->steps[j->step_count++] = (struct step){ j->step_count > 0 ? FLAGS_ADD : j->op,
-		                                   j->flags };
+	j->steps[j->step_count++] =
+		(struct step){ j->step_count > 0 ? FLAGS_ADD : j->op, j->flags };
 	return j->op == FLAGS_REPLACE ? rights != 0 : nothing || !is_empty(&j->flags);
 }
 
@@ -180,8 +179,8 @@ finish(struct imap_session *s, struct store_job *j)
 		buf_add_str(&code, "MODIFIED ");
 		imap_set_writer_init(&w, &code);
 		for (size_t i = 0; i < j->modified_count; i++)
-			imap_set_writer_add(&w, c->uid ? j->modified[i] :
-			                                 view_seq_from(s->view, j->modified[i]));
+			imap_set_writer_add(&w, c->uid ? j->modified[i]
+			                               : view_seq_from(s->view, j->modified[i]));
 		imap_set_writer_end(&w);
 		command_done(s, COMMAND_OK, buf_cstr(&code), "Some messages were changed before");
 	} else if (j->missing && !c->uid) {
@@ -347,8 +346,8 @@ next_step(struct imap_session *s, struct store_job *j)
 	}
 	change.op = j->steps[j->step].op;
 	change.flags = j->steps[j->step].flags;
-	s->command.store_id = mailbox_store_flags(view_mailbox(s->view), j->uids, j->count,
-	                                          &change, on_stored, s);
+	s->command.store_id = mailbox_store_flags(view_mailbox(s->view), j->uids, j->count, &change,
+	                                          on_stored, s);
 }
 
 static void

@@ -373,15 +373,26 @@ find_known(const struct view *v, uint32_t uid)
 
 /* ---- telling ------------------------------------------------------------------------------------- */
 
+static void
+flush_some(struct imap_session *s)
+{
+	if (imap_out(s)->len >= FLUSH_BYTES)
+		link_flush(s->client);
+}
+
 /* Is there room for more output? */
 static bool
 has_room(struct view *v)
 {
-	struct imap_session *s = v->session;
+	flush_some(v->session);
+	return !link_is_congested(v->session->client);
+}
 
-	if (imap_out(s)->len >= FLUSH_BYTES)
-		link_flush(s->client);
-	return !link_is_congested(s->client);
+bool
+view_must_yield(struct view *v)
+{
+	flush_some(v->session);
+	return command_must_yield(v->session);
 }
 
 void

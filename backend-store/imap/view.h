@@ -69,6 +69,10 @@ struct fetch_place *view_place(struct view *v);
  * is congested; 0: call again when it has drained, 1: all is told. */
 int view_pull(struct view *v, bool expunges);
 
+/* A command that tells about many messages: what is written goes out now and then. True:
+ * return, and go on when the pump is called again. */
+bool view_must_yield(struct view *v) MUST_CHECK;
+
 /* FLAGS and PERMANENTFLAGS, as they are from now on. */
 void view_tell_keywords(struct view *v);
 

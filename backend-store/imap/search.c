@@ -1,0 +1,146 @@
+/*
+ * search - SEARCH and UID SEARCH. RFC 3501 sections 6.4.4 and 7.2.5, RFC 4731 (ESEARCH),
+ * RFC 7162 section 3.1.5.
+ *
+ * One message after the other, a few milliseconds at a time. Those that others have expunged
+ * are left out.
+ */
+#include "base/clock.h"
+#include "base/num.h"
+#include "imap/search_match.h"
+#include "imap/session_impl.h"
+
+#include <inttypes.h>
+
+struct search_job {
+	struct imap_search program;
+	struct search_match match;
+	uint32_t next;       /* number */
+	struct buf found;    /* u32 each: numbers or UIDs, ascending */
+	uint64_t modseq_max; /* of what was found */
+};
+
+static void
+cleanup(struct imap_session *s)
+{
+	struct search_job *j = s->command.job;
+
+	search_match_fini(&j->match);
+	buf_fini(&j->found);
+}
+
+/* ---- the answer --------------------------------------------------------------------------------- */
+
+static uint32_t
+found_at(const struct search_job *j, size_t i)
+{
+	return num_get_le32((const uint8_t *)buf_slice(&j->found).p + 4 * i);
+}
+
+static void
+add_modseq(const struct search_job *j, const char *fmt, struct buf *out)
+{
+	if (j->program.modseq && j->found.len > 0)
+		buf_printf(out, fmt, j->modseq_max);
+}
+
+static void
+add_search(const struct search_job *j, struct buf *out)
+{
+	size_t count = j->found.len / 4;
+
+	buf_add_str(out, "* SEARCH");
+	for (size_t i = 0; i < count; i++)
+		buf_printf(out, " %" PRIu32, found_at(j, i));
+	add_modseq(j, " (MODSEQ %" PRIu64 ")", out);
+	buf_add_str(out, "\r\n");
+}
+
+static void
+add_esearch(const struct search_job *j, const struct command *c, struct buf *out)
+{
+	unsigned results = j->program.results != 0 ? j->program.results : IMAP_SEARCH_ALL;
+	size_t count = j->found.len / 4;
+	struct imap_set_writer w;
+
+	buf_printf(out, "* ESEARCH (TAG \"%s\")%s", c->tag, c->uid ? " UID" : "");
+	if ((results & IMAP_SEARCH_MIN) != 0 && count > 0)
+		buf_printf(out, " MIN %" PRIu32, found_at(j, 0));
+	if ((results & IMAP_SEARCH_MAX) != 0 && count > 0)
+		buf_printf(out, " MAX %" PRIu32, found_at(j, count - 1));
+	if ((results & IMAP_SEARCH_ALL) != 0 && count > 0) {
+		buf_add_str(out, " ALL ");
+		imap_set_writer_init(&w, out);
+		for (size_t i = 0; i < count; i++)
+			imap_set_writer_add(&w, found_at(j, i));
+		imap_set_writer_end(&w);
+	}
+	if ((results & IMAP_SEARCH_COUNT) != 0)
+		buf_printf(out, " COUNT %zu", count);
+	add_modseq(j, " MODSEQ %" PRIu64, out);
+	buf_add_str(out, "\r\n");
+}
+
+static void
+finish(struct imap_session *s, struct search_job *j)
+{
+	if (j->program.extended)
+		add_esearch(j, &s->command, imap_out(s));
+	else
+		add_search(j, imap_out(s));
+	command_done(s, COMMAND_OK, NULL, "Searched");
+}
+
+/* ---- the work ------------------------------------------------------------------------------------ */
+
+static void
+look_at(struct imap_session *s, struct search_job *j, uint32_t seq)
+{
+	const struct msg *m = view_msg(s->view, seq);
+
+	if (m == NULL)
+		return;
+	if (search_match(&j->match, seq, m)) {
+		buf_add_u32(&j->found, s->command.uid ? m->uid : seq);
+		j->modseq_max = MAX(j->modseq_max, m->modseq);
+	}
+	if (j->match.failed != MBOX_OK)
+		log_warning(&s->log, "imap.search_unreadable uid=%" PRIu32 " why=%s",
+		            view_uid(s->view, seq), mbox_result_name(j->match.failed));
+}
+
+static void
+pump(struct imap_session *s, struct command *c)
+{
+	struct search_job *j = c->job;
+
+	for (; j->next <= view_count(s->view); j->next++) {
+		if (command_must_yield(s))
+			return;
+		look_at(s, j, j->next);
+	}
+	finish(s, j);
+}
+
+void
+cmd_search(struct imap_session *s, struct command *c)
+{
+	struct search_job *j = arena_alloc(c->arena, sizeof(*j));
+
+	c->job = j;
+	if (!imap_search_read(&c->args, &j->program)) {
+		command_bad(s, imap_args_bad(&c->args));
+		return;
+	}
+	if (j->program.modseq)
+		imap_enable_condstore(s);
+	buf_init(&j->found, SIZE_MAX);
+	j->next = 1;
+	c->cleanup = cleanup;
+	if (!search_match_init(&j->match, s->view, &j->program, (int64_t)clock_wall_s())) {
+		command_done(s, COMMAND_NO, "BADCHARSET (US-ASCII UTF-8)",
+		             "The charset is not known");
+		return;
+	}
+	command_pump(s, pump);
+}
