@@ -291,14 +291,15 @@ conn_finish(struct conn **cp, uint64_t linger_ms)
 
 	*cp = NULL;
 	c->handler = NULL;
-	if (c->ended || conn_output_bytes(c) == 0) {
+	if ((c->ended && c->why != CONN_END_EOF) || conn_output_bytes(c) == 0) {
 		conn_free(&c);
 		return;
 	}
 	c->finishing = true;
 	/* Read on and throw away: unread input would turn our close into a reset that
 	 * takes the last answer with it. */
-	bufferevent_enable(c->bev, EV_READ);
+	if (!c->ended)
+		bufferevent_enable(c->bev, EV_READ);
 	timer_set(&c->linger, linger_ms);
 }
 

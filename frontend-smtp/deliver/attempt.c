@@ -11,6 +11,7 @@ struct attempt {
 	const struct attempt_job *job;
 	struct lease *lease;
 	struct timer timer;
+	bool granted;
 	bool reused; /* the connection */
 	bool heard;  /* the store has said something in this transaction */
 	bool again;  /* this is the second connection */
@@ -78,8 +79,10 @@ finish(struct attempt *a, int code, const char *enhanced, const char *text)
 static void
 fail(struct attempt *a, const char *why)
 {
-	log_warning(a->job->log, "smtp.store_failed store=%s why=%s body=%d sent=%d",
-	            a->job->server->name, log_esc(why), a->in_body, a->sent_all);
+	/* that it cannot be reached the pool has logged, once for all who wait */
+	log_line(a->granted ? LOG_WARNING : LOG_DEBUG, a->job->log,
+	         "smtp.store_failed store=%s why=%s body=%d sent=%d", a->job->server->name,
+	         log_esc(why), a->in_body, a->sent_all);
 	lease_end(&a->lease); /* of no use to others */
 	if (a->sent_all)
 		finish(a, 451, "4.4.2", "The mail store was lost, please come again");
@@ -125,6 +128,7 @@ on_granted(void *ctx)
 	struct smtp_client *core = lease_client(a->lease);
 	struct buf *out = lease_out(a->lease);
 
+	a->granted = true;
 	a->reused = lease_is_reused(a->lease);
 	if (!store_can(a))
 		return;

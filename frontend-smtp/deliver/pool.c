@@ -179,6 +179,11 @@ conn_opened(struct pool_conn *c)
 
 	s->down_ms = 0;
 	s->down_until_ms = 0;
+	if (s->server->kind == SERVER_ROOST && !smtp_client_get_offer(c->core)->xroost)
+		log_warning(NULL,
+		            "smtp.store_plain store=%s why=\"it does not trust us (its "
+		            "trusted_networks): copies may double when senders retry\"",
+		            s->server->name);
 	if (!smtp_client_get_offer(c->core)->xclient_addr)
 		c->session[0] = '\0';
 	conn_rest(c);

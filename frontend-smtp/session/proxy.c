@@ -4,8 +4,10 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const struct conf_def smtp_conf_table[] = {
 	{ "mx_listen", CONF_ADDRESSES, NULL, 25,
@@ -25,11 +27,12 @@ const struct conf_def smtp_conf_table[] = {
 	{ "recipient_limit", CONF_INT, "1000", 1, SMTP_RCPT_MAX,
 	  .help = "Most recipients of one transaction; more are asked to come in another one." },
 	{ "refused_limit", CONF_INT, "100", 1, 1000000,
-	  .help = "A client to whom so many recipients were refused is sent away." },
+	  .help = "A client to whom so many recipients were refused for good is sent away." },
 	{ "hop_limit", CONF_INT, "100", 10, 1000,
 	  .help = "A message with more Received fields goes in circles, and is refused." },
 	{ "client_connections", CONF_INT, "50", 1, 1000000,
-	  .help = "Most connections of one worker from one address (lmtp_networks excepted)." },
+	  .help = "Most connections of one worker from one address, of IPv6 from one /64 "
+	          "(lmtp_networks excepted)." },
 	{ "max_sessions", CONF_INT, "10000", 1, 1000000, .help = "Most sessions of one worker." },
 	{ "command_timeout", CONF_DURATION, "5m", 1000, 3600000,
 	  .help = "A client that says nothing for so long is closed (RFC 5321 wants 5 minutes)." },
@@ -131,14 +134,33 @@ smtp_proxy_free(struct smtp_proxy **pp)
 	free(p);
 }
 
-void
-proxy_add_session(struct smtp_proxy *p, struct smtp_session *s)
+/* Whom a limit for one client counts together: an IPv4 address, an IPv6 network of 64 bits
+ * (who has one has all of them). */
+static void
+net_of(const struct addr *a, char net_r[ADDR_TEXT_LEN])
 {
-	s->address = map_get(p->by_address, slice_of(s->peer));
+	struct sockaddr_in6 in6;
+	const uint8_t *b = in6.sin6_addr.s6_addr;
+
+	addr_host_text(a, net_r);
+	if (a->ss.ss_family != AF_INET6 || strchr(net_r, ':') == NULL)
+		return;
+	memcpy(&in6, &a->ss, sizeof(in6));
+	snprintf(net_r, ADDR_TEXT_LEN, "%02x%02x:%02x%02x:%02x%02x:%02x%02x::", b[0], b[1], b[2],
+	         b[3], b[4], b[5], b[6], b[7]);
+}
+
+void
+proxy_add_session(struct smtp_proxy *p, struct smtp_session *s, const struct addr *peer)
+{
+	char net[ADDR_TEXT_LEN];
+
+	net_of(peer, net);
+	s->address = map_get(p->by_address, slice_of(net));
 	if (s->address == NULL) {
 		s->address = xcalloc(1, sizeof(*s->address));
-		snprintf(s->address->host, sizeof(s->address->host), "%s", s->peer);
-		(void)map_set(p->by_address, slice_of(s->peer), s->address);
+		snprintf(s->address->net, sizeof(s->address->net), "%s", net);
+		(void)map_set(p->by_address, slice_of(net), s->address);
 	}
 	s->address->sessions++;
 	list_add_tail(&p->sessions, &s->node);
@@ -152,7 +174,7 @@ proxy_lost_session(struct smtp_proxy *p, struct smtp_session *s)
 {
 	list_del(&s->node);
 	if (--s->address->sessions == 0) {
-		(void)map_del(p->by_address, slice_of(s->address->host));
+		(void)map_del(p->by_address, slice_of(s->address->net));
 		free(s->address);
 	}
 	metrics_sub(&smtp_metrics[SMTP_M_SESSIONS], 1);

@@ -1,7 +1,8 @@
 /*
  * A client: the core reads what he says, a transaction (txn.h) finds the answers. While he
  * has to wait for one nothing is read from him. When he leaves after the end of his message
- * the stores are heard to the end all the same: what they have got, they have got.
+ * the stores are heard to the end all the same: what they have got, they have got. Perhaps he
+ * has only closed his side and still listens: then he is told.
  */
 #include "session/session_impl.h"
 
@@ -116,8 +117,7 @@ on_rcpt_answer(void *ctx, size_t number, const struct smtp_reply *r)
 	struct smtp_session *s = ctx;
 
 	smtp_server_reply_rcpt(s->core, number, r->code, r->enhanced, r->text, link_out(s->client));
-	if (!smtp_reply_is_good(r) && ++s->refused >= s->proxy->limits.refused &&
-	    !s->settings.lmtp) {
+	if (r->code / 100 == 5 && ++s->refused >= s->proxy->limits.refused && !s->settings.lmtp) {
 		session_bye(s, 421, "4.7.0", "Too many refused recipients", "refused recipients");
 		return;
 	}
@@ -158,7 +158,10 @@ on_delivered(void *ctx)
 	}
 	reply_to_message(s);
 	transaction_over(s);
-	answered(s);
+	if (s->said_all)
+		session_end(s, conn_end_text(CONN_END_EOF));
+	else
+		answered(s);
 }
 
 static const struct txn_ops txn_ops = {
@@ -296,10 +299,12 @@ client_closed(void *core, enum conn_end why)
 {
 	struct smtp_session *s = core;
 
-	if (s->delivering && !s->ended)
-		link_end(&s->client);
-	else
+	if (!s->delivering)
 		session_end(s, conn_end_text(why));
+	else if (why == CONN_END_EOF)
+		s->said_all = true;
+	else
+		link_abort(&s->client);
 }
 
 static const struct link_ops client_ops = {
@@ -335,7 +340,7 @@ session_begin(struct smtp_session *s, struct conn **c, bool lmtp)
 		.trusted = conf_nets_has(p->c.conf, "trusted_networks", peer),
 	};
 	s->core = smtp_server_new(&s->settings, false);
-	proxy_add_session(p, s);
+	proxy_add_session(p, s, peer);
 	s->client = link_new(c, &client_ops, s, NULL);
 }
 

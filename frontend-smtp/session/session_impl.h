@@ -24,14 +24,14 @@ struct smtp_proxy {
 	struct txn_shared shared;
 	struct list sessions;
 	size_t count;
-	struct map *by_address; /* of the conn's peer -> struct address_count */
+	struct map *by_address; /* network of the conn's peer -> struct address_count */
 	bool draining;
 	void (*drained)(void *ctx);
 	void *drained_ctx;
 };
 
 struct address_count {
-	char host[ADDR_TEXT_LEN];
+	char net[ADDR_TEXT_LEN];
 	size_t sessions;
 };
 
@@ -44,6 +44,7 @@ struct smtp_session {
 	bool ended;
 	bool in_tls;       /* the handshake is under way */
 	bool delivering;   /* the stores have the message */
+	bool said_all;     /* nothing more comes from the client, who may still listen */
 	uint64_t until_ms; /* a body has to be whole by then */
 
 	char id[SMTP_SESSION_MAX + 1];
@@ -65,8 +66,7 @@ bool session_is_idle(const struct smtp_session *s);
 
 /* ---- proxy.c ---- */
 
-/* s->peer is the other end of its conn. */
-void proxy_add_session(struct smtp_proxy *p, struct smtp_session *s);
+void proxy_add_session(struct smtp_proxy *p, struct smtp_session *s, const struct addr *peer);
 /* A session is gone: the drain may be over. */
 void proxy_lost_session(struct smtp_proxy *p, struct smtp_session *s);
 

@@ -314,6 +314,12 @@ conn_free(struct conn **cp)
 }
 
 void
+fakenet_end(struct conn *c)
+{
+	tell_peer(c, CONN_END_EOF);
+}
+
+void
 fakenet_reset(struct conn **cp)
 {
 	tell_peer(*cp, CONN_END_RESET);
@@ -328,7 +334,7 @@ conn_finish(struct conn **cp, UNUSED uint64_t linger_ms)
 	*cp = NULL;
 	c->handler = NULL;
 	c->finishing = true;
-	if (c->out.len == 0 || c->fin)
+	if (c->out.len == 0 || (c->fin && c->fin_why != CONN_END_EOF))
 		conn_free(&c);
 }
 

@@ -37,6 +37,8 @@ void fakenet_blackhole(struct loop *l, const char *addr, bool on);
 void fakenet_set_split(struct loop *l, size_t n);
 /* Stop carrying bytes out of c (a cut cable: nobody notices) or carry on. */
 void fakenet_cut(struct conn *c, bool cut);
+/* c sends nothing more, and its peer learns that; c still receives. */
+void fakenet_end(struct conn *c);
 /* The peer of c sees a reset instead of an orderly end. Leaves NULL. */
 void fakenet_reset(struct conn **c);
 

@@ -299,6 +299,8 @@ act(struct actor *a, const char *verb)
 		accept_waiting(a);
 	else if (strcmp(verb, "closes") == 0)
 		conn_free(&a->conn);
+	else if (strcmp(verb, "ends") == 0)
+		fakenet_end(a->conn);
 	else if (strcmp(verb, "resets") == 0)
 		fakenet_reset(&a->conn);
 	else if (strcmp(verb, "cuts") == 0 || strcmp(verb, "heals") == 0)

@@ -291,3 +291,47 @@ TEST(a_port_in_use_is_named)
 	test_eq_str("text", err.text, want);
 	close(fd);
 }
+
+static void
+late_input(void *ctx)
+{
+	struct conn *c = ((struct world *)ctx)->server;
+
+	conn_consume(c, conn_input(c).n);
+}
+
+static void
+late_end(void *ctx, enum conn_end why)
+{
+	struct world *w = ctx;
+
+	w->why = why;
+	conn_write(w->server, SLICE("a late answer\n"));
+	conn_finish(&w->server, 1000);
+	loop_stop(w->loop);
+}
+
+TEST(a_peer_who_only_stops_sending_still_gets_the_answer)
+{
+	static const struct conn_handler handler = { late_input, NULL, NULL, late_end };
+	struct world w = { .loop = loop_new() };
+	struct timer timer;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(write(fds[1], "question\n", 9), 9);
+	assert_int_equal(shutdown(fds[1], SHUT_WR), 0);
+	w.server = conn_new(w.loop, fds[0]);
+	conn_set_handler(w.server, &handler, &w);
+	loop_run(w.loop);
+	assert_int_equal(w.why, CONN_END_EOF);
+	timer_init(&timer, w.loop, give_up, &w);
+	timer_set(&timer, 50);
+	loop_run(w.loop);
+	assert_int_equal(read(fds[1], w.heard, sizeof(w.heard) - 1), 14);
+	test_eq_str("heard", w.heard, "a late answer\n");
+	assert_int_equal(read(fds[1], w.heard, sizeof(w.heard)), 0);
+	timer_fini(&timer);
+	close(fds[1]);
+	loop_free(&w.loop);
+}

@@ -91,6 +91,13 @@ TEST(client_leaves_behind_the_message_and_the_store_is_heard_out)
 	                   TEXT("store1") "store1 > 250 ok\nwait 5m\nwho is there\n");
 }
 
+/* He closes his side and listens. */
+TEST(client_who_only_stops_talking_hears_the_answer)
+{
+	world_play(FRED_SENT "client ends\nclient is silent\nstore1 > 250 ok\nclient < 250 *\n"
+	                     "client is closed\nwho is there\n");
+}
+
 TEST(client_who_says_nothing_is_closed)
 {
 	world_play("client connects\nclient < 220 *\nwait 299s\nclient is silent\nwait 2s\n"
@@ -126,6 +133,9 @@ TEST(too_many_connections_of_one_address)
 	                "second < 421 4.7.0 *\nsecond is closed\n"
 	                "proxy connects\nproxy < 220 *\nmta connects\nmta < 220 *\n"
 	                "client closes\nsecond connects\nsecond < 220 *\n");
+	world_play_with("client_connections = 1\n",
+	                "six connects\nsix < 220 *\nsixty connects\n"
+	                "sixty < 421 4.7.0 *\nsixty is closed\nseven connects\nseven < 220 *\n");
 	world_play_with("max_sessions = 1\n", "client connects\nclient < 220 *\nproxy connects\n"
 	                                      "proxy < 421 4.7.0 *\nproxy is closed\n");
 }

@@ -240,6 +240,23 @@ TEST(store_that_refuses_connections_is_later_at_once)
 	                                                   TAKES("store1") "client < 250 *\n");
 }
 
+/* First for 500 ms, then for 1 s; and for 500 ms again after it was there. */
+TEST(store_that_stays_down_is_dialled_ever_less)
+{
+	world_play(
+		"store1 refuses\n" GREETED MAIL_FROM
+		"client > RCPT TO:<fred+1@example.org>\nclient < 451 *\nwait 501ms\n"
+		"client > RCPT TO:<fred+2@example.org>\nclient < 451 *\nwait 501ms\n"
+		"store1 listens\n"
+		"client > RCPT TO:<fred+3@example.org>\nclient < 451 *\nwait 501ms\n"
+		"client > RCPT TO:<fred+4@example.org>\n" UP("store1") ASKED("store1", "fred+4") TAKES(
+			"store1") "client < 250 *\n"
+				  "store1 closes\nstore1 refuses\n"
+				  "client > RCPT TO:<fred+5@example.org>\nclient < 451 *\nwait 501ms\n"
+				  "store1 listens\n"
+				  "client > RCPT TO:<fred+6@example.org>\n" UP("store1"));
+}
+
 TEST(store_that_cannot_be_reached_is_later_in_time)
 {
 	world_play("store1 blackholes\n" GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n"

@@ -173,6 +173,9 @@ add_actors(struct world *w)
 {
 	play_add_client(w->play, "client", "192.0.2.1:1000", "127.0.0.1:25", on_smtp, w);
 	play_add_client(w->play, "second", "192.0.2.1:1001", "127.0.0.1:25", on_smtp, w);
+	play_add_client(w->play, "six", "[2001:db8::1]:1000", "[::1]:25", on_smtp, w);
+	play_add_client(w->play, "sixty", "[2001:db8:0:0:9::60]:1000", "[::1]:25", on_smtp, w);
+	play_add_client(w->play, "seven", "[2001:db8:0:1::1]:1000", "[::1]:25", on_smtp, w);
 	play_add_client(w->play, "proxy", "127.0.0.1:1000", "127.0.0.1:25", on_smtp, w);
 	play_add_client(w->play, "mta", "127.0.0.1:1001", "127.0.0.1:24", on_lmtp, w);
 	play_add_client(w->play, "stranger", "192.0.2.9:1000", "127.0.0.1:24", on_lmtp, w);

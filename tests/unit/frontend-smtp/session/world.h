@@ -3,7 +3,8 @@
  * one, a directory, a map.
  *
  * Clients: client (192.0.2.1, SMTP), second (the same host), proxy (127.0.0.1, trusted,
- * SMTP), mta (127.0.0.1, LMTP), stranger (192.0.2.9, LMTP).
+ * SMTP), mta (127.0.0.1, LMTP), stranger (192.0.2.9, LMTP), six and sixty (of one IPv6
+ * network), seven (of another).
  * Stores: store1, store2 (Roost), cyrus (foreign), secret (STARTTLS).
  * Users with their mailboxes: fred and bob at store1 (claim 7), ann@example.net at store2,
  * cyrus at cyrus, sec at secret. new has no mailbox yet, his home is store2; nohome none;
