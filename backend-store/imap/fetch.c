@@ -87,7 +87,7 @@ add_flags(struct imap_session *s, struct fetch_job *j, bool with_modseq)
 {
 	const struct msg *m = &j->body.msg;
 
-	add_name(j, imap_out(s), SLICE("FLAGS "));
+	add_name(j, imap_out(s), SLICE(""));
 	view_add_flags(s->view, m, imap_out(s));
 	if (!s->condstore || with_modseq)
 		view_told(s->view, m);

@@ -74,13 +74,25 @@ on_subscription(void *ctx, struct slice name)
 
 /* ---- order ------------------------------------------------------------------------------------- */
 
-/* The separator before everything, so that children follow their parent at once; INBOX first. */
+static bool
+is_below(struct slice name, struct slice top)
+{
+	return name.n > top.n && name.p[top.n] == MBOX_SEPARATOR && slice_starts(name, top);
+}
+
+static bool
+is_inbox(struct slice name)
+{
+	return slice_eq(name, SLICE("INBOX")) || is_below(name, SLICE("INBOX"));
+}
+
+/* The separator before everything, so that children follow their parent at once; INBOX and
+ * what is below it first. */
 static int
 compare(const void *a, const void *b)
 {
 	const struct list_name *x = a, *y = b;
-	bool x_inbox = slice_eq(x->client, SLICE("INBOX"));
-	bool y_inbox = slice_eq(y->client, SLICE("INBOX"));
+	bool x_inbox = is_inbox(x->client), y_inbox = is_inbox(y->client);
 	size_t n = MIN(x->client.n, y->client.n);
 
 	if (x_inbox != y_inbox)
@@ -92,12 +104,6 @@ compare(const void *a, const void *b)
 			return p == MBOX_SEPARATOR ? -1 : q == MBOX_SEPARATOR ? 1 : (int)p - (int)q;
 	}
 	return x->client.n < y->client.n ? -1 : x->client.n > y->client.n;
-}
-
-static bool
-is_below(struct slice name, struct slice top)
-{
-	return name.n > top.n && name.p[top.n] == MBOX_SEPARATOR && slice_starts(name, top);
 }
 
 /* One entry for each name, with what all of its entries know. */

@@ -58,6 +58,17 @@ may_make(struct imap_session *s, const struct mbox_name *name)
 	return false;
 }
 
+/* Names below INBOX have no mailbox between them and it: INBOX/a is user.fred.INBOX.a, and
+ * there is no user.fred.INBOX (mail/mbox_name.h). */
+static bool
+is_inbox_level(struct slice up)
+{
+	struct slice parent;
+
+	return slice_ends(up, SLICE(".INBOX")) && mbox_name_parent(up, &parent) &&
+	       mbox_name_is_inbox(parent);
+}
+
 static void make_next(struct imap_session *s);
 
 static void
@@ -84,7 +95,7 @@ make_next(struct imap_session *s)
 
 	for (m->at++; m->at < name.n; m->at++) {
 		up = slice_sub(name, 0, m->at);
-		if (name.p[m->at] != '.' || store_find(store, up, &info))
+		if (name.p[m->at] != '.' || is_inbox_level(up) || store_find(store, up, &info))
 			continue;
 		c->store_id = store_create(store, up, SLICE(""), on_superior, s);
 		return;
