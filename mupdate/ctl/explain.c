@@ -129,7 +129,7 @@ say_list(struct run *r, const struct fact_list *l)
 		        l->why);
 		return;
 	}
-	if (l->role != LIST_MASTER)
+	if (l->role != LIST_MASTER && l->complete)
 		snprintf(age, sizeof(age), ", %.1f s old", (double)l->age_ms / 1000);
 	run_say(r, "%s    %s says: %s%s%s%s (revision %lld%s%s).", heads[l->role],
 	        program_text(l->program),

@@ -42,9 +42,9 @@ parse_mailbox(struct run *r, const char *word, struct mbox_name *name_r)
 	return run_fail(r, EXIT_USAGE, "%s: %s", word, mbox_name_error_text(e));
 }
 
-/* The store that has it. EXIT_DONE, or the code and it was said why. */
+/* The store that has it. hint goes behind "there is no mailbox". EXIT_DONE, or the code and it was said why. */
 static int
-find_owner(struct run *r, const char *mailbox, const struct program **p_r)
+find_owner(struct run *r, const char *mailbox, const char *hint, const struct program **p_r)
 {
 	struct facts *f = facts_gather(r, mailbox);
 	const char *server = facts_server(f);
@@ -59,7 +59,7 @@ find_owner(struct run *r, const char *mailbox, const struct program **p_r)
 			"%s is on %s, which cannot be asked from here; run this on its host",
 			mailbox, server);
 	else if (facts_is_nowhere(f))
-		code = run_fail(r, EXIT_NO, "there is no mailbox %s", mailbox);
+		code = run_fail(r, EXIT_NO, "there is no mailbox %s%s", mailbox, hint);
 	else
 		code = run_fail(r, EXIT_TEMP, "nobody who can be asked from here knows %s",
 		                mailbox);
@@ -86,7 +86,7 @@ find_place(struct run *r, const struct mbox_name *name, const struct program **p
 	if (mbox_name_is_inbox(mbox) || (above.n == 0 && !mbox_name_parent(mbox, &above)))
 		return run_fail(r, EXIT_USAGE, "say on which store by --store");
 	snprintf(parent, sizeof(parent), "%.*s", SLICE_ARG(above));
-	return find_owner(r, parent, p_r);
+	return find_owner(r, parent, "; without it, say on which store by --store", p_r);
 }
 
 static int
@@ -141,7 +141,7 @@ cmd_mailbox_delete(struct run *r)
 	int code = parse_mailbox(r, r->args.operands[0], &name);
 
 	if (code == EXIT_DONE)
-		code = find_owner(r, name.s, &p);
+		code = find_owner(r, name.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
 	request = json_new_object();
@@ -165,7 +165,7 @@ cmd_mailbox_rename(struct run *r)
 	if (code == EXIT_DONE)
 		code = parse_mailbox(r, r->args.operands[1], &to);
 	if (code == EXIT_DONE)
-		code = find_owner(r, from.s, &p);
+		code = find_owner(r, from.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
 	request = json_new_object();

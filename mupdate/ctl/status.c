@@ -294,42 +294,67 @@ cmd_who(struct run *r)
 
 /* ---- servers ------------------------------------------------------------------------------- */
 
-/* What a list says of one server. */
+/* A location server's answers: how many names each store has, and who has not told. */
 struct told {
-	bool known, pushed;
-	int64_t names;
+	struct answer servers, status; /* zero when nobody answers */
+	bool is_master;
 };
 
-static struct told
-find_told(const struct json *servers, const char *name)
-{
-	struct told told = { false, false, 0 };
-
-	for (size_t i = 0; i < json_count(servers); i++) {
-		const struct json *s = json_item(servers, i);
-		const char *server = json_get_str(s, "server");
-
-		if (server != NULL && strcmp(server, name) == 0) {
-			told.known = true;
-			told.pushed = json_get_bool(s, "pushed", false);
-			told.names = json_get_int(s, "names", 0);
-		}
-	}
-	return told;
-}
-
-/* The master's answer, or that of a replica; NULL json when there is neither. */
 static void
-ask_servers(struct run *r, struct answer *a_r)
+ask_told(struct run *r, struct told *t_r)
 {
 	const struct program *p;
+	const char *role;
 	unsigned pos = 0;
 
-	memset(a_r, 0, sizeof(*a_r));
-	while (!a_r->ok && (p = run_next(r, "roost-mupdate", &pos)) != NULL) {
-		answer_fini(a_r);
-		run_ask1(r, p, "servers", NULL, NULL, a_r);
+	memset(t_r, 0, sizeof(*t_r));
+	while (!t_r->is_master && (p = run_next(r, "roost-mupdate", &pos)) != NULL) {
+		struct told t = { .is_master = false };
+
+		run_ask1(r, p, "servers", NULL, NULL, &t.servers);
+		run_ask1(r, p, "status", NULL, NULL, &t.status);
+		role = json_get_str(json_get(t.status.json, "detail"), "role");
+		t.is_master = role != NULL && strcmp(role, "master") == 0;
+		if (t.servers.ok && (t.is_master || !t_r->servers.ok)) {
+			struct told worse = *t_r;
+
+			*t_r = t;
+			t = worse;
+		}
+		answer_fini(&t.servers);
+		answer_fini(&t.status);
 	}
+}
+
+/* Stores without a name are not in the list. */
+static int64_t
+told_names(const struct told *t, const char *name)
+{
+	const struct json *servers = json_get(t->servers.json, "servers");
+
+	for (size_t i = 0; i < json_count(servers); i++) {
+		const char *server = json_get_str(json_item(servers, i), "server");
+
+		if (server != NULL && strcmp(server, name) == 0)
+			return json_get_int(json_item(servers, i), "names", 0);
+	}
+	return 0;
+}
+
+static const char *
+told_word(const struct told *t, const char *name)
+{
+	const struct json *missing = json_get(json_get(t->status.json, "detail"), "missing");
+
+	if (!t->is_master)
+		return NULL; /* only the master knows */
+	for (size_t i = 0; i < json_count(missing); i++) {
+		const char *server = json_as_str(json_item(missing, i));
+
+		if (server != NULL && strcmp(server, name) == 0)
+			return "awaited";
+	}
+	return "told";
 }
 
 static void
@@ -346,10 +371,9 @@ add_addr(struct json *o, struct table *t, const struct conf *s, const char *serv
 
 static void
 add_server(struct run *r, struct json *items, struct table *t, const struct conf *s,
-           const struct answer *told_all)
+           const struct told *told)
 {
-	const char *name = conf_instance(s);
-	struct told told = find_told(json_get(told_all->json, "servers"), name);
+	const char *name = conf_instance(s), *word = told_word(told, name);
 	struct json *o = json_add_object(items);
 	bool answers = run_find_store(r, name) != NULL;
 
@@ -360,14 +384,15 @@ add_server(struct run *r, struct json *items, struct table *t, const struct conf
 	add_addr(o, t, s, "imap");
 	add_addr(o, t, s, "pop3");
 	add_addr(o, t, s, "lmtp");
-	json_set_int(o, "names", told.names);
-	json_set_bool(o, "pushed", told.pushed);
+	json_set_str(o, "list", word);
 	json_set_bool(o, "answers", answers);
-	if (told_all->ok)
-		table_add_int(t, told.names);
-	else
+	if (told->servers.ok) {
+		json_set_int(o, "names", told_names(told, name));
+		table_add_int(t, told_names(told, name));
+	} else {
 		table_add(t, "");
-	table_add(t, !told_all->ok ? "" : told.pushed ? "told" : "not told");
+	}
+	table_add(t, word);
 	table_add(t, answers ? "answers" : "not here");
 }
 
@@ -388,10 +413,10 @@ cmd_servers(struct run *r)
 	struct table *t = table_new("SERVER|KIND|IMAP|POP3|LMTP|NAMES>|LIST|CONTROL");
 	const struct conf *s;
 	const char *name;
-	struct answer told;
+	struct told told;
 	size_t rows;
 
-	ask_servers(r, &told);
+	ask_told(r, &told);
 	for (unsigned i = 0; i < r->hosts->host_count; i++) {
 		size_t pos = 0;
 
@@ -403,10 +428,11 @@ cmd_servers(struct run *r)
 	rows = table_rows(t);
 	run_table(r, t);
 	table_free(&t);
-	if (!told.ok)
+	if (!told.servers.ok)
 		run_say(r, "No location server can be asked from here: how many names each store "
 		           "has is not known.");
-	answer_fini(&told);
+	answer_fini(&told.servers);
+	answer_fini(&told.status);
 	return rows > 0 ? EXIT_DONE
 	                : run_fail(r, EXIT_CONF, "the settings have no section [server NAME]");
 }

@@ -156,12 +156,14 @@ judge_found(const struct look *l, const struct fact_list *list, struct verdict *
 {
 	const struct fact_store *s = facts_store(l->f, list->server);
 
-	if (s == NULL || s->has == STORE_SILENT) {
+	if (s == NULL)
+		return false; /* on another host: judge_rest() says that it was not asked */
+	if (s->has == STORE_SILENT) {
 		say(v, VERDICT_STORE_AWAY,
-		    "It is on %s, which %s: if it is down, its users are told to come back later, "
-		    "and mail for them waits outside.",
-		    list->server, s == NULL ? "cannot be asked from here" : "does not answer");
-		next(v, "Ask on the host of %s: roostctl status", list->server);
+		    "It is on %s, which does not answer: its users are told to come back later, and "
+		    "mail for them waits outside.",
+		    list->server);
+		next(v, "Start %s; see its log, and roostctl status.", list->server);
 		return true;
 	}
 	if (s->has == STORE_NONE) {
@@ -281,7 +283,14 @@ judge_lists(const struct look *l, struct verdict *v)
 static void
 judge_rest(const struct look *l, struct verdict *v)
 {
+	static const char *const not_asked[2][2] = {
+		{ "", " The store cannot be asked from here." },
+		{ " The master cannot be asked from here.",
+		  " Neither master nor store can be asked from here." },
+	};
 	const char *server = facts_server(l->f);
+	bool no_master = l->master == NULL && best_list(l) != NULL;
+	bool no_store = server == NULL || facts_store(l->f, server) == NULL;
 
 	if (l->account == ACCOUNT_DISABLED) {
 		say(v, VERDICT_DISABLED,
@@ -289,11 +298,9 @@ judge_rest(const struct look *l, struct verdict *v)
 		next(v, "If it should not be: roostctl user enable %s", l->address);
 		return;
 	}
-	say(v, l->master != NULL ? VERDICT_FINE : VERDICT_FINE_HERE, "Mail for %s goes to %s.%s",
-	    l->address, server != NULL ? server : "its store",
-	    l->master != NULL      ? " Everybody who was asked agrees."
-	    : best_list(l) != NULL ? " The master cannot be asked from here; everybody else agrees."
-	                           : "");
+	say(v, no_master || no_store ? VERDICT_FINE_HERE : VERDICT_FINE,
+	    "Mail for %s goes to %s. Everybody who was asked agrees.%s", l->address,
+	    server != NULL ? server : "its store", not_asked[no_master][no_store]);
 	if (*l->home != '\0' && server != NULL && strcmp(l->home, server) != 0)
 		next(v,
 		     "The directory says %s for new mailboxes; the mailboxes are on %s, and that "
