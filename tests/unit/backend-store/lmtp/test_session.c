@@ -208,6 +208,20 @@ TEST(a_drain_ends_with_an_abandoned_transaction)
 	           "drain is over\n");
 }
 
+TEST(new_settings_are_for_new_sessions)
+{
+	world_play("client connects\n"
+	           "client < 220 store1 *\n"
+	           "settings are new\n"
+	           "client > LHLO me\n"
+	           "client < 250-store1\n"
+	           "client << 250 8BITMIME\n"
+	           "client > STARTTLS\n"
+	           "client < 502 5.5.1 TLS is not offered.\n"
+	           "second connects\n"
+	           "second < 220 store9 *\n");
+}
+
 TEST(a_stop_cuts_what_is_left)
 {
 	struct world w;

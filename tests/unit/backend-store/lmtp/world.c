@@ -13,7 +13,6 @@
 
 static const char settings[] = "[common]\n"
 			       "default_domain = example.org\n"
-			       "hostname = store1\n"
 			       "[identity mta]\n"
 			       "password = big\n"
 			       "services = lmtp\n"
@@ -104,6 +103,36 @@ on_metric_action(void *ctx, const char *rest)
 			return;
 		}
 	test_fail("no metric %s", name);
+}
+
+static struct conf *
+load_settings(const char *first, const char *more)
+{
+	static const struct conf_def *const tables[] = { lmtp_conf_table, NULL };
+	static const struct conf_schema schema = { "roost-store", tables };
+	struct buf text = BUF_INIT(SIZE_MAX);
+	struct err err = { "" };
+	struct conf *c;
+
+	buf_add_str(&text, first);
+	buf_add_str(&text, settings);
+	buf_add_str(&text, more);
+	c = conf_load_text("test", buf_slice(&text), &schema, NULL, &err);
+	test_check(c != NULL, "%s", err.text);
+	buf_fini(&text);
+	return c;
+}
+
+static void
+on_settings_action(void *ctx, const char *rest)
+{
+	struct world *w = ctx;
+	struct conf *c = load_settings("[common]\nhostname = store9\n", "");
+
+	test_eq_str("settings", rest, "are new");
+	lmtp_service_set_conf(w->service, c, NULL);
+	conf_free(&w->conf);
+	w->conf = c;
 }
 
 /* ---- what is in the store ------------------------------------------------------------------ */
@@ -300,6 +329,7 @@ add_actors(struct world *w)
 	play_add_action(p, "store", on_store_action, w);
 	play_add_action(p, "disk", on_disk_action, w);
 	play_add_action(p, "metric", on_metric_action, w);
+	play_add_action(p, "settings", on_settings_action, w);
 }
 
 static void
@@ -320,18 +350,9 @@ add_people(struct auth *a)
 void
 world_init(struct world *w, const char *more, bool alone)
 {
-	static const struct conf_def *const tables[] = { lmtp_conf_table, NULL };
-	static const struct conf_schema schema = { "roost-store", tables };
-	struct buf text = BUF_INIT(SIZE_MAX);
-	struct err err = { "" };
-
 	*w = (struct world){ .play = play_new(), .alone = alone };
 	log_set_level(LOG_ERROR);
-	buf_add_str(&text, settings);
-	buf_add_str(&text, more);
-	w->conf = conf_load_text("test", buf_slice(&text), &schema, NULL, &err);
-	test_check(w->conf != NULL, "%s", err.text);
-	buf_fini(&text);
+	w->conf = load_settings("[common]\nhostname = store1\n", more);
 	w->auth = fakeauth_new(play_loop(w->play), "example.org");
 	add_people(w->auth);
 	open_store(w);

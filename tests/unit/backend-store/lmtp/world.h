@@ -18,6 +18,7 @@
  *	disk is gone | back		the spool has no place
  *	disk is full | has room		for the store
  *	disk breaks			the next sync of the store fails
+ *	settings are new		host name store9, and no certificate any more
  *	metric NAME N			so much of it since the world began
  */
 #ifndef TESTS_LMTP_WORLD_H
