@@ -280,7 +280,7 @@ request_send(struct request *r, struct auth_frame *f)
 		r->frame = xmemdup(p->scratch.data, p->scratch.len);
 		r->frame_len = p->scratch.len;
 	}
-	secret_wipe(p->scratch.data, p->scratch.cap);
+	secret_wipe(p->scratch.data, ok ? p->scratch.len : p->scratch.cap);
 	buf_clear(&p->scratch);
 	if (!ok) { /* too long to be anything that exists */
 		request_decide(r, r->kind == AUTH_FRAME_LOOKUP ? AUTH_UNKNOWN : AUTH_INVALID, 0);

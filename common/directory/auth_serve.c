@@ -100,7 +100,7 @@ send_answer(struct serve *s, struct end *e, const struct auth_frame *f)
 		log_warning(NULL, "auth.stuck worker=%u answer=%s", e->index,
 		            auth_frame_name(f->kind));
 	e->stuck = !sent;
-	secret_wipe(s->out.data, s->out.cap);
+	secret_wipe(s->out.data, s->out.len > 0 ? s->out.len : s->out.cap);
 	buf_clear(&s->out);
 }
 

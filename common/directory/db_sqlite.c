@@ -63,15 +63,29 @@ shut(struct db *db)
 	db->sql = NULL;
 }
 
+/* A writer was killed in the middle of a commit: its journal has to be played back before
+ * anybody can read, and a read-only connection may not. When we have no right to write
+ * either, the next roostctl user command does it. */
+static void
+undo_cut_off(const struct db *db)
+{
+	sqlite3 *sql = NULL;
+
+	if (sqlite3_open_v2(db->path, &sql, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
+		sqlite3_busy_timeout(sql, READ_WAIT_MS);
+		(void)sqlite3_exec(sql, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
+	}
+	sqlite3_close(sql);
+}
+
 static enum directory_result
 fail_sql(struct db *db, const char *doing, struct err *err)
 {
 	int code = sqlite3_extended_errcode(db->sql);
 
-	err_set(err, "directory %s: %s: %s%s", db->path, doing, sqlite3_errmsg(db->sql),
-	        code == SQLITE_READONLY_ROLLBACK || code == SQLITE_CANTOPEN
-	                ? " (a change that was cut off is undone by the next roostctl user command)"
-	                : "");
+	err_set(err, "directory %s: %s: %s", db->path, doing, sqlite3_errmsg(db->sql));
+	if (code == SQLITE_READONLY_ROLLBACK)
+		undo_cut_off(db);
 	if ((code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED)
 		shut(db); /* the next call starts afresh */
 	return DIRECTORY_TEMP;

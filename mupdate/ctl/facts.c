@@ -38,6 +38,16 @@ copy(char *to, size_t room, const char *from)
 
 /* ---- asking --------------------------------------------------------------------------- */
 
+/* Who did not answer the first question is not waited for twice. */
+static void
+ask_again(struct run *r, const struct program *p, const char *mailbox, struct answer *a)
+{
+	if (a->json == NULL)
+		return;
+	answer_fini(a);
+	run_ask1(r, p, "explain", "mailbox", mailbox, a);
+}
+
 static void
 read_list(struct fact_list *l, const struct answer *a)
 {
@@ -72,9 +82,10 @@ ask_list(struct run *r, struct facts *f, const struct program *p, const char *ma
 		run_ask1(r, p, "status", NULL, NULL, &a);
 		role = json_get_str(json_get(a.json, "detail"), "role");
 		l->role = role != NULL && strcmp(role, "master") == 0 ? LIST_MASTER : LIST_REPLICA;
-		answer_fini(&a);
+		ask_again(r, p, mailbox, &a);
+	} else {
+		run_ask1(r, p, "explain", "mailbox", mailbox, &a);
 	}
-	run_ask1(r, p, "explain", "mailbox", mailbox, &a);
 	read_list(l, &a);
 	answer_fini(&a);
 }
@@ -117,8 +128,7 @@ ask_store(struct run *r, struct facts *f, const struct program *p, const char *m
 	s->clustered = word != NULL && strcmp(word, "none") != 0;
 	word = json_get_str(detail, "master");
 	s->connected = word != NULL && strcmp(word, "connected") == 0;
-	answer_fini(&a);
-	run_ask1(r, p, "explain", "mailbox", mailbox, &a);
+	ask_again(r, p, mailbox, &a);
 	read_store(s, &a);
 	answer_fini(&a);
 }

@@ -86,6 +86,18 @@ answer_exit(const struct answer *a)
 	return EXIT_TEMP;
 }
 
+/* Stores give themselves 30 s for a change; to know how it ended is worth the wait. */
+#define CHANGE_MS 35000
+
+static unsigned
+patience_ms(const struct run *r, const struct json *request)
+{
+	struct slice cmd = slice_of(json_get_str(request, "cmd"));
+	bool changes = slice_starts(cmd, SLICE("user.")) || slice_starts(cmd, SLICE("mailbox."));
+
+	return changes ? MAX(r->timeout_ms, CHANGE_MS) : r->timeout_ms;
+}
+
 void
 run_ask(struct run *r, const struct program *p, unsigned worker, struct json **request,
         struct answer *a_r)
@@ -94,7 +106,7 @@ run_ask(struct run *r, const struct program *p, unsigned worker, struct json **r
 	const char *error, *text;
 
 	memset(a_r, 0, sizeof(*a_r));
-	a_r->json = ctl_call(p->sockets[worker], *request, r->timeout_ms, &err);
+	a_r->json = ctl_call(p->sockets[worker], *request, patience_ms(r, *request), &err);
 	json_free(request);
 	a_r->ok = json_get_bool(a_r->json, "ok", false);
 	if (a_r->ok)

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,6 +253,47 @@ TEST(a_writer_in_the_middle_holds_no_reader_up)
 	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(get(&w, "fred"), DIRECTORY_UNKNOWN);
 	sqlite3_close(other);
+	end(&w);
+}
+
+/* A change so large that it reaches the file before its commit, and then nothing more. */
+static void
+write_and_die(const char *path)
+{
+	sqlite3 *other;
+
+	if (sqlite3_open(path, &other) == SQLITE_OK)
+		sqlite3_exec(other,
+		             "PRAGMA cache_size = 2; BEGIN IMMEDIATE;"
+		             "UPDATE accounts SET home = hex(randomblob(300))",
+		             NULL, NULL, NULL);
+	kill(getpid(), SIGKILL);
+}
+
+TEST(a_writer_that_was_killed_in_its_commit_is_undone_by_a_reader)
+{
+	struct world w;
+	struct directory_account a;
+	char journal[320], user[20];
+
+	begin(&w);
+	open_writer(&w);
+	for (int i = 0; i < 300; i++) {
+		snprintf(user, sizeof(user), "u%d", i);
+		assert_int_equal(directory_add(w.writer, user, NULL, "s1", &w.err), DIRECTORY_OK);
+	}
+	directory_close(&w.writer);
+	if (fork() == 0)
+		write_and_die(w.path);
+	wait(NULL);
+	snprintf(journal, sizeof(journal), "%s-journal", w.path);
+	assert_int_equal(access(journal, F_OK), 0);
+	assert_int_equal(directory_get(w.reader, "u0", &a, &w.err), DIRECTORY_TEMP);
+	for (int i = 0; i < 300; i++) {
+		snprintf(user, sizeof(user), "u%d", i);
+		assert_int_equal(directory_get(w.reader, user, &a, &w.err), DIRECTORY_OK);
+		test_eq_str(user, a.home, "s1");
+	}
 	end(&w);
 }
 
