@@ -18,7 +18,8 @@ const struct conf_def lmtp_conf_table[] = {
 	{ "lmtp_max_message", CONF_BYTES, "50M", 1024, ENGINE_BLOB_MAX - TRACE_MAX,
 	  .help = "The largest message that is taken." },
 	{ "lmtp_max_recipients", CONF_INT, "1000", 1, DELIVER_RCPT_MAX,
-	  .help = "Most recipients of one message; the others are told to come later." },
+	  .help = "Most recipients of one message, refused ones included; the others are told to "
+	          "come later." },
 	{ .name = NULL },
 };
 

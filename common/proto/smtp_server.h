@@ -48,7 +48,7 @@ struct smtp_server_settings {
 	bool lmtp;
 	const char *hostname;
 	uint64_t size_max;      /* of a message, announced and enforced */
-	unsigned rcpt_max;      /* accepted ones of a transaction; more get 452 4.5.3 */
+	unsigned rcpt_max;      /* RCPTs of a transaction, refused ones too; more get 452 4.5.3 */
 	unsigned rcpt_parallel; /* RCPTs under way together, at least 1 */
 	const char *mechs;      /* SASL mechanisms, "PLAIN LOGIN"; "" for none */
 	bool tls_offered;       /* there is a certificate */

@@ -200,6 +200,8 @@ TEST(a_user_who_goes_between_rcpt_and_the_end_is_later)
 TEST(recipients_are_limited)
 {
 	world_play_greeted(MAIL TO_FRED TO_FRED TO_FRED TO_FRED
+	                   "client > RCPT TO:<nobody@example.org>\n"
+	                   "client < 550 *\n"
 	                   "client > RCPT TO:<ann@example.net>\n"
 	                   "client < 452 4.5.3 *\n" DATA BODY KEPT KEPT KEPT KEPT
 	                   "store holds user.fred 1\n");

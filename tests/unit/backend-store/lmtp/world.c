@@ -19,7 +19,7 @@ static const char settings[] = "[common]\n"
 			       "[roost-store]\n"
 			       "lmtp_max_sessions = 2\n"
 			       "lmtp_max_message = 3M\n"
-			       "lmtp_max_recipients = 4\n";
+			       "lmtp_max_recipients = 5\n";
 
 static const char *const folders[] = { "Sent=\\Sent", NULL };
 static char fake_tls;
