@@ -125,8 +125,7 @@ say_list(struct run *r, const struct fact_list *l)
 	char age[TABLE_TEXT] = "";
 
 	if (l->says == LIST_SILENT) {
-		run_say(r, "%s    %s does not say: %s", heads[l->role], program_text(l->program),
-		        l->why);
+		run_say(r, "List:       %s does not say: %s", program_text(l->program), l->why);
 		return;
 	}
 	if (l->role != LIST_MASTER && l->complete)

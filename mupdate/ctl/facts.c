@@ -248,7 +248,7 @@ facts_print_json(const struct facts *f, struct json *to)
 
 		json_set_str(o, "program", l->program->program);
 		json_set_str(o, "host", l->program->host->label);
-		json_set_str(o, "role", roles[l->role]);
+		json_set_str(o, "role", l->says != LIST_SILENT ? roles[l->role] : NULL);
 		json_set_str(o, "says", says_words[l->says]);
 		json_set_str(o, "why", l->says == LIST_SILENT ? l->why : NULL);
 		json_set_str(o, "server", *l->server != '\0' ? l->server : NULL);
