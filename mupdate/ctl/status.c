@@ -230,6 +230,15 @@ add_session(struct json *items, struct table *t, const struct program *p, const 
 	table_add(t, json_get_str(s, "id"));
 }
 
+/* Location servers know identities and tell all. */
+static bool
+is_user(const struct json *session, const char *user)
+{
+	const char *said = json_get_str(session, "user");
+
+	return said != NULL && strcmp(said, user) == 0;
+}
+
 static bool
 who_of(struct run *r, const struct program *p, unsigned worker, struct json *items, struct table *t)
 {
@@ -244,7 +253,8 @@ who_of(struct run *r, const struct program *p, unsigned worker, struct json *ite
 	run_ask(r, p, worker, &request, &a);
 	sessions = json_get(a.json, "sessions");
 	for (size_t i = 0; i < json_count(sessions); i++)
-		add_session(items, t, p, json_item(sessions, i));
+		if (r->args.count == 0 || is_user(json_item(sessions, i), r->args.operands[0]))
+			add_session(items, t, p, json_item(sessions, i));
 	ok = answer_exit(&a) != EXIT_TEMP;
 	answer_fini(&a);
 	return ok;

@@ -318,10 +318,14 @@ verdict_find(const char *address, enum account_is account, const char *home, con
 	if (judge_account(&l, v_r) || judge_conflict(&l, v_r))
 		return;
 	if (nobody_answers(f)) {
-		say(v_r, VERDICT_DARK,
-		    "None of the programs can be asked from here, so only the account is known.");
-		next(v_r, "Run this on a host where they run, or give --config a folder with the "
-		          "settings of several hosts.");
+		bool any = f->list_count + f->store_count > 0;
+
+		say(v_r, VERDICT_DARK, "None of the programs %s, so only the account is known.",
+		    any ? "answers" : "is on this host");
+		next(v_r, "%s",
+		     any ? "Start them; see their logs, and roostctl status."
+		         : "Run this on a host where they run, or give --config a folder with the "
+		           "settings of several hosts.");
 		return;
 	}
 	if (judge_place(&l, v_r) || judge_lists(&l, v_r))
