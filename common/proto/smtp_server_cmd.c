@@ -420,8 +420,7 @@ cmd_rcpt(struct smtp_server *s, struct smtp_call *c)
 	static const struct smtp_refusal no_to = { 501, "5.5.4", "Say RCPT TO:<address>." };
 	struct smtp_allowed allowed = what_is_allowed(s);
 	const struct smtp_refusal *bad = &no_to;
-	bool full =
-		s->accepted + s->pending >= s->settings->rcpt_max || s->slot_count == SMTP_RCPT_MAX;
+	bool full = s->slot_count >= MIN(s->settings->rcpt_max, SMTP_RCPT_MAX);
 
 	allowed.smtputf8 = s->smtputf8;
 	if (take_keyword(&c->args, SLICE("TO:")))
