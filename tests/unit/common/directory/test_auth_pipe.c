@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -494,6 +495,37 @@ TEST(conversations_beyond_the_limit_wait_for_better_times)
 	expect(&w, &g, 1002);
 	assert_int_equal(g.result, AUTH_CONTINUE);
 	end(&w);
+}
+
+/* Both processes read their time from memory they share. */
+TEST(conversations_do_not_last_for_ever)
+{
+	struct clock_fake *fake = mmap(NULL, sizeof(*fake), PROT_READ | PROT_WRITE,
+	                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct world w;
+	struct got g = { 0 };
+	uint64_t early, late;
+
+	assert_ptr_not_equal(fake, MAP_FAILED);
+	*fake = (struct clock_fake){ clock_mono_us(), clock_wall_us() };
+	clock_set_fake(fake);
+	begin(&w, 1);
+	early = auth_start(w.auth, &session, "PLAIN", slice_make(NULL, 0), on_login, &g);
+	expect(&w, &g, 1);
+	fake->mono_us += 29000000;
+	late = auth_start(w.auth, &session, "PLAIN", slice_make(NULL, 0), on_login, &g);
+	expect(&w, &g, 2);
+	assert_int_equal(g.results[AUTH_CONTINUE], 2);
+	fake->mono_us += 2000000;
+	auth_step(w.auth, early, slice_make("\0fred\0secret", 12));
+	expect(&w, &g, 3);
+	assert_int_equal(g.result, AUTH_TEMP);
+	auth_step(w.auth, late, slice_make("\0fred\0secret", 12));
+	expect(&w, &g, 4);
+	assert_int_equal(g.result, AUTH_OK);
+	end(&w);
+	clock_set_fake(NULL);
+	munmap(fake, sizeof(*fake));
 }
 
 TEST(the_successor_of_a_worker_gets_no_answers_of_its_predecessor)
