@@ -273,7 +273,9 @@ client_input(void *core, struct slice in)
 		on_event(s, &ev);
 	else if (r == -1)
 		session_end(s, "bad input");
-	steer(s);
+	/* a piece of a command is no command: its deadline goes on */
+	if (r == 1 || used > 0 || smtp_server_is_waiting(s->core))
+		steer(s);
 	return used;
 }
 

@@ -3,12 +3,11 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "base/xalloc.h"
 #include "session/session.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* ---- making one ------------------------------------------------------------------------------ */
 

@@ -110,6 +110,8 @@ TEST(client_who_says_nothing_is_closed)
 /* However often something comes. */
 TEST(client_who_drips_is_closed)
 {
+	world_play(GREETED "client >> N\nwait 4m\nclient >> OO\nwait 59s\nclient is silent\n"
+	                   "wait 2s\nclient < 421 4.4.2 *\nclient is closed\n");
 	world_play_with("message_timeout = 10m\n",
 	                FRED_READY "client > DATA\nclient < 354 *\nwait 4m\nclient > x\nwait 4m\n"
 	                           "client > x\nwait 119s\nclient is silent\nwait 2s\n"
