@@ -3,8 +3,8 @@
  * says behind a barrier. Answers in later turns of the loop, one a turn, newest question
  * first, so that nobody relies on their order.
  */
-#ifndef FAKEMAP_H
-#define FAKEMAP_H
+#ifndef UNIT_FRONTEND_SMTP_ROUTE_FAKEMAP_H
+#define UNIT_FRONTEND_SMTP_ROUTE_FAKEMAP_H
 
 #include "location/lookup.h"
 

@@ -1,6 +1,7 @@
 /* The client's side: who leaves when, limits, TLS, trust, drain; who is there. */
 #include "world.h"
 
+#include "base/buf.h"
 #include "lib/test.h"
 
 #define GO_FRED GO("store1", "store1 < RCPT TO:<fred@example.org>*\n")
@@ -153,12 +154,14 @@ TEST(too_many_refused_recipients)
 
 TEST(too_many_bad_commands)
 {
-	char script[2000] = GREETED;
+	struct buf script = BUF_INIT(SIZE_MAX);
 
+	buf_add_str(&script, GREETED);
 	for (int i = 0; i < 20; i++)
-		strcat(script, "client > XYZZY\nclient < 5*\n");
-	strcat(script, "client > XYZZY\nclient < 421 *\nclient is closed\nwho is there\n");
-	world_play(script);
+		buf_add_str(&script, "client > XYZZY\nclient < 5*\n");
+	buf_add_str(&script, "client > XYZZY\nclient < 421 *\nclient is closed\nwho is there\n");
+	world_play(buf_cstr(&script));
+	buf_fini(&script);
 }
 
 TEST(bare_newlines_never_end_a_message)

@@ -10,8 +10,8 @@
  * cyrus at cyrus, sec at secret. new has no mailbox yet, his home is store2; nohome none;
  * gone is disabled; both@example.org is an alias of fred and ann.
  */
-#ifndef WORLD_H
-#define WORLD_H
+#ifndef UNIT_FRONTEND_SMTP_SESSION_WORLD_H
+#define UNIT_FRONTEND_SMTP_SESSION_WORLD_H
 
 #include "fakeauth/fakeauth.h"
 #include "fakenet/play.h"
