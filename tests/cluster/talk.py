@@ -53,6 +53,7 @@ class Lines:
         except (ConnectionError, ssl.SSLError):
             return True
         except OSError:
+            self.file = self.sock.makefile("rb")  # the old one remembers the time-out
             return False
 
     def close(self):
