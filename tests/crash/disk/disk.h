@@ -5,8 +5,8 @@
  * (whole sectors, in any order); creations and removals not followed by a sync of the
  * directory likewise. Everything by one seed, so that a failure can be repeated.
  */
-#ifndef CRASH_DISK_H
-#define CRASH_DISK_H
+#ifndef CRASH_DISK_DISK_H
+#define CRASH_DISK_DISK_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -13,8 +13,8 @@
  *	store holds NAME COUNT		so many messages (canonical name)
  *	session is called TEXT		the id of the latest session, as in the log
  */
-#ifndef TESTS_IMAP_WORLD_H
-#define TESTS_IMAP_WORLD_H
+#ifndef UNIT_BACKEND_STORE_IMAP_WORLD_H
+#define UNIT_BACKEND_STORE_IMAP_WORLD_H
 
 #include "conf/conf.h"
 #include "fakeauth/fakeauth.h"

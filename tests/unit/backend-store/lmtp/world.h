@@ -21,8 +21,8 @@
  *	settings are new		host name store9, and no certificate any more
  *	metric NAME N			so much of it since the world began
  */
-#ifndef TESTS_LMTP_WORLD_H
-#define TESTS_LMTP_WORLD_H
+#ifndef UNIT_BACKEND_STORE_LMTP_WORLD_H
+#define UNIT_BACKEND_STORE_LMTP_WORLD_H
 
 #include "conf/conf.h"
 #include "fakeauth/fakeauth.h"

@@ -2,8 +2,8 @@
  * fakenames - mailbox/names.h without a master: it notes what is asked and answers in the
  * next turn, as told.
  */
-#ifndef MAILBOX_TEST_FAKENAMES_H
-#define MAILBOX_TEST_FAKENAMES_H
+#ifndef UNIT_BACKEND_STORE_MAILBOX_FAKENAMES_H
+#define UNIT_BACKEND_STORE_MAILBOX_FAKENAMES_H
 
 #include "base/buf.h"
 #include "mailbox/names.h"

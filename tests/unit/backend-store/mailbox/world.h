@@ -2,8 +2,8 @@
  * world - a store in a directory of its own on the fake loop, calls that wait for their
  * answer, and its whole state as a text.
  */
-#ifndef MAILBOX_TEST_WORLD_H
-#define MAILBOX_TEST_WORLD_H
+#ifndef UNIT_BACKEND_STORE_MAILBOX_WORLD_H
+#define UNIT_BACKEND_STORE_MAILBOX_WORLD_H
 
 #include "base/buf.h"
 #include "mailbox/deliver.h"

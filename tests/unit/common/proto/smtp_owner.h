@@ -6,8 +6,8 @@
  * the test, all others accepted. Bodies: "reject" in them refuses at the end, "stop" at once.
  * Logins: fred with "pw".
  */
-#ifndef TESTS_SMTP_OWNER_H
-#define TESTS_SMTP_OWNER_H
+#ifndef UNIT_COMMON_PROTO_SMTP_OWNER_H
+#define UNIT_COMMON_PROTO_SMTP_OWNER_H
 
 #include "proto/smtp_server.h"
 

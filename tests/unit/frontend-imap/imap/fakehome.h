@@ -5,8 +5,8 @@
  * Its functions stand in for those of frontend-imap/route in the programs they are linked
  * to.
  */
-#ifndef FAKEHOME_H
-#define FAKEHOME_H
+#ifndef UNIT_FRONTEND_IMAP_IMAP_FAKEHOME_H
+#define UNIT_FRONTEND_IMAP_IMAP_FAKEHOME_H
 
 #include "net/loop.h"
 #include "route/home.h"

@@ -2,8 +2,8 @@
  * world - the IMAP proxy on the fake network: clients, two scripted stores, a directory,
  * a map.
  */
-#ifndef WORLD_H
-#define WORLD_H
+#ifndef UNIT_FRONTEND_IMAP_IMAP_WORLD_H
+#define UNIT_FRONTEND_IMAP_IMAP_WORLD_H
 
 #include "fakeauth/fakeauth.h"
 #include "fakehome.h"

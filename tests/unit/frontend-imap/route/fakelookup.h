@@ -1,8 +1,8 @@
 /*
  * fakelookup - location/lookup.h from a word, in place of the map and its barrier.
  */
-#ifndef FAKELOOKUP_H
-#define FAKELOOKUP_H
+#ifndef UNIT_FRONTEND_IMAP_ROUTE_FAKELOOKUP_H
+#define UNIT_FRONTEND_IMAP_ROUTE_FAKELOOKUP_H
 
 #include "location/lookup.h"
 
