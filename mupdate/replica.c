@@ -44,6 +44,7 @@ struct replica {
 	uint64_t term;
 	char history[MAPDB_HISTORY_LEN];
 	uint64_t revision; /* highest told */
+	uint64_t dialled_ms;
 	bool commit_deferred;
 	/* barriers */
 	struct list asked, next; /* struct waiter: for the NOOP under way, for the next one */
@@ -344,9 +345,13 @@ start_following(struct replica *r)
 	r->following = true;
 	r->retry_ms = r->conf.retry_min_ms;
 	r->why.text[0] = r->logged.text[0] = '\0';
-	log_info(NULL, "replica.following history=%s revision=%" PRIu64 " names=%" PRIu64,
+	log_info(NULL,
+	         "replica.following history=%s revision=%" PRIu64 " names=%" PRIu64
+	         " took=\"%s\" ms=%" PRIu64,
 	         mapdb_info(r->conf.db)->history, mapdb_info(r->conf.db)->revision,
-	         mapdb_count(r->conf.db));
+	         mapdb_count(r->conf.db),
+	         r->snapshot || !r->extended ? "the whole list" : "the difference",
+	         clock_mono_ms() - r->dialled_ms);
 	service_kick(r->conf.service);
 	timer_set(&r->keepalive, r->conf.keepalive_ms);
 	if (!list_is_empty(&r->next))
@@ -494,6 +499,7 @@ on_dial(void *ctx, struct conn **c, const char *why)
 static void
 replica_connect(struct replica *r)
 {
+	r->dialled_ms = clock_mono_ms();
 	r->dial = dial_start(r->conf.loop, &r->conf.master, DIAL_MS, on_dial, r);
 }
 

@@ -292,6 +292,101 @@ location_reader_list_server(struct location_reader *r, struct slice server, loca
 	return list_by_id(r, 's', LOCATION_T_SERVER, server, SLICE(""), fn, ctx);
 }
 
+/* ---- one level ------------------------------------------------------------------------------ */
+
+/* Keys are `head` (an interned id, or nothing) and a name. */
+struct level_walk {
+	struct kv_txn *txn;
+	struct kv_cursor *c;
+	unsigned table;
+	size_t head_n, prefix_n;
+	uint8_t key[LOCATION_ID_KEY_MAX + 1]; /* head, prefix, and what comes behind */
+};
+
+/* From the first key >= head, the first n octets of name, then c. */
+static bool
+level_seek(struct level_walk *w, struct slice name, size_t n, char c, struct slice *key_r)
+{
+	memcpy(w->key + w->head_n, name.p, n);
+	w->key[w->head_n + n] = (uint8_t)c;
+	return kv_cursor_seek(w->c, slice_make(w->key, w->head_n + n + 1), key_r, NULL);
+}
+
+/* name is in the list, exactly; the cursor stands on it. Leaves the cursor behind it. */
+static bool
+level_is_above(struct level_walk *w, struct slice name, struct slice *key_r, bool *more_r)
+{
+	struct slice below;
+	bool has = level_seek(w, name, name.n, '.', &below) &&
+	           slice_starts(below, slice_make(w->key, w->head_n + name.n + 1));
+
+	/* 0x20 is the lowest octet of a name: the very next key */
+	*more_r = level_seek(w, name, name.n, ' ', key_r);
+	return has;
+}
+
+/* Tells the part the cursor stands in, and goes on behind it. False: fn has seen enough. */
+static bool
+level_step(struct level_walk *w, struct slice *key, bool *more, location_level_fn *fn, void *ctx)
+{
+	struct slice name = slice_skip(*key, w->head_n);
+	size_t domain = slice_find(name, '!');
+	size_t part_n = slice_find(slice_skip(name, w->prefix_n), '.');
+	struct location_level level = { .name = slice_sub(name, 0, w->prefix_n + part_n) };
+
+	if (name.n > LOCATION_NAME_MAX)
+		return false; /* damaged */
+	if (domain < name.n && domain >= w->prefix_n) {
+		*more = level_seek(w, name, domain, '!' + 1, key);
+		return true;
+	}
+	if (level.name.n == name.n) {
+		level.is_there = true;
+		level.has_below = level_is_above(w, level.name, key, more);
+		return fn(ctx, &level);
+	}
+	/* Told already when it is there itself: names such as "a b" sort between "a" and "a.b". */
+	level.has_below = true;
+	memcpy(w->key + w->head_n, level.name.p, level.name.n);
+	level.is_there = kv_has(w->txn, w->table, slice_make(w->key, w->head_n + level.name.n));
+	*more = level_seek(w, level.name, level.name.n, '.' + 1, key);
+	return level.is_there || fn(ctx, &level);
+}
+
+enum location_result
+location_reader_list_level(struct location_reader *r, struct slice identifier, struct slice prefix,
+                           location_level_fn *fn, void *ctx)
+{
+	struct kv_txn *txn = reader_begin(r, NULL);
+	struct level_walk w = { .txn = txn, .table = LOCATION_T_NAMES, .prefix_n = prefix.n };
+	struct slice start, key;
+	bool more, complete;
+	uint32_t id;
+
+	if (txn == NULL || prefix.n > LOCATION_NAME_MAX) {
+		kv_end(&txn);
+		return LOCATION_BLIND;
+	}
+	complete = is_complete(txn);
+	if (identifier.n > 0) {
+		w.table = LOCATION_T_ACL;
+		w.head_n = 4;
+		if (!complete || !location_intern_find(txn, 'a', identifier, &id))
+			return reader_end(r, txn) && complete ? LOCATION_FOUND : LOCATION_BLIND;
+		(void)location_id_key(w.key, id, prefix);
+	} else {
+		memcpy(w.key, prefix.p, prefix.n);
+	}
+	start = slice_make(w.key, w.head_n + prefix.n);
+	w.c = kv_cursor_new(txn, w.table);
+	more = complete && kv_cursor_seek(w.c, start, &key, NULL);
+	while (more && slice_starts(key, start) && key.n > start.n &&
+	       level_step(&w, &key, &more, fn, ctx)) {
+	}
+	kv_cursor_free(&w.c);
+	return reader_end(r, txn) && complete ? LOCATION_FOUND : LOCATION_BLIND;
+}
+
 int
 location_reader_info(struct location_reader *r, struct location_info *info_r, struct err *err)
 {

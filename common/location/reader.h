@@ -53,6 +53,20 @@ enum location_result location_reader_list_acl(struct location_reader *r, struct 
 enum location_result location_reader_list_server(struct location_reader *r, struct slice server,
                                                  location_each_fn *fn, void *ctx);
 
+/* One part behind prefix, as IMAP's "%" asks for it. */
+struct location_level {
+	struct slice name; /* prefix and the part; borrowed for the call */
+	bool is_there;     /* this name itself is in the list */
+	bool has_below;    /* and names below it are */
+};
+typedef bool location_level_fn(void *ctx, const struct location_level *level);
+/* The next level below prefix (empty, "lists.", "example.org!"), in byte order, of names whose
+ * ACL mentions identifier (empty: of all names). A prefix without domain finds no domains.
+ * Costs what it returns, not what is below that; and one step for each domain between. */
+enum location_result location_reader_list_level(struct location_reader *r, struct slice identifier,
+                                                struct slice prefix, location_level_fn *fn,
+                                                void *ctx);
+
 struct location_info {
 	char history[2 * LOCATION_HISTORY_LEN + 1]; /* hex; "" while blind */
 	uint64_t revision;
