@@ -23,6 +23,8 @@ struct feed {
 	uint64_t lag_max;
 	char last[LOCATION_NAME_MAX]; /* NAMES: told up to and with this */
 	size_t last_len;
+	char last_server[LOCATION_SERVER_MAX]; /* the same in the order of servers */
+	size_t last_server_len;
 	uint64_t revision; /* CHANGES, LIVE: told up to and with this */
 	bool announced;    /* the STREAM line is out (UPDATE SINCE) */
 	bool is_since, snapshot;
@@ -103,7 +105,8 @@ tell(struct feed *f, const struct location *loc, struct slice place)
 {
 	struct buf fields = BUF_INIT(SIZE_MAX);
 
-	location_fields_add(&fields, loc);
+	if (mupdate_server_is_extended(f->core))
+		location_fields_add(&fields, loc);
 	mupdate_server_record(f->core, f->tag, loc->name, place,
 	                      loc->state == LOCATION_ACTIVE
 	                              ? slice_make(loc->acl.p != NULL ? loc->acl.p : "", loc->acl.n)
@@ -132,6 +135,9 @@ on_name(void *ctx, const struct location *loc)
 	must(loc->name.n <= sizeof(f->last));
 	memcpy(f->last, loc->name.p, loc->name.n);
 	f->last_len = loc->name.n;
+	must(loc->server.n <= sizeof(f->last_server));
+	memcpy(f->last_server, loc->server.p, loc->server.n);
+	f->last_server_len = loc->server.n;
 	location_place_add(&place, loc);
 	if (wants_server(f, loc->server) && slice_starts(buf_slice(&place), slice_of(f->place)))
 		tell(f, loc, buf_slice(&place));
@@ -163,10 +169,28 @@ on_change(void *ctx, const struct mapdb_change *c)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
+/* With a place the names come by server: a store that asks for its own does not pay for those
+ * of all. */
+static int
+each_name(struct feed *f)
+{
+	struct slice place = slice_of(f->place), last = slice_make(f->last, f->last_len);
+	size_t bang = slice_find(place, '!');
+	const struct mapdb_by_server by = { .prefix = slice_sub(place, 0, bang),
+		                            .whole = bang < place.n,
+		                            .after_server =
+		                                    slice_make(f->last_server, f->last_server_len),
+		                            .after_name = last };
+
+	if (place.n > 0)
+		return mapdb_each_of(f->db, &by, on_name, f);
+	return mapdb_each_after(f->db, last, on_name, f);
+}
+
 static enum feed_result
 step_names(struct feed *f)
 {
-	if (mapdb_each_after(f->db, slice_make(f->last, f->last_len), on_name, f) == -1)
+	if (each_name(f) == -1)
 		return FEED_FAILED;
 	if (f->stopped)
 		return FEED_MORE;

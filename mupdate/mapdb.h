@@ -91,6 +91,15 @@ typedef bool mapdb_each_fn(void *ctx, const struct location *loc);
 int mapdb_each_after(struct mapdb *m, struct slice after, mapdb_each_fn *fn, void *ctx) MUST_CHECK;
 int mapdb_each_prefix(struct mapdb *m, struct slice prefix, mapdb_each_fn *fn,
                       void *ctx) MUST_CHECK;
+/* By server: names at those servers that start with prefix (whole: at the one that is called
+ * so), behind after (its server and name; empty: all). Costs what it tells. */
+struct mapdb_by_server {
+	struct slice prefix;
+	bool whole;
+	struct slice after_server, after_name;
+};
+int mapdb_each_of(struct mapdb *m, const struct mapdb_by_server *by, mapdb_each_fn *fn,
+                  void *ctx) MUST_CHECK;
 /* Servers the map knows, with the number of their names. */
 typedef void mapdb_server_fn(void *ctx, struct slice server, uint64_t names);
 int mapdb_each_server(struct mapdb *m, mapdb_server_fn *fn, void *ctx) MUST_CHECK;

@@ -15,6 +15,10 @@ struct mapdb {
 	struct mapdb_info info; /* committed */
 	struct mapdb_info next; /* what info will be after the commit */
 	bool no_log;            /* changes are written without rows in the log */
+	/* The server interned last: most changes in a row are one server's. 0: none. */
+	uint32_t last_server_id;
+	size_t last_server_len;
+	char last_server[LOCATION_SERVER_MAX];
 	struct kv_env *collect; /* NULL: nothing is being collected */
 	struct kv_txn *collect_txn;
 	uint64_t collect_rows; /* in collect_txn */

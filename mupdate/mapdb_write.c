@@ -41,6 +41,19 @@ intern(struct mapdb *m, char kind, struct slice text)
 	return id;
 }
 
+static uint32_t
+intern_server(struct mapdb *m, struct slice server)
+{
+	if (m->last_server_id != 0 &&
+	    slice_eq(server, slice_make(m->last_server, m->last_server_len)))
+		return m->last_server_id;
+	must(server.n <= sizeof(m->last_server));
+	m->last_server_id = intern(m, 's', server);
+	m->last_server_len = server.n;
+	memcpy(m->last_server, server.p, server.n);
+	return m->last_server_id;
+}
+
 /* ---- indexes -------------------------------------------------------------------------------- */
 
 static void
@@ -139,16 +152,18 @@ mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location 
 	return found;
 }
 
-/* Takes an old row out of the indexes it will not be in any more. */
-static void
+/* Takes an old row out of the indexes it will not be in any more. False: there is none that
+ * a DEACTIVATE could have left. */
+static bool
 unindex_old(struct mapdb *m, const struct location *loc, uint32_t server)
 {
 	struct location_row old;
 	struct arena *a;
 	struct slice value;
+	bool reserved = false;
 
 	if (!kv_get(m->txn, LOCATION_T_NAMES, loc->name, &value))
-		return;
+		return false;
 	/* The value is borrowed until the next change. */
 	a = arena_new("map.old");
 	value = arena_slice_dup(a, value);
@@ -157,8 +172,10 @@ unindex_old(struct mapdb *m, const struct location *loc, uint32_t server)
 			index_server(m, loc->name, old.server_id, false);
 		if (!slice_eq(old.loc.acl, loc->acl))
 			index_acl(m, loc->name, old.loc.acl, false);
+		reserved = old.loc.state == LOCATION_RESERVED;
 	}
 	arena_free(&a);
+	return reserved;
 }
 
 uint64_t
@@ -167,12 +184,13 @@ mapdb_set(struct mapdb *m, const struct location *loc, bool left)
 	char key[sizeof(LEFT) + LOCATION_NAME_MAX];
 	struct buf row = BUF_INIT(SIZE_MAX);
 	struct location with = *loc;
-	uint32_t server = intern(m, 's', loc->server);
+	uint32_t server = intern_server(m, loc->server);
+	bool was_reserved;
 
 	must(m->txn != NULL);
 	if (with.revision == 0)
 		with.revision = m->next.revision + 1;
-	unindex_old(m, &with, server);
+	was_reserved = unindex_old(m, &with, server);
 	location_row_add(&row, &with, server);
 	kv_put(m->txn, LOCATION_T_NAMES, with.name, buf_slice(&row));
 	buf_fini(&row);
@@ -180,7 +198,7 @@ mapdb_set(struct mapdb *m, const struct location *loc, bool left)
 	index_acl(m, with.name, with.acl, true);
 	if (left)
 		kv_put(m->txn, LOCATION_T_META, left_key(with.name, key), SLICE(""));
-	else
+	else if (was_reserved)
 		(void)kv_del(m->txn, LOCATION_T_META, left_key(with.name, key));
 	log_add(m, LOCATION_LOG_SET, with.name, with.revision);
 	return with.revision;
@@ -197,7 +215,7 @@ mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision)
 		return 0;
 	if (revision == 0)
 		revision = m->next.revision + 1;
-	unindex_old(m, &none, 0);
+	(void)unindex_old(m, &none, 0);
 	(void)kv_del(m->txn, LOCATION_T_NAMES, name);
 	(void)kv_del(m->txn, LOCATION_T_META, left_key(name, key));
 	log_add(m, LOCATION_LOG_DELETE, name, revision);
@@ -207,7 +225,7 @@ mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision)
 uint64_t
 mapdb_claim(struct mapdb *m, struct slice inbox, struct slice server, uint64_t at_least)
 {
-	uint32_t id = intern(m, 's', server), old_id = 0;
+	uint32_t id = intern_server(m, server), old_id = 0;
 	uint64_t old = 0, claim;
 	uint8_t row[12];
 	struct slice value;

@@ -215,7 +215,8 @@ cmd_find(struct session *sn, const struct mupdate_cmd *cmd)
 
 	if (mapdb_find(sn->conf->db, cmd->name, a, &loc, NULL)) {
 		location_place_add(&place, &loc);
-		location_fields_add(&fields, &loc);
+		if (mupdate_server_is_extended(sn->core))
+			location_fields_add(&fields, &loc);
 		mupdate_server_record(
 			sn->core, cmd->tag, loc.name, buf_slice(&place),
 			loc.state == LOCATION_ACTIVE

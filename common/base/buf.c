@@ -108,6 +108,19 @@ buf_add_char(struct buf *b, char c)
 }
 
 void
+buf_add_decimal(struct buf *b, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v != 0);
+	buf_add(b, digits + at, sizeof(digits) - at);
+}
+
+void
 buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;

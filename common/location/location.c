@@ -104,7 +104,8 @@ add_value(struct buf *out, const char *key, struct slice value)
 		return;
 	if (out->len > 0)
 		buf_add_char(out, ' ');
-	buf_printf(out, "%s=", key);
+	buf_add_str(out, key);
+	buf_add_char(out, '=');
 	for (size_t i = 0; i < value.n; i++) {
 		unsigned char c = (unsigned char)value.p[i];
 
@@ -118,8 +119,13 @@ add_value(struct buf *out, const char *key, struct slice value)
 static void
 add_number(struct buf *out, const char *key, uint64_t v)
 {
-	if (v != 0)
-		buf_printf(out, "%s%s=%" PRIu64, out->len > 0 ? " " : "", key, v);
+	if (v == 0)
+		return;
+	if (out->len > 0)
+		buf_add_char(out, ' ');
+	buf_add_str(out, key);
+	buf_add_char(out, '=');
+	buf_add_decimal(out, v);
 }
 
 void

@@ -177,7 +177,10 @@ mupdate_server_reply(struct mupdate_server *s, const char *tag, enum mupdate_sta
 	static const char *const words[] = { "OK", "NO", "BAD", "BYE" };
 	char full[256];
 
-	buf_printf(s->out, "%s %s ", tag, words[status]);
+	buf_add_str(s->out, tag);
+	buf_add_char(s->out, ' ');
+	buf_add_str(s->out, words[status]);
+	buf_add_char(s->out, ' ');
 	if (s->extended && code != MUPDATE_CODE_NONE) {
 		snprintf(full, sizeof(full), "[%s] %s", mupdate_code_text(code), text);
 		text = full;
@@ -198,7 +201,8 @@ void
 mupdate_server_record(struct mupdate_server *s, const char *tag, struct slice name,
                       struct slice place, struct slice acl, struct slice fields)
 {
-	buf_printf(s->out, "%s %s", tag, acl.p != NULL ? "MAILBOX" : "RESERVE");
+	buf_add_str(s->out, tag);
+	buf_add_str(s->out, acl.p != NULL ? " MAILBOX" : " RESERVE");
 	add_data(s, name);
 	add_data(s, place);
 	if (acl.p != NULL)

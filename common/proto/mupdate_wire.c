@@ -353,6 +353,26 @@ take_literal(struct mupdate_lexer *lx, struct slice in)
 	return n;
 }
 
+/* As many bytes of an atom or a quoted string as stand in a row: names and ACLs are most of
+ * what is said. 0: the next byte is another one, or would break a limit. */
+static size_t
+take_run(struct mupdate_lexer *lx, struct slice in)
+{
+	size_t most = MIN(in.n, lx->limits.line_bytes - MIN(lx->line_bytes, lx->limits.line_bytes));
+	size_t n = 0;
+
+	most = MIN(most, lx->text.limit - lx->text.len);
+	if (lx->state == S_ATOM)
+		while (n < most && is_atom_char(in.p[n]))
+			n++;
+	else if (lx->state == S_QUOTED)
+		while (n < most && in.p[n] >= ' ' && in.p[n] != '"' && in.p[n] != '\\')
+			n++;
+	buf_add(&lx->text, in.p, n);
+	lx->line_bytes += n;
+	return n;
+}
+
 static enum step
 take_byte(struct mupdate_lexer *lx, char c)
 {
@@ -385,6 +405,11 @@ mupdate_lexer_feed(struct mupdate_lexer *lx, struct slice in, enum mupdate_lex *
 	*result_r = MUPDATE_LEX_MORE;
 	while (used < in.n) {
 		enum step st;
+		size_t run = take_run(lx, slice_skip(in, used));
+
+		used += run;
+		if (run > 0)
+			continue;
 
 		if (lx->state == S_LIT_BODY) {
 			used += take_literal(lx, slice_skip(in, used));
@@ -409,7 +434,9 @@ mupdate_lexer_feed(struct mupdate_lexer *lx, struct slice in, enum mupdate_lex *
 void
 mupdate_add_literal(struct buf *out, struct slice s)
 {
-	buf_printf(out, "{%zu+}\r\n", s.n);
+	buf_add_char(out, '{');
+	buf_add_decimal(out, s.n);
+	buf_add(out, "+}\r\n", 4);
 	buf_add_slice(out, s);
 }
 
