@@ -189,8 +189,7 @@ on_auth(void *ctx, UNUSED uint64_t id, const struct auth_reply *r)
 			challenge(s, r->challenge, SASL_FINAL);
 		return;
 	case AUTH_INVALID:
-		denied(s, COMMAND_BAD, NULL,
-		       "This login is malformed or of a kind that is not on offer");
+		denied(s, COMMAND_BAD, NULL, "This login is malformed");
 		return;
 	case AUTH_TEMP:
 		later(s, "the login cannot be checked");
@@ -263,6 +262,8 @@ cmd_authenticate(struct imap_session *s, struct command *c)
 		name[i] = text_upper(mech.p[i]);
 	if (!head->last)
 		command_bad(s, "AUTHENTICATE takes no literal");
+	else if (!auth_offers(s->service->c.auth, name))
+		command_done(s, COMMAND_NO, "CANNOT", "This kind of login is not on offer");
 	else if (may_log_in(s) && !start(s, name, head->text))
 		command_bad(s, "This is not base64");
 }

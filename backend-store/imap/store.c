@@ -141,12 +141,13 @@ plan(struct imap_session *s, struct store_job *j)
 {
 	uint32_t rights = imap_selected_rights(s) & FLAG_RIGHTS;
 	bool nothing = is_empty(&j->flags);
+	enum flag_op op;
 
 	if (j->op == FLAGS_REPLACE && rights != FLAG_RIGHTS)
 		j->steps[j->step_count++] = (struct step){ FLAGS_REMOVE, unwanted(s, j, rights) };
 	imap_limit_flags(&j->flags, rights);
-	j->steps[j->step_count++] =
-		(struct step){ j->step_count > 0 ? FLAGS_ADD : j->op, j->flags };
+	op = j->step_count > 0 ? FLAGS_ADD : j->op;
+	j->steps[j->step_count++] = (struct step){ op, j->flags };
 	return j->op == FLAGS_REPLACE ? rights != 0 : nothing || !is_empty(&j->flags);
 }
 
@@ -291,6 +292,7 @@ all_done(struct imap_session *s, struct store_job *j)
 		finish(s, j);
 		return;
 	}
+	view_tell_new_keywords(s->view);
 	view_walk_init(&j->walk, &j->seqs);
 	command_pump(s, tell);
 }

@@ -439,6 +439,13 @@ view_tell_keywords(struct view *v)
 	buf_add_str(out, ")] Can be changed\r\n");
 }
 
+void
+view_tell_new_keywords(struct view *v)
+{
+	if (mailbox_keyword_count(v->mailbox) != v->keywords)
+		view_tell_keywords(v);
+}
+
 /* What is not there any more, from the last one on, so that the numbers in front stay right.
  * False: not all of it had room. */
 static bool
@@ -532,8 +539,7 @@ begin_pull(struct view *v)
 		imap_untagged(v->session, "%" PRIu32 " EXISTS", v->count);
 		imap_untagged(v->session, "%" PRIu32 " RECENT", v->recent_count);
 	}
-	if (mailbox_keyword_count(v->mailbox) != v->keywords)
-		view_tell_keywords(v);
+	view_tell_new_keywords(v);
 	if (only_new(v))
 		v->pull_uid = v->pull_old_uid;
 }

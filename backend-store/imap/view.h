@@ -75,6 +75,8 @@ bool view_must_yield(struct view *v) MUST_CHECK;
 
 /* FLAGS and PERMANENTFLAGS, as they are from now on. */
 void view_tell_keywords(struct view *v);
+/* The same, when there are keywords that the client has not been told of. */
+void view_tell_new_keywords(struct view *v);
 
 /* "FLAGS (\Seen)" with \Recent where it is so. */
 void view_add_flags(const struct view *v, const struct msg *m, struct buf *out);

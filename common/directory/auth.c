@@ -62,6 +62,17 @@ auth_mechs(const struct auth *a)
 	return a->ops->mechs(a);
 }
 
+bool
+auth_offers(const struct auth *a, const char *mech)
+{
+	struct slice rest = slice_of(auth_mechs(a));
+
+	while (rest.p != NULL)
+		if (slice_eq_str(slice_cut(&rest, ' '), mech))
+			return *mech != '\0';
+	return false;
+}
+
 uint64_t
 auth_credentials(struct auth *a, const char *grant, const char *service, const char *store,
                  uint64_t claim, auth_credentials_fn *fn, void *ctx)

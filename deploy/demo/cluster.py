@@ -43,11 +43,13 @@ def can_connect(host, port):
 class Process:
     """One program of the cluster, with its log and pid file."""
 
-    def __init__(self, cluster, name, args, ready=None):
+    def __init__(self, cluster, name, args, ready=()):
         self.cluster, self.name, self.args, self.ready = cluster, name, args, ready
+        self.is_roost = os.path.basename(args[0]).startswith("roost-")
         self.log = os.path.join(cluster.dir, "log", name + ".log")
         self.pid_file = os.path.join(cluster.dir, "pid", name)
         self.child = None
+        self.log_start = 0
 
     def pid(self):
         try:
@@ -60,6 +62,7 @@ class Process:
         if self.pid():
             return
         out = open(self.log, "ab")
+        self.log_start = out.tell()
         self.child = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                       start_new_session=True, cwd=self.cluster.dir)
         out.close()
@@ -73,8 +76,16 @@ class Process:
             if self.child and self.child.poll() is not None:
                 tail = "".join(open(self.log, errors="replace").readlines()[-5:])
                 raise Trouble(f"{self.name} ended with status {self.child.returncode}:\n{tail}")
-            return self.ready is None or all(can_connect(*r) for r in self.ready)
+            if self.is_roost:
+                return self.says_ready()
+            return all(can_connect(*r) for r in self.ready)
         wait_until(f"{self.name} (see {self.log})", ready)
+
+    def says_ready(self):
+        """A port that answers may be another program's: what its log says counts."""
+        with open(self.log, "rb") as f:
+            f.seek(self.log_start)
+            return b"event=svc.ready" in f.read()
 
     def gone(self):
         if self.child is not None:
@@ -107,11 +118,13 @@ class Process:
 
 
 def start_time(pid):
-    """The process's start time: with the pid it names a process for good."""
+    """The process's start time: with the pid it names a process for good. "" when it has
+    ended, also while its parent has not taken notice."""
     try:
-        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[19]
+        fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
     except OSError:
         return ""
+    return fields[19] if fields[0] not in "ZX" else ""
 
 
 class Cluster:
@@ -181,7 +194,7 @@ class Cluster:
         d = self.dir
         lines = [f"# {host}: written by deploy/demo; changes are overwritten", "[common]",
                  f"run_dir = {d}/run/{host}", f"hostname = {host}.example.org",
-                 f"log_level = {self.log_level}",
+                 f"log_level = {self.log_level}", "drain_timeout = 5s",
                  f"default_domain = {self.domain}", f"directory = sqlite:{d}/data/directory.db",
                  f"cluster_secret = {self.secrets['cluster']}",
                  f"tls_cert = {d}/tls/cert.pem", f"tls_key = {d}/tls/key.pem",
@@ -237,22 +250,21 @@ class Cluster:
 
     # ---- processes ------------------------------------------------------------------
 
-    def program(self, name, host, program, instance=None, ready=()):
+    def program(self, name, host, program, instance=None):
         args = [os.path.join(self.bin, program), "--config", self.conf(host)]
         if instance:
             args += ["--instance", instance]
-        self.processes[name] = Process(self, name, args,
-                                       [self.at(host, service) for service in ready])
+        self.processes[name] = Process(self, name, args)
 
     def define_processes(self):
         self.processes = {}
-        self.program("master", "master", "roost-mupdate", ready=["mupdate"])
+        self.program("master", "master", "roost-mupdate")
         for s in self.stores:
-            self.program(s, s, "roost-store", s, ready=["imap", "pop3", "lmtp"])
+            self.program(s, s, "roost-store", s)
         for f in self.fronts:
-            self.program(f + "-replica", f, "roost-mupdate", ready=["mupdate"])
-            self.program(f + "-imap", f, "roost-imap", ready=["imap", "imaps", "pop3"])
-            self.program(f + "-smtp", f, "roost-smtp", ready=["smtp", "lmtp"])
+            self.program(f + "-replica", f, "roost-mupdate")
+            self.program(f + "-imap", f, "roost-imap")
+            self.program(f + "-smtp", f, "roost-smtp")
 
     def __getitem__(self, name):
         return self.processes[name]

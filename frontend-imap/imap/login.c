@@ -120,7 +120,7 @@ on_auth(void *ctx, uint64_t id, const struct auth_reply *reply)
 			challenge(s, reply->challenge, SASL_FINAL);
 		break;
 	case AUTH_INVALID:
-		denied(s, "BAD This login is malformed or of a kind that is not on offer");
+		denied(s, "BAD This login is malformed");
 		break;
 	case AUTH_TEMP:
 		metrics_add(&imap_metrics[IMAP_M_LOGIN_TEMP], 1);
@@ -190,6 +190,8 @@ imap_login_authenticate(struct imap_session *s)
 		name[i] = text_upper(mech.p[i]);
 	if (!s->head.last)
 		imap_session_refuse(s, "BAD AUTHENTICATE takes no literal");
+	else if (!auth_offers(s->proxy->c.auth, name))
+		imap_session_refuse(s, "NO [CANNOT] This kind of login is not on offer");
 	else if (!imap_session_may_login(s))
 		imap_session_refuse(s, REPLY_TLS);
 	else if (!start(s, name, s->head.text))

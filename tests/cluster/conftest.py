@@ -5,6 +5,7 @@ for a module that stops, kills or damages things."""
 import fcntl
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -64,11 +65,24 @@ def own(failures):
     yield from make_site(failures)
 
 
+def end_all(work):
+    """Kills what a test that failed left behind: the processes that name its folder."""
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                ours = work.encode() in f.read() and pid != os.getpid()
+            if ours:
+                os.kill(pid, signal.SIGKILL)
+        except OSError:
+            continue
+
+
 @pytest.fixture
 def empty_dir():
     """A folder, and a network, for tests that start processes by themselves."""
     net, lock = lock_net()
     work = tempfile.mkdtemp(prefix="roost-cluster-")
     yield work, net
+    end_all(work)
     lock.close()
     shutil.rmtree(work)

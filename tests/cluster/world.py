@@ -47,7 +47,7 @@ class Site:
     def imap(self, user, front="fe1", password=PASSWORD):
         """imaplib, logged in."""
         client = imaplib.IMAP4(*self.cluster.at(front, "imap"), timeout=30)
-        client.login(user, f'"{password}"')
+        client.login(user, password)
         return client
 
     def raw_imap(self, user=None, front="fe1", select=None):

@@ -62,7 +62,9 @@ TEST(wrong_passwords_end_the_connection)
 	           "client > b LOGIN nobody wrong\n"
 	           "client < b NO [AUTHENTICATIONFAILED] Wrong user name or password\n"
 	           "client > c AUTHENTICATE XYZZY\n"
-	           "client < c BAD *\n"
+	           "client < c NO [CANNOT] *\n"
+	           "client > d AUTHENTICATE PLAIN AGZyZWQAbm8=\n"
+	           "client < d NO [AUTHENTICATIONFAILED] *\n"
 	           "client < * BYE Too many failed logins\n"
 	           "client is closed\n");
 }
