@@ -36,5 +36,7 @@ void app_stop(void *app);
 
 /* control.c: the commands of the control socket. */
 void control_start(struct app *a);
+/* compare.c: those of them that compare lists. */
+void compare_start(struct app *a);
 
 #endif

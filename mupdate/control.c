@@ -7,6 +7,7 @@
  *   who                  sessions
  *   servers              {"servers":[{"server","names","pushed"}]}
  *   conflicts            {"conflicts":[{"mailbox","server"}]}: server was refused
+ *   digest, rows         compare.c
  *   reconcile complete   {"complete":"store1"}: a person says that this server (or "*":
  *                        every one) has nothing more to tell to a new list
  */
@@ -276,4 +277,5 @@ control_start(struct app *a)
 {
 	svc_set_status(a->svc, on_status, a);
 	ctl_register(svc_ctl(a->svc), commands, a);
+	compare_start(a);
 }

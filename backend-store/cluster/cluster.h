@@ -85,4 +85,18 @@ void cluster_get_status(const struct cluster *c, struct cluster_status *st_r);
 /* Reconcile now; force: without the guard. False: not connected. */
 bool cluster_force(struct cluster *c, bool force);
 
+/* What a reconciliation would do to one name, and why. Borrowed for the call. */
+struct cluster_step {
+	const char *action; /* "activate", "delete", "deactivate", "forget"; "ask": over the
+			     * guard, a person has to decide */
+	struct slice name;
+	const char *why;
+};
+/* step NULL: that was all (ok), or the master went away (not ok). */
+typedef void cluster_plan_fn(void *ctx, const struct cluster_step *step, bool ok);
+/* Compares the lists, tells what would be done, and does nothing. fn is called later, from the
+ * loop; ended by a call with step NULL also when c is freed. False: not connected, or a
+ * reconciliation is at it just now. */
+bool cluster_plan(struct cluster *c, bool force, cluster_plan_fn *fn, void *ctx) MUST_CHECK;
+
 #endif

@@ -30,10 +30,12 @@ struct cluster_req {
 
 /* LIST, and everything behind it. Of one connection. */
 struct reconcile {
-	bool listing; /* LIST is under way: names are not asked for meanwhile */
-	bool running; /* listing, or changes are under way */
-	bool force;   /* without the guard */
-	bool later;   /* the master could not take some of it */
+	bool listing;          /* LIST is under way: names are not asked for meanwhile */
+	bool running;          /* listing, or changes are under way */
+	bool force;            /* without the guard */
+	bool later;            /* the master could not take some of it */
+	cluster_plan_fn *plan; /* told what would be done, and nothing is; NULL: it is done */
+	void *plan_ctx;
 	uint64_t list_id;
 	struct arena *arena;
 	struct map *theirs; /* name -> struct theirs */
@@ -59,6 +61,7 @@ struct cluster {
 	uint64_t term;
 	uint64_t retry_ms;
 	struct timer retry, keepalive, again;
+	bool force_again; /* the next comparison goes without the guard */
 	struct list reqs; /* struct cluster_req, in the order they were sent */
 	struct list ops;  /* struct op, under way */
 	struct list held; /* struct op, for the end of the listing */
@@ -95,6 +98,7 @@ void cluster_ops_drop(struct cluster *c);
 
 /* ---- reconcile.c */
 void reconcile_start(struct cluster *c, bool force);
+void reconcile_plan(struct cluster *c, bool force, cluster_plan_fn *fn, void *ctx);
 void reconcile_record(struct cluster *c, const struct mupdate_record *rec);
 void reconcile_drop(struct cluster *c);
 

@@ -144,7 +144,11 @@ cluster_again(struct cluster *c)
 static void
 on_again(void *ctx)
 {
-	(void)cluster_force(ctx, false);
+	struct cluster *c = ctx;
+	bool force = c->force_again;
+
+	c->force_again = false;
+	(void)cluster_force(c, force);
 }
 
 /* ---- the connection's end -------------------------------------------------------------------------- */
@@ -419,11 +423,21 @@ cluster_force(struct cluster *c, bool force)
 	if (!c->ready)
 		return false;
 	if (c->rec.running) {
-		c->rec.force = c->rec.force || force;
+		c->force_again = c->force_again || force;
 		cluster_again(c);
 		return true;
 	}
 	reconcile_start(c, force);
+	cluster_flush(c);
+	return true;
+}
+
+bool
+cluster_plan(struct cluster *c, bool force, cluster_plan_fn *fn, void *ctx)
+{
+	if (!c->ready || c->rec.running)
+		return false;
+	reconcile_plan(c, force, fn, ctx);
 	cluster_flush(c);
 	return true;
 }

@@ -14,20 +14,27 @@ struct theirs {
 	bool seen; /* the store has a mailbox or tombstone of it */
 };
 
-enum todo_kind { TODO_PUSH, TODO_RELEASE, TODO_CLEAR, TODO_DEACTIVATE };
+/* ASK is for plans only: what the guard leaves to a person. */
+enum todo_kind { TODO_PUSH, TODO_RELEASE, TODO_CLEAR, TODO_DEACTIVATE, TODO_ASK };
 struct todo {
 	struct list link;
 	enum todo_kind kind;
 	struct slice name;
+	const char *why;
 };
 
 void
 reconcile_drop(struct cluster *c)
 {
+	cluster_plan_fn *plan = c->rec.plan;
+	void *plan_ctx = c->rec.plan_ctx;
+
 	map_free(&c->rec.theirs);
 	arena_free(&c->rec.arena);
 	c->rec = (struct reconcile){ .listing = false };
 	list_init(&c->rec.todo);
+	if (plan != NULL)
+		plan(plan_ctx, NULL, false);
 }
 
 /* ---- the master's list ------------------------------------------------------------------------------ */
@@ -53,12 +60,13 @@ reconcile_record(struct cluster *c, const struct mupdate_record *rec)
 }
 
 static void
-add_todo(struct cluster *c, enum todo_kind kind, struct slice name)
+add_todo(struct cluster *c, enum todo_kind kind, struct slice name, const char *why)
 {
 	struct todo *t = arena_alloc(c->rec.arena, sizeof(*t));
 
 	t->kind = kind;
 	t->name = arena_slice_dup(c->rec.arena, name);
+	t->why = why;
 	list_add_tail(&c->rec.todo, &t->link);
 }
 
@@ -77,17 +85,32 @@ entry_of(const struct mbox_info *info)
 	};
 }
 
-static bool
-is_as_here(const struct cluster *c, const struct location *loc, const struct mbox_info *info)
+/* NULL: the master has it as it is here. */
+static const char *
+what_differs(const struct cluster *c, const struct theirs *t, const struct mbox_info *info)
 {
+	const struct location *loc;
 	char id[17];
 
+	if (t == NULL && map_get(c->conflicts, info->name) != NULL)
+		return "it is here, but another store has the name: it stays a conflict";
+	if (t == NULL)
+		return "it is here, and the master does not have it here";
+	loc = &t->loc;
 	snprintf(id, sizeof(id), "%" PRIx64, info->id);
-	return loc->state == LOCATION_ACTIVE && slice_eq_str(loc->partition, c->partition) &&
-	       slice_eq(loc->acl, info->acl) &&
-	       (!c->extended ||
-	        (slice_eq_str(loc->mbox_id, id) && loc->uidvalidity == info->uidvalidity &&
-	         slice_eq(loc->special_use, info->special_use) && loc->claim == info->claim));
+	if (loc->state != LOCATION_ACTIVE)
+		return "it is here, and for the master it is only reserved";
+	if (!slice_eq_str(loc->partition, c->partition))
+		return "the master has another partition";
+	if (!slice_eq(loc->acl, info->acl))
+		return "the master has another ACL";
+	if (!c->extended)
+		return NULL;
+	if (!slice_eq_str(loc->mbox_id, id) || loc->uidvalidity != info->uidvalidity)
+		return "the master knows an older mailbox of this name";
+	if (!slice_eq(loc->special_use, info->special_use))
+		return "the master has another special use";
+	return loc->claim != info->claim ? "the master has another claim" : NULL;
 }
 
 static bool
@@ -95,12 +118,13 @@ on_mailbox(void *ctx, const struct mbox_info *info)
 {
 	struct cluster *c = ctx;
 	struct theirs *t = map_get(c->rec.theirs, info->name);
+	const char *why = what_differs(c, t, info);
 
 	if (t != NULL)
 		t->seen = true;
-	if (t == NULL || !is_as_here(c, &t->loc, info))
-		add_todo(c, TODO_PUSH, info->name);
-	else
+	if (why != NULL)
+		add_todo(c, TODO_PUSH, info->name, why);
+	else if (c->rec.plan == NULL)
 		cluster_set_conflict(c, info->name, false);
 	return true;
 }
@@ -113,10 +137,11 @@ on_tombstone(void *ctx, struct slice name)
 
 	if (t == NULL || t->seen) {
 		/* The master has confirmed it, or the name is in use again. */
-		add_todo(c, TODO_CLEAR, name);
+		add_todo(c, TODO_CLEAR, name,
+		         "it was deleted here, and the master has forgotten it");
 	} else if (!store_is_pending(c->conf.store, name)) {
 		t->seen = true;
-		add_todo(c, TODO_RELEASE, name);
+		add_todo(c, TODO_RELEASE, name, "it was deleted here, and the master has it still");
 	}
 	return true;
 }
@@ -134,27 +159,60 @@ forget_old_conflicts(struct cluster *c)
 			(void)map_del(c->conflicts, name);
 }
 
-static void
-compare_rest(struct cluster *c)
+/* ACTIVE names of ours that we know nothing about: how many; add: what is to be done with
+ * them. */
+static uint64_t
+each_unknown(struct cluster *c, bool add, enum todo_kind kind)
 {
-	uint64_t unknown = 0, total = map_count(c->rec.theirs);
 	struct slice name;
+	uint64_t n = 0;
 	size_t pos = 0;
 	void *value;
-	bool allowed;
 
 	while (map_next(c->rec.theirs, &pos, &name, &value)) {
 		struct theirs *t = value;
 
-		if (t->seen || store_is_pending(c->conf.store, name))
+		if (t->seen || t->loc.state != LOCATION_ACTIVE ||
+		    store_is_pending(c->conf.store, name))
 			continue;
-		if (t->loc.state == LOCATION_RESERVED)
-			add_todo(c, TODO_RELEASE, name);
-		else
-			unknown++;
+		n++;
+		if (add)
+			add_todo(c, kind, name,
+			         "the master has it here, and this store does not know it");
 	}
-	allowed = c->rec.force || (unknown <= c->conf.guard_names &&
-	                           unknown * 100 <= total * c->conf.guard_percent);
+	return n;
+}
+
+static void
+release_reservations(struct cluster *c)
+{
+	struct slice name;
+	size_t pos = 0;
+	void *value;
+
+	while (map_next(c->rec.theirs, &pos, &name, &value)) {
+		struct theirs *t = value;
+
+		if (!t->seen && t->loc.state == LOCATION_RESERVED &&
+		    !store_is_pending(c->conf.store, name))
+			add_todo(c, TODO_RELEASE, name,
+			         "it is reserved for an operation here that "
+			         "did not come to its end");
+	}
+}
+
+static void
+compare_rest(struct cluster *c)
+{
+	uint64_t unknown = each_unknown(c, false, TODO_ASK), total = map_count(c->rec.theirs);
+	bool allowed = c->rec.force || (unknown <= c->conf.guard_names &&
+	                                unknown * 100 <= total * c->conf.guard_percent);
+
+	release_reservations(c);
+	if (allowed || c->rec.plan != NULL)
+		(void)each_unknown(c, true, allowed ? TODO_DEACTIVATE : TODO_ASK);
+	if (c->rec.plan != NULL)
+		return;
 	c->unknown = allowed ? 0 : unknown;
 	metrics_set(&cluster_metrics[CLUSTER_M_UNKNOWN], c->unknown);
 	if (!allowed)
@@ -163,14 +221,27 @@ compare_rest(struct cluster *c)
 		          " reason=\"the master has names here that this store does not know; "
 		          "a person must look\"",
 		          unknown, total);
-	pos = 0;
-	while (allowed && unknown > 0 && map_next(c->rec.theirs, &pos, &name, &value)) {
-		struct theirs *t = value;
+}
 
-		if (!t->seen && t->loc.state == LOCATION_ACTIVE &&
-		    !store_is_pending(c->conf.store, name))
-			add_todo(c, TODO_DEACTIVATE, name);
-	}
+/* ---- a plan ------------------------------------------------------------------------------------------- */
+
+static void
+tell_plan(struct cluster *c)
+{
+	static const char *const actions[] = {
+		[TODO_PUSH] = "activate", [TODO_RELEASE] = "delete",
+		[TODO_CLEAR] = "forget",  [TODO_DEACTIVATE] = "deactivate",
+		[TODO_ASK] = "ask",
+	};
+	cluster_plan_fn *plan = c->rec.plan;
+	void *ctx = c->rec.plan_ctx;
+	struct todo *t;
+
+	LIST_EACH (t, &c->rec.todo, struct todo, link)
+		plan(ctx, &(struct cluster_step){ actions[t->kind], t->name, t->why }, true);
+	c->rec.plan = NULL;
+	reconcile_drop(c);
+	plan(ctx, NULL, true);
 }
 
 /* ---- doing ---------------------------------------------------------------------------------------------- */
@@ -223,6 +294,7 @@ on_answer(struct cluster *c, struct cluster_req *r, const struct mupdate_answer 
 		c->rec.deactivated += ok;
 		break;
 	case TODO_CLEAR:
+	case TODO_ASK:
 		must_not_reach();
 	}
 	pump(c);
@@ -319,8 +391,12 @@ on_listed(struct cluster *c, UNUSED struct cluster_req *r, const struct mupdate_
 	store_each(c->conf.store, SLICE(""), on_mailbox, c);
 	store_each_tombstone(c->conf.store, on_tombstone, c);
 	compare_rest(c);
-	forget_old_conflicts(c);
-	pump(c);
+	if (c->rec.plan != NULL) {
+		tell_plan(c);
+	} else {
+		forget_old_conflicts(c);
+		pump(c);
+	}
 	cluster_ops_go(c);
 }
 
@@ -339,4 +415,16 @@ reconcile_start(struct cluster *c, bool force)
 	c->rec.list_id = mupdate_client_list(c->core, buf_slice(&prefix));
 	cluster_expect(c, c->rec.list_id, on_listed, NULL, 0);
 	buf_fini(&prefix);
+}
+
+void
+reconcile_plan(struct cluster *c, bool force, cluster_plan_fn *fn, void *ctx)
+{
+	bool again = timer_is_set(&c->again);
+
+	reconcile_start(c, force);
+	if (again)
+		cluster_again(c);
+	c->rec.plan = fn;
+	c->rec.plan_ctx = ctx;
 }

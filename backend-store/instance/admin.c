@@ -298,6 +298,42 @@ cmd_user_delete(void *ctx, struct ctl_req *req, const struct json *args)
 		ctl_fail(req, "invalid", "this can be no user");
 }
 
+/* ---- the master's list ----------------------------------------------------------------------------- */
+
+static void
+on_step(void *ctx, const struct cluster_step *step, bool ok)
+{
+	struct job *j = ctx;
+
+	if (step == NULL && ok) {
+		json_set_int(j->fields, "count", (int64_t)j->count);
+		json_set_bool(j->fields, "more", j->count > LIST_MOST);
+		job_end(j, MBOX_OK);
+	} else if (step == NULL) {
+		job_end(j, MBOX_UNAVAILABLE);
+	} else if (++j->count <= LIST_MOST) {
+		struct json *o = json_add_object(j->items);
+
+		json_set_str(o, "action", step->action);
+		json_set_slice(o, "mailbox", step->name);
+		json_set_str(o, "why", step->why);
+	}
+}
+
+static void
+plan(struct instance *i, struct ctl_req *req, bool force)
+{
+	struct job *j = job_new(i, req, "reconcile");
+
+	j->fields = json_new_object();
+	j->items = json_set_array(j->fields, "steps");
+	if (cluster_plan(i->cluster, force, on_step, j))
+		return;
+	job_free(j);
+	ctl_fail(req, "temp",
+	         "the location master is away, or the lists are being compared just now");
+}
+
 static void
 cmd_reconcile(void *ctx, struct ctl_req *req, const struct json *args)
 {
@@ -306,6 +342,8 @@ cmd_reconcile(void *ctx, struct ctl_req *req, const struct json *args)
 
 	if (i->cluster == NULL) {
 		ctl_fail(req, "invalid", "this store is in no cluster");
+	} else if (json_get_bool(args, "dry_run", false)) {
+		plan(i, req, force);
 	} else if (!cluster_force(i->cluster, force)) {
 		ctl_fail(req, "temp", "the location master is away");
 	} else {
@@ -326,9 +364,10 @@ static const struct ctl_cmd commands[] = {
 	{ "user.create", "user", "Makes a user's mailboxes.", cmd_user_create, DEADLINE_MS },
 	{ "user.delete", "user", "Deletes all mailboxes and subscriptions of a user.",
 	  cmd_user_delete, DEADLINE_MS },
-	{ "reconcile", "[force]",
-	  "Compares our mailboxes with the master's list; with force without the guard.",
-	  cmd_reconcile },
+	{ "reconcile", "[force] [dry_run]",
+	  "Compares our mailboxes with the master's list; with force without the guard; with "
+	  "dry_run only tells what would be done.",
+	  cmd_reconcile, DEADLINE_MS },
 	{ .name = NULL },
 };
 

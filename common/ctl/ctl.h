@@ -44,6 +44,17 @@
  * mailbox.rename {"mailbox":C,"to":C}
  * mailbox.list   {"prefix":C}           < {"ok":true,"mailboxes":[{"mailbox":C,
  *                                          "messages":3,"bytes":900,"uidvalidity":1}]}
+ * reconcile      {"force":B,"dry_run":B} store; the answer to dry_run: {"ok":true,
+ *                                       "steps":[{"action":"activate|delete|deactivate|
+ *                                       forget|ask","mailbox":C,"why":"..."}],"count":1,
+ *                                       "more":false}; at most 10,000 steps
+ * digest         {"after":C,"to":C,"count":N,"plain":B} roost-mupdate: names behind after, up
+ *                                       to and with to (or all), at most N:
+ *                                       {"ok":true,"names":N,"last":C,"more":B,
+ *                                       "digest":"hex","history":"hex","revision":9,
+ *                                       "complete":true}
+ * rows           the same; "rows":[{"mailbox":C,"row":"text"}] in place of the digest; at most
+ *                                       500
  *   C is a canonical name. Errors: exists, notfound, invalid, temp, denied.
  */
 #ifndef CTL_CTL_H

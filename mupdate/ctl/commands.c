@@ -36,14 +36,22 @@ const struct command commands[] = {
 	  "Compare mailboxes with the list of the master.",
 	  "Stores do this by themselves when they connect. It shows conflicts too: names that\n"
 	  "two stores say they have. Nothing is deleted.\n"
+	  "--dry-run: the stores tell what they would do to which name, and why, and do nothing.\n"
 	  "--force (with --store): also when a store lacks so many names of the list that it\n"
 	  "would rather ask a person; they are taken out of the list.\n"
 	  "--complete STORE: a new master waits until every store has told what it has; this\n"
 	  "says that this one (which is gone for good) has nothing to tell.",
+	  "look first: roostctl reconcile --dry-run\n"
 	  "now, all stores of this host: roostctl reconcile\n"
 	  "a store was set up anew: roostctl reconcile --store store1 --force\n"
 	  "a store is gone for good: roostctl reconcile --complete store9\n",
 	  cmd_reconcile },
+	{ "compare", "", 0, 0, 0, "Do the lists of master and replicas agree?",
+	  "Compares every replica that can be asked with the master (or, without one, with the\n"
+	  "replica that knows most) by digests over ranges of names, and shows the first names\n"
+	  "that differ. What differs is looked at twice, a second apart: a replica may be on its\n"
+	  "way. Exit status 0: they agree; 1: they do not; 75: somebody does not answer.",
+	  "all hosts of the cluster: roostctl --config /etc/roost.d compare\n", cmd_compare },
 	{ "user list", "[DOMAIN]", 0, 1, 0, "Accounts of the directory.",
 	  "Address, status, the store for new mailboxes, and the day it was made.",
 	  "all: roostctl user list\none domain: roostctl user list example.org\n", cmd_user_list },

@@ -6,7 +6,8 @@
 
 #include "ctl/run.h"
 
-command_fn cmd_status, cmd_who, cmd_servers, cmd_explain, cmd_reconcile, cmd_config_check, cmd_help;
+command_fn cmd_status, cmd_who, cmd_servers, cmd_explain, cmd_reconcile, cmd_compare,
+	cmd_config_check, cmd_help;
 command_fn cmd_user_list, cmd_user_add, cmd_user_passwd, cmd_user_disable, cmd_user_enable,
 	cmd_user_delete;
 command_fn cmd_domain_list, cmd_domain_add;

@@ -57,6 +57,44 @@ complete(struct run *r, const struct program *master, const char *server)
 	return code;
 }
 
+/* ---- plans -------------------------------------------------------------------------------- */
+
+/* What the store would do, and why. */
+static int
+show_plan(struct run *r, const struct program *p, struct json *o, bool force)
+{
+	struct json *request = json_new_object();
+	struct table *t = table_new("WOULD|MAILBOX|WHY");
+	const struct json *steps;
+	int code = EXIT_DONE;
+	struct answer a;
+
+	json_set_str(request, "cmd", "reconcile");
+	json_set_bool(request, "force", force);
+	json_set_bool(request, "dry_run", true);
+	run_ask(r, p, 0, &request, &a);
+	steps = json_get(a.json, "steps");
+	for (size_t i = 0; i < json_count(steps); i++) {
+		table_add(t, json_get_str(json_item(steps, i), "action"));
+		table_add(t, json_get_str(json_item(steps, i), "mailbox"));
+		table_add(t, json_get_str(json_item(steps, i), "why"));
+	}
+	if (!a.ok)
+		code = run_fail(r, answer_exit(&a), "%s: %s", program_text(p), a.text);
+	else if (table_rows(t) == 0)
+		run_say(r, "%s agrees with the master's list: nothing would be done.",
+		        program_text(p));
+	else
+		run_say(r, "%s would do this%s:", program_text(p),
+		        json_get_bool(a.json, "more", false) ? " (and more)" : "");
+	run_table(r, t);
+	table_free(&t);
+	if (a.ok)
+		json_take_member(o, "plan", &a.json);
+	answer_fini(&a);
+	return code;
+}
+
 /* ---- stores -------------------------------------------------------------------------------- */
 
 static int
@@ -69,14 +107,13 @@ ask_store(struct run *r, const struct program *p, struct json *items)
 
 	json_set_str(o, "store", p->instance);
 	json_set_str(o, "host", p->host->label);
-	json_set_str(request, "cmd", "reconcile");
-	json_set_bool(request, "force", force);
+	json_set_bool(o, "dry_run", r->dry_run);
 	if (r->dry_run) {
 		json_free(&request);
-		run_say(r, "%s would compare its mailboxes with the master's list%s.",
-		        program_text(p), force ? ", without the guard" : "");
-		return code;
+		return show_plan(r, p, o, force);
 	}
+	json_set_str(request, "cmd", "reconcile");
+	json_set_bool(request, "force", force);
 	run_ask(r, p, 0, &request, &a);
 	json_set_bool(o, "ok", a.ok);
 	json_set_str(o, "text", a.ok ? NULL : a.text);

@@ -431,6 +431,68 @@ TEST(a_person_can_say_that_unknown_names_go)
 	world_fini(&w);
 }
 
+static void
+on_step(void *ctx, const struct cluster_step *step, bool ok)
+{
+	if (step != NULL)
+		buf_printf(ctx, "%s %.*s\n", step->action, SLICE_ARG(step->name));
+	else
+		buf_add_str(ctx, ok ? "end\n" : "lost\n");
+}
+
+TEST(a_plan_tells_all_and_does_nothing)
+{
+	struct world w;
+	struct buf told = BUF_INIT(SIZE_MAX);
+
+	world_init(&w);
+	fakestore_add(w.store, "user.a", "anyone", 17);
+	fakestore_add(w.store, "user.b", "anyone", 18);
+	fakestore_add_tombstone(w.store, "user.gone");
+	fakestore_add_tombstone(w.store, "user.long");
+	fakestore_set_pending(w.store, "user.now", true);
+	play_run(w.play, "m refuses\nwait 100ms\n");
+	assert_false(cluster_plan(w.cluster, false, on_step, &told));
+	play_run(w.play, "m listens\nwait 1s\n" HELLO);
+	assert_false(cluster_plan(w.cluster, false, on_step, &told));
+	play_run(w.play, "m > R1 NO \"[LATER] x\"\nwait 1s\n" HELLO
+	                 "m > R1 OK \"x\"\nm << R2 ACTIVATE *\nm << R3 ACTIVATE *\n"
+	                 "m > R2 OK \"x\"\nm > R3 OK \"x\"\nm << R4 PUSHED *\nm > R4 OK \"x\"\n");
+	fakestore_add_tombstone(w.store, "user.gone");
+	fakestore_add_tombstone(w.store, "user.long");
+	assert_true(cluster_plan(w.cluster, false, on_step, &told));
+	fakenet_settle(play_loop(w.play));
+	play_run(w.play, "m < R5 LIST *\n"
+	                 "m > R5 MAILBOX \"user.a\" \"s1!p\" \"anyone\" \"uv=7 id=11\"\n"
+	                 "m > R5 RESERVE \"user.b\" \"s1!p\" \"\"\n"
+	                 "m > R5 MAILBOX \"user.gone\" \"s1!p\" \"\" \"\"\n"
+	                 "m > R5 RESERVE \"user.now\" \"s1!p\" \"\"\n"
+	                 "m > R5 RESERVE \"user.old\" \"s1!p\" \"\"\n"
+	                 "m > R5 MAILBOX \"user.x\" \"s1!p\" \"\" \"\"\n"
+	                 "m > R5 OK \"x\"\nm is silent\n");
+	test_eq_str("the plan", buf_cstr(&told),
+	            "activate user.b\ndelete user.gone\nforget user.long\ndelete user.old\n"
+	            "deactivate user.x\nend\n");
+	check_store(&w, "user.a c0\nuser.b c0\n-user.gone\n-user.long\n");
+	buf_clear(&told);
+	assert_true(cluster_plan(w.cluster, false, on_step, &told));
+	fakenet_settle(play_loop(w.play));
+	play_run(w.play, "m < R6 LIST *\n"
+	                 "m > R6 MAILBOX \"user.x\" \"s1!p\" \"\" \"\"\n"
+	                 "m > R6 MAILBOX \"user.y\" \"s1!p\" \"\" \"\"\n"
+	                 "m > R6 MAILBOX \"user.z\" \"s1!p\" \"\" \"\"\n"
+	                 "m > R6 OK \"x\"\nm is silent\n");
+	assert_true(strstr(buf_cstr(&told), "ask user.x\n") != NULL);
+	assert_int_equal(status(&w).unknown, 0);
+	buf_clear(&told);
+	assert_true(cluster_plan(w.cluster, true, on_step, &told));
+	fakenet_settle(play_loop(w.play));
+	play_run(w.play, "m < R7 LIST *\nm closes\n");
+	test_eq_str("the plan", buf_cstr(&told), "lost\n");
+	buf_fini(&told);
+	world_fini(&w);
+}
+
 TEST(the_connection_lost_while_reconciling_begins_again)
 {
 	struct world w;
