@@ -323,8 +323,9 @@ svc_child_read(struct svc_child *c, struct svc_supervisor *s)
 
 /* ---- the end --------------------------------------------------------------------------------------- */
 
+/* told: somebody else says why it could not start. */
 static void
-log_end(const struct svc_child *c, int status)
+log_end(const struct svc_child *c, int status, bool told)
 {
 	uint64_t lived = clock_mono_ms() - c->started_ms;
 
@@ -332,6 +333,8 @@ log_end(const struct svc_child *c, int status)
 		log_error(NULL, "svc.child_died kind=%s index=%u pid=%d signal=%d text=%s ms=%llu",
 		          svc_kind_name(c->kind), c->index, (int)c->pid, WTERMSIG(status),
 		          log_esc(strsignal(WTERMSIG(status))), (unsigned long long)lived);
+	else if (!c->ordered && c->failure.text[0] != '\0' && told)
+		return;
 	else if (!c->ordered && c->failure.text[0] != '\0')
 		log_error(NULL, "svc.child_failed kind=%s index=%u pid=%d reason=%s",
 		          svc_kind_name(c->kind), c->index, (int)c->pid, log_esc(c->failure.text));
@@ -352,7 +355,7 @@ log_end(const struct svc_child *c, int status)
 void
 svc_child_ended(struct svc_child *c, int status, bool want_next)
 {
-	log_end(c, status);
+	log_end(c, status, !want_next);
 	if (!c->ordered && c->failure.text[0] == '\0' && WIFSIGNALED(status))
 		err_set(&c->failure, "%s %u was ended by signal %d (%s)", svc_kind_name(c->kind),
 		        c->index, WTERMSIG(status), strsignal(WTERMSIG(status)));

@@ -190,6 +190,7 @@ def test_data_of_another_user(hosts):
     for d, _, files in os.walk(data):
         os.chmod(d, 0o700)
     os.chmod(hosts.dir, 0o755)
+    os.chmod(os.path.join(hosts.dir, "tls", "key.pem"), 0o644)
     before = tree_of(data)
     path = change(hosts, "roost-store", r"^\[common\]$", "[common]\nuser = nobody")
     text = sentence(run(hosts, "roost-store", path), 71)
