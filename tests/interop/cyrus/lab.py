@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-PACKAGES = ["cyrus-common", "cyrus-imapd", "cyrus-murder", "cyrus-clients"]
+PACKAGES = ["cyrus-common", "cyrus-imapd", "cyrus-pop3d", "cyrus-murder", "cyrus-clients"]
 # What Cyrus is linked with, and the tool and plug-ins for its password file.
 LIBRARIES = ["libical3", "libwrap0", "libxapian30", "sasl2-bin", "libsasl2-modules",
              "libsasl2-modules-db"]
@@ -29,7 +29,8 @@ def run(args, **more):
 def unpack(folder):
     """Downloads and unpacks Cyrus below folder, once."""
     root = os.path.join(folder, "root")
-    if os.path.exists(os.path.join(root, "usr/lib/cyrus/bin/mupdate")):
+    stamp = os.path.join(folder, "unpacked")
+    if os.path.exists(stamp) and open(stamp).read().split() == PACKAGES:
         return root
     os.makedirs(root, exist_ok=True)
     missing = [p for p in LIBRARIES if run(["dpkg", "-s", p]).returncode != 0]
@@ -44,6 +45,8 @@ def unpack(folder):
         raise NotHere("cannot download " + " ".join(PACKAGES))
     for deb in glob.glob(os.path.join(folder, "*.deb")):
         subprocess.run(["dpkg", "-x", deb, root], check=True)
+    with open(stamp, "w") as f:
+        f.write(" ".join(PACKAGES))
     return root
 
 

@@ -1,0 +1,150 @@
+"""Who takes part in the scenarios, and how they are spoken to."""
+import imaplib
+import os
+import shutil
+import smtplib
+import sys
+import tempfile
+
+import lab
+from roost import Roost, until
+
+NET = int(os.environ.get("ROOST_TEST_NET", "33"))
+count = {"passed": 0, "failed": 0}
+
+
+def ip(number):
+    return f"127.0.{NET}.{number}"
+
+
+MASTER, BE1, BE2, SPARE, FE, REPLICA = (ip(n) for n in (10, 11, 12, 13, 20, 21))
+
+
+def check(what, ok, seen=""):
+    count["passed" if ok else "failed"] += 1
+    print(("  ok   " if ok else "FAILED ") + what + ("" if ok else f": {seen}"), flush=True)
+
+
+def says(what, reply, want="OK"):
+    check(what, reply[0] == want, reply)
+
+
+# ---- the parties ---------------------------------------------------------------------------
+
+class Lab:
+    def __init__(self, name):
+        base = os.environ.get("ROOST_CYRUS_DIR") or os.path.join(
+            tempfile.gettempdir(), "roost-cyrus")
+        os.makedirs(base, exist_ok=True)
+        self.root = lab.unpack(base)
+        self.dir = tempfile.mkdtemp(prefix=f"roost-cyrus-{name}-")
+        os.chmod(self.dir, 0o755)
+        self.parties = []
+
+    def sub(self, name):
+        path = os.path.join(self.dir, name)
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def store(self, name, at, master=MASTER, lmtpd="lmtpd"):
+        settings = {"mupdate_server": master, "mupdate_port": "3905", "mupdate_username": name,
+                    "mupdate_authname": name, "mupdate_password": lab.SECRET,
+                    "proxyservers": "proxy", "admins": "cyrus proxy", "lmtp_admins": "proxy",
+                    "proxy_authname": "proxy", "proxy_password": lab.SECRET,
+                    "allowusermoves": "yes"}
+        host = lab.Host(self.root, self.sub(name), at, settings,
+                        [("imap", "imapd", 143, "prefork=0"),
+                         ("pop3", "pop3d", 110, "prefork=0"),
+                         ("lmtp", lmtpd, 24, "prefork=0")],
+                        [("recover", "ctl_cyrusdb -r"), ("push", "ctl_mboxlist -m")])
+        for user in ("cyrus", "proxy", "fred", "ann"):
+            host.add_login(user)
+        self.parties.append(host)
+        return host
+
+    def front(self, name, at, master=MASTER, **more):
+        settings = {**more, "mupdate_server": master, "mupdate_port": "3905",
+                    "mupdate_username": name, "mupdate_authname": name, "mupdate_password": lab.SECRET,
+                    "proxy_authname": "proxy", "proxy_password": lab.SECRET,
+                    "proxyd_allow_status_referral": "no", "mupdate_retry_delay": "2"}
+        host = lab.Host(self.root, self.sub(name), at, settings,
+                        [("mupdate", "mupdate", 3905, "prefork=1"),
+                         ("imap", "imapd", 143, "prefork=0"),
+                         ("lmtp", "lmtpd -a", 24, "prefork=0")])
+        for user in ("cyrus", "fred", "ann"):
+            host.add_login(user)
+        self.parties.append(host)
+        return host
+
+    def cyrus_master(self, at):
+        host = lab.Host(self.root, self.sub("mupdate"), at, {"admins": "be1 be2 s1 fe replica"},
+                        [("mupdate", "mupdate -m", 3905, "prefork=1")])
+        for user in ("be1", "be2", "s1", "fe", "replica"):
+            host.add_login(user)
+        self.parties.append(host)
+        return host
+
+    def roost(self, name, at, settings):
+        party = Roost(sys.argv[1], self.sub(name), at, settings)
+        self.parties.append(party)
+        return party
+
+    def end(self, keep):
+        for party in reversed(self.parties):
+            party.stop()
+        if keep:
+            print("kept:", self.dir)
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def imap(at, user, seconds=15):
+    def ready():
+        try:
+            return imaplib.IMAP4(at, timeout=seconds)
+        except (OSError, imaplib.IMAP4.abort):
+            return None
+    c = until(f"IMAP at {at}", ready)
+    c.login(user, lab.SECRET)
+    return c
+
+
+MESSAGE = "From: ann@example.org\r\nSubject: {0}\r\nMessage-ID: <{0}@x>\r\n\r\nHello.\r\n"
+
+
+def deliver(at, rcpt, subject):
+    with smtplib.LMTP(at, 24, timeout=15) as c:
+        return c.sendmail("ann@example.org", [rcpt], MESSAGE.format(subject))
+
+
+def subjects(client, mailbox="INBOX"):
+    client.select(mailbox, readonly=True)
+    _, data = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    return [d[1].split(b":")[1].strip().decode() for d in data if isinstance(d, tuple)]
+
+
+# ---- our master ---------------------------------------------------------------------------
+
+IDENTITIES = """
+[identity be1]
+password = secret
+services = mupdate
+servers = {0}
+[identity be2]
+password = secret
+services = mupdate
+servers = {1}
+[identity fe]
+password = secret
+services = mupdate
+[identity replica]
+password = secret
+services = mupdate
+"""
+
+
+def our_master(box):
+    return box.roost("master", MASTER,
+                     f"[roost-mupdate]\nrole = master\nlisten = {MASTER}:3905\n"
+                     f"data_dir = {{dir}}/map\nservers = {BE1} {BE2}\nread_only = fe replica\n"
+                     + IDENTITIES.format(BE1, BE2))
