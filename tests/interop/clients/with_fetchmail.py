@@ -10,7 +10,7 @@ PACKAGES = ["fetchmail"]
 RC = """
 poll {host} with proto {proto} port {port}
   user "{user}" with password "{password}"
-  sslproto "TLS1.2+" sslcertck sslcertfile "{cert}" {how}
+  sslproto "TLS1.2+" sslcommonname "mail.example.org" sslcertck sslcertfile "{cert}" {how}
   mda "cat >> {out}"
 """
 

@@ -16,14 +16,16 @@ Host {host}
 Port {port}
 User {user}
 Pass "{password}"
-SSLType STARTTLS
-CertificateFile {cert}
+SSLType None
+
 IMAPStore far
 Account roost
+
 MaildirStore near
 Path {near}/
 Inbox {near}/INBOX
 SubFolders Verbatim
+
 Channel all
 Far :far:
 Near :near:

@@ -44,7 +44,7 @@ def run(site, check):
     check("both arrived", messages(site, user) == 2)
     out = os.path.join(work, "copied.mbox")
     keys = (f"<tag-pattern>~A<enter><tag-prefix><copy-message>{out}<enter>"
-            "<first-entry><save-message>=Archive<enter><exit>")
+            "<first-entry><save-message>=Archive<enter><quit>")
     code, screen = on_terminal(["mutt", "-F", rcs["fe2"], "-e", f'push "{keys}"'], 40,
                                {"HOME": work})
     copied = open(out, errors="replace").read() if os.path.exists(out) else ""

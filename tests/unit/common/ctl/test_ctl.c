@@ -102,7 +102,7 @@ static void
 world_fini(struct world *w)
 {
 	ctl_server_free(&w->server);
-	turn(w, 1); /* connections close in a turn of the loop */
+	turn(w, 30); /* connections close in a turn of the loop */
 	timer_fini(&w->stop);
 	loop_free(&w->loop);
 }
