@@ -49,6 +49,6 @@ const struct conf_def app_settings[] = {
 	  .help = "A replica takes a master that is silent for so long as gone." },
 	{ "retry_min", CONF_DURATION, "200ms", 10, 600000,
 	  .help = "A replica connects again after this pause, doubled each time." },
-	{ "retry_max", CONF_DURATION, "5s", 10, 3600000, .help = "The longest such pause." },
+	{ "retry_max", CONF_DURATION, "1s", 10, 3600000, .help = "The longest such pause." },
 	{ .name = NULL },
 };

@@ -25,7 +25,7 @@ const struct conf_def cluster_settings[] = {
 	          "answered \"later\"." },
 	{ "master_retry_min", CONF_DURATION, "200ms", 10, 600000,
 	  .help = "Connects again after this pause, doubled each time." },
-	{ "master_retry_max", CONF_DURATION, "5s", 10, 3600000, .help = "The longest such pause." },
+	{ "master_retry_max", CONF_DURATION, "1s", 10, 3600000, .help = "The longest such pause." },
 	{ "master_again", CONF_DURATION, "30s", 100, 3600000,
 	  .help = "When the master could not take a change, the lists are compared again after "
 	          "this time." },

@@ -290,10 +290,19 @@ class Cluster:
         return done
 
     def wait_settled(self):
-        """Until every front end's replica has a complete list."""
-        for f in self.fronts:
-            wait_until(f"the replica of {f} to be complete", lambda f=f: self.is_complete(f))
+        """Until every store is in step with the master, and every replica follows it."""
+        for host in self.stores + self.fronts:
+            wait_until(f"{host} to be in step with the master",
+                       lambda host=host: self.is_settled(host))
 
-    def is_complete(self, front):
-        done = self.ctl(front, "--json", "status", check=False)
-        return '"complete": true' in done.stdout or '"complete":true' in done.stdout
+    def is_settled(self, host):
+        done = self.ctl(host, "--json", "status", check=False)
+        try:
+            programs = json.loads(done.stdout)["programs"]
+        except (ValueError, KeyError):
+            return False
+        detail = [(p.get("status") or {}).get("detail", {}) for p in programs
+                  if p.get("program") in ("roost-store", "roost-mupdate")]
+        return bool(detail) and all(
+            d.get("master") == "connected" and d.get("in_step", True) and d.get("complete", True)
+            for d in detail)
