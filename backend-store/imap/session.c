@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#define HUNG_UP_MS 30000 /* for the last answer of a client that sends no more */
 #define GOING_AWAY "[UNAVAILABLE] This server is going down, come again"
 
 /* ---- waiting -------------------------------------------------------------------------------- */
@@ -47,6 +48,10 @@ imap_session_wake(struct imap_session *s)
 		imap_session_bye(s, GOING_AWAY, "drain");
 		return;
 	}
+	if (s->hung_up && !command_is_busy(s)) {
+		imap_session_end(s, conn_end_text(CONN_END_EOF));
+		return;
+	}
 	link_flush(s->client);
 	update_pause(s);
 }
@@ -54,7 +59,7 @@ imap_session_wake(struct imap_session *s)
 void
 imap_session_touch(struct imap_session *s)
 {
-	if (s->logged_in && !s->ended)
+	if (s->logged_in && !s->ended && !s->hung_up)
 		link_set_deadline(s->client, s->limits.idle_ms);
 }
 
@@ -89,7 +94,9 @@ client_drained(void *core)
 {
 	struct imap_session *s = core;
 
-	imap_session_touch(s);
+	/* not in IDLE: what we say there is no sign of life of his */
+	if (command_is_busy(s))
+		imap_session_touch(s);
 	command_go_on(s);
 	imap_session_wake(s);
 }
@@ -122,7 +129,7 @@ client_deadline(void *core)
 	struct imap_session *s = core;
 
 	/* an operation of the store is not his fault, and ends by itself */
-	if (s->logged_in && command_is_busy(s) && !link_is_congested(s->client)) {
+	if (s->logged_in && !s->hung_up && command_is_busy(s) && !link_is_congested(s->client)) {
 		imap_session_touch(s);
 		return;
 	}
@@ -133,7 +140,15 @@ client_deadline(void *core)
 static void
 client_closed(void *core, enum conn_end why)
 {
-	imap_session_end(core, conn_end_text(why));
+	struct imap_session *s = core;
+
+	if (why != CONN_END_EOF || !command_is_busy(s)) {
+		imap_session_end(s, conn_end_text(why));
+		return;
+	}
+	/* he may still listen for the answer to his last command */
+	s->hung_up = true;
+	link_set_deadline(s->client, HUNG_UP_MS);
 }
 
 static const struct link_ops client_ops = {
