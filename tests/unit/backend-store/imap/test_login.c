@@ -324,8 +324,8 @@ TEST(sessions_end_at_any_point)
 	char script[1000];
 
 	for (size_t i = 0; i < ARRAY_LEN(lines) * ARRAY_LEN(ends); i++) {
-		snprintf(script, sizeof(script), GREETING "%s%swait 31s\nwho is there\n", lines[i / 2],
-		         ends[i % 2]);
+		snprintf(script, sizeof(script), GREETING "%s%swait 31s\nwho is there\n",
+		         lines[i / 2], ends[i % 2]);
 		world_play(script);
 	}
 }
