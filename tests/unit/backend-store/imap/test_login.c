@@ -72,11 +72,13 @@ TEST(authenticate_plain)
 	                    "client > c AUTHENTICATE PLAIN AGZyZWQAcCB3=\n"
 	                    "client < c BAD *\n"
 	                    "client > d AUTHENTICATE NONE\n"
-	                    "client < d BAD *\n"
+	                    "client < d NO [CANNOT] *\n"
 	                    "client > e AUTHENTICATE PLAIN =\n"
 	                    "client < e BAD *\n"
 	                    "client > f AUTHENTICATE PLAIN AGZyZWQAbm9wZQ==\n"
 	                    "client < f NO [AUTHENTICATIONFAILED] *\n"
+	                    "client > g AUTHENTICATE PLAIN AGZyZWQAbm9wZQ==\n"
+	                    "client < g NO [AUTHENTICATIONFAILED] *\n"
 	                    "client < * BYE *\n"
 	                    "client is closed\n");
 }
