@@ -13,6 +13,7 @@
 
 #define TICK_MS 1000
 #define READER_CHECK_TICKS 10
+#define PROVEN_TICKS 60 /* who runs so long does not die of its environment */
 
 static bool
 is_master(const struct conf *c)
@@ -217,6 +218,8 @@ on_tick(void *ctx)
 	metrics_set(&mupdate_metrics[MUPDATE_M_LOCATIONS], mapdb_count(a->db));
 	if (++ticks % READER_CHECK_TICKS == 0)
 		mapdb_check_readers(a->db);
+	if (ticks == PROVEN_TICKS && a->replica != NULL)
+		mapdb_set_proven(a->db);
 	timer_set(&a->tick, TICK_MS);
 }
 

@@ -7,10 +7,7 @@
 #include "log/log.h"
 #include "mapdb_impl.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
+#include <inttypes.h>
 
 /* ---- meta ------------------------------------------------------------------------------- */
 
@@ -57,149 +54,21 @@ mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r)
 	info_r->state = (enum location_map_state)location_meta_u32(txn, "state");
 }
 
-static void
-put_history(struct mapdb *m, const uint8_t history[LOCATION_HISTORY_LEN])
+void
+mapdb_put_history(struct mapdb *m, const uint8_t history[LOCATION_HISTORY_LEN])
 {
 	kv_put(m->txn, LOCATION_T_META, SLICE("history"),
 	       slice_make(history, LOCATION_HISTORY_LEN));
 	history_to_hex(history, m->next.history);
 }
 
-static void
-put_new_history(struct mapdb *m)
+void
+mapdb_put_new_history(struct mapdb *m)
 {
 	uint8_t history[LOCATION_HISTORY_LEN];
 
 	ids_random(history, sizeof(history));
-	put_history(m, history);
-}
-
-/* ---- opening ------------------------------------------------------------------------------ */
-
-static enum kv_err
-open_env(const char *dir, struct kv_env **env_r, struct err *err)
-{
-	const struct kv_config conf = {
-		.dir = dir,
-		.tables = location_table_names,
-		.table_count = LOCATION_T_COUNT,
-		.map_bytes = LOCATION_MAP_BYTES,
-		.max_readers = LOCATION_MAX_READERS,
-		.dir_mode = 0750,
-		.data_mode = 0640,
-		.lock_mode = 0660,
-		.group = "roost-location",
-	};
-
-	return kv_open(&conf, env_r, err);
-}
-
-/* Readers find out by the file's inode. */
-static int
-move_aside(const char *dir, struct err *err)
-{
-	static const char *const files[] = { "data.mdb", "lock.mdb" };
-	char from[4096], to[4096];
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		snprintf(from, sizeof(from), "%s/%s", dir, files[i]);
-		snprintf(to, sizeof(to), "%s/damaged.%s", dir, files[i]);
-		if (rename(from, to) == -1 && errno != ENOENT) {
-			err_set_errno(err, "%s", from);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static int
-first_time(struct mapdb *m, const struct mapdb_config *c)
-{
-	mapdb_put_u32(m, "format", LOCATION_FORMAT);
-	kv_put(m->txn, LOCATION_T_META, SLICE("cluster"), slice_of(c->cluster));
-	mapdb_put_u64(m, "oldest", 1);
-	m->next.oldest = 1;
-	if (c->master) {
-		put_new_history(m);
-		mapdb_set_state(m, LOCATION_MAP_REBUILDING);
-	}
-	return 0;
-}
-
-static int
-check_known(struct mapdb *m, const struct mapdb_config *c, struct err *err)
-{
-	struct slice cluster;
-
-	if (location_meta_u32(m->txn, "format") != LOCATION_FORMAT) {
-		err_set(err, "%s: written by another version", c->dir);
-		return -1;
-	}
-	if (!kv_get(m->txn, LOCATION_T_META, SLICE("cluster"), &cluster) ||
-	    !slice_eq_str(cluster, c->cluster)) {
-		err_set(err, "%s: belongs to another cluster than \"%s\"", c->dir, c->cluster);
-		return -1;
-	}
-	/* A replica that becomes a master keeps the list, its history and its revisions. */
-	if (c->master && m->next.history[0] == '\0')
-		put_new_history(m);
-	if (c->master && m->next.state == LOCATION_MAP_EMPTY)
-		mapdb_set_state(m, LOCATION_MAP_REBUILDING);
-	return 0;
-}
-
-static int
-prepare(struct mapdb *m, const struct mapdb_config *c, struct err *err)
-{
-	int r;
-
-	if (mapdb_begin(m, err) == -1)
-		return -1;
-	mapdb_load_info(m->txn, &m->next);
-	if (kv_has(m->txn, LOCATION_T_META, SLICE("format")))
-		r = check_known(m, c, err);
-	else
-		r = first_time(m, c);
-	if (r == 0 && c->master)
-		m->next.term++;
-	if (r == 0)
-		return mapdb_commit(m, err);
-	mapdb_abort(m);
-	return -1;
-}
-
-struct mapdb *
-mapdb_open(const struct mapdb_config *c, struct err *err)
-{
-	struct mapdb *m = xcalloc(1, sizeof(*m));
-	enum kv_err e = open_env(c->dir, &m->env, err);
-
-	m->dir = xstrdup(c->dir);
-	m->log_rows = c->log_rows;
-	if (e == KV_CORRUPT && !c->master) {
-		log_error(NULL, "map.damaged dir=%s error=%s", log_esc(c->dir),
-		          log_esc(err != NULL ? err->text : ""));
-		if (move_aside(c->dir, err) == 0)
-			e = open_env(c->dir, &m->env, err);
-	}
-	if (e != KV_OK || prepare(m, c, err) == -1)
-		mapdb_close(&m);
-	return m;
-}
-
-void
-mapdb_close(struct mapdb **mp)
-{
-	struct mapdb *m = *mp;
-
-	if (m == NULL)
-		return;
-	mapdb_abort(m);
-	mapdb_collect_drop(m);
-	kv_close(&m->env);
-	free(m->dir);
-	free(m);
-	*mp = NULL;
+	mapdb_put_history(m, history);
 }
 
 const struct mapdb_info *
@@ -219,9 +88,13 @@ mapdb_check_readers(struct mapdb *m)
 int
 mapdb_begin(struct mapdb *m, struct err *err)
 {
+	enum kv_err e;
+
 	if (m->txn != NULL)
 		return 0;
-	if (kv_begin_write(m->env, &m->txn, err) != KV_OK)
+	e = kv_begin_write(m->env, &m->txn, err);
+	m->damaged = m->damaged || e == KV_CORRUPT;
+	if (e != KV_OK)
 		return -1;
 	m->next = m->info;
 	m->no_log = false;
@@ -234,9 +107,23 @@ mapdb_is_open(const struct mapdb *m)
 	return m->txn != NULL;
 }
 
-int
+/* Not the disk, but the map? Then there is room the next time. */
+static void
+grow_if_full(struct mapdb *m)
+{
+	uint64_t used, map;
+
+	kv_space(m->env, &used, &map);
+	if (used / 9 * 10 >= map && kv_grow(m->env))
+		log_warning(NULL, "map.grown bytes=%" PRIu64, 2 * map);
+}
+
+enum mapdb_outcome
 mapdb_commit(struct mapdb *m, struct err *err)
 {
+	bool failed_before;
+	enum kv_err e;
+
 	must(m->txn != NULL);
 	if (m->next.revision != m->info.revision)
 		mapdb_put_u64(m, "revision", m->next.revision);
@@ -244,12 +131,17 @@ mapdb_commit(struct mapdb *m, struct err *err)
 		mapdb_put_u64(m, "oldest", m->next.oldest);
 	if (m->next.term != m->info.term)
 		mapdb_put_u64(m, "term", m->next.term);
-	if (kv_commit(&m->txn, err) != KV_OK) {
-		m->last_server_id = 0;
-		return -1;
+	failed_before = kv_txn_error(m->txn) != KV_OK;
+	e = kv_commit(&m->txn, err);
+	if (e == KV_OK) {
+		m->info = m->next;
+		return MAPDB_DONE;
 	}
-	m->info = m->next;
-	return 0;
+	m->last_server_id = 0;
+	m->damaged = m->damaged || e == KV_CORRUPT;
+	if (e == KV_FULL)
+		grow_if_full(m);
+	return e == KV_FULL || failed_before ? MAPDB_UNDONE : MAPDB_UNKNOWN;
 }
 
 void
@@ -287,12 +179,12 @@ mapdb_follow(struct mapdb *m, struct slice history, uint64_t revision, uint64_t 
 	bool same = slice_ieq_str(history, m->next.history), ok = true;
 
 	if (history.n == 0) {
-		put_new_history(m);
+		mapdb_put_new_history(m);
 		mapdb_log_clear(m);
 	} else if (!text_hex_decode(history, &bytes) || bytes.len != LOCATION_HISTORY_LEN) {
 		ok = false;
 	} else if (!same) {
-		put_history(m, (const uint8_t *)buf_slice(&bytes).p);
+		mapdb_put_history(m, (const uint8_t *)buf_slice(&bytes).p);
 		m->next.revision = revision;
 		mapdb_log_clear(m);
 	} else if (revision > m->next.revision) {
@@ -357,13 +249,14 @@ mapdb_row_location(struct kv_txn *txn, struct slice name, struct slice value,
 
 /* Ends txn. */
 static int
-read_end(struct kv_txn *txn, bool ok)
+read_end(struct mapdb *m, struct kv_txn *txn, bool ok)
 {
 	enum kv_err e = kv_txn_error(txn);
 
 	kv_end(&txn);
 	if (e != KV_OK)
 		log_error(NULL, "map.unreadable error=%s", log_esc(kv_err_text(e)));
+	m->damaged = m->damaged || !ok || e == KV_CORRUPT;
 	return ok && e == KV_OK ? 0 : -1;
 }
 
@@ -393,7 +286,7 @@ each_name(struct mapdb *m, struct slice from, bool skip, struct slice prefix, ma
 			break;
 	}
 	kv_cursor_free(&c);
-	return read_end(txn, ok);
+	return read_end(m, txn, ok);
 }
 
 int
@@ -477,7 +370,7 @@ mapdb_each_of(struct mapdb *m, const struct mapdb_by_server *by, mapdb_each_fn *
 		               ctx);
 	}
 	kv_cursor_free(&c);
-	return read_end(txn, r != -1);
+	return read_end(m, txn, r != -1);
 }
 
 static uint64_t
@@ -511,7 +404,7 @@ mapdb_each_server(struct mapdb *m, mapdb_server_fn *fn, void *ctx)
 			fn(ctx, slice_skip(key, 1),
 			   count_names_of(txn, num_get_le32((const uint8_t *)value.p)));
 	kv_cursor_free(&c);
-	return read_end(txn, true);
+	return read_end(m, txn, true);
 }
 
 /* False: the database is damaged. *want_r: tell it. */
@@ -567,5 +460,5 @@ mapdb_each_change(struct mapdb *m, uint64_t after, mapdb_change_fn *fn, void *ct
 			break;
 	}
 	kv_cursor_free(&c);
-	return read_end(txn, ok) == -1 ? -1 : 1;
+	return read_end(m, txn, ok) == -1 ? -1 : 1;
 }

@@ -28,6 +28,7 @@ struct mapdb_config {
 	const char *cluster; /* kept in the environment; another one there is refused */
 	bool master;         /* the term is raised, a new environment gets a new history */
 	uint64_t log_rows;
+	uint64_t map_bytes; /* 0: LOCATION_MAP_BYTES; it grows when it is full */
 };
 
 #define MAPDB_HISTORY_LEN (2 * LOCATION_HISTORY_LEN + 1)
@@ -41,9 +42,17 @@ struct mapdb_info {
 	enum location_map_state state;
 };
 
-/* NULL with the operator's sentence. A damaged environment of a replica is moved aside
- * (DIR/damaged) and made anew; one of a master is left alone. */
+/* NULL with the operator's sentence. An environment of a replica that is damaged, or locked by
+ * somebody who does not go on, or in which the last three processes died, is moved aside
+ * (DIR/damaged.*) and made anew; one of a master is left alone. */
 struct mapdb *mapdb_open(const struct mapdb_config *c, struct err *err) MUST_CHECK;
+/* A replica has worked for a while: its environment is good. */
+void mapdb_set_proven(struct mapdb *m);
+/* Was something found that makes no sense? */
+bool mapdb_is_damaged(const struct mapdb *m);
+/* A replica: moves the environment aside and begins with an empty one. -1: it cannot be, and the
+ * old one stays open. */
+int mapdb_start_anew(struct mapdb *m, struct err *err) MUST_CHECK;
 /* Drops open changes. */
 void mapdb_close(struct mapdb **m);
 /* Borrowed; changes with each commit. */
@@ -55,8 +64,13 @@ uint64_t mapdb_count(struct mapdb *m);
 /* Opens the write transaction, if it is not open. -1: the disk says no. */
 int mapdb_begin(struct mapdb *m, struct err *err) MUST_CHECK;
 bool mapdb_is_open(const struct mapdb *m);
-/* All changes since mapdb_begin() become durable and visible. -1: none of them did. */
-int mapdb_commit(struct mapdb *m, struct err *err) MUST_CHECK;
+enum mapdb_outcome {
+	MAPDB_DONE,    /* all changes since mapdb_begin() are durable and visible */
+	MAPDB_UNDONE,  /* none of them is, for certain: disk or map are full. Reads go on, and a
+			* map that is full has grown for the next try */
+	MAPDB_UNKNOWN, /* the system failed in between */
+};
+enum mapdb_outcome mapdb_commit(struct mapdb *m, struct err *err) MUST_CHECK;
 /* Drops them. */
 void mapdb_abort(struct mapdb *m);
 

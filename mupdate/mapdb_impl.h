@@ -8,7 +8,9 @@
 #include "mapdb.h"
 
 struct mapdb {
-	char *dir;
+	char *dir, *cluster;
+	struct mapdb_config conf; /* dir and cluster are ours */
+	bool damaged;             /* something in the environment makes no sense */
 	uint64_t log_rows;
 	struct kv_env *env;
 	struct kv_txn *txn;     /* the open changes; NULL: none */
@@ -32,5 +34,7 @@ bool mapdb_row_location(struct kv_txn *txn, struct slice name, struct slice valu
                         struct location *loc_r) MUST_CHECK;
 void mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r);
 void mapdb_log_clear(struct mapdb *m);
+void mapdb_put_history(struct mapdb *m, const uint8_t history[LOCATION_HISTORY_LEN]);
+void mapdb_put_new_history(struct mapdb *m);
 
 #endif

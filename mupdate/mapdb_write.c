@@ -141,8 +141,11 @@ mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location 
 		return false;
 	if (txn == NULL && kv_begin_read(m->env, &txn, NULL) != KV_OK)
 		return false;
-	found = kv_get(txn, LOCATION_T_NAMES, name, &value) &&
-	        mapdb_row_location(txn, name, value, &loc);
+	found = kv_get(txn, LOCATION_T_NAMES, name, &value);
+	if (found && !mapdb_row_location(txn, name, value, &loc)) {
+		m->damaged = true;
+		found = false;
+	}
 	if (found)
 		*loc_r = location_dup(a, &loc);
 	if (left_r != NULL)

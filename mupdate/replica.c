@@ -157,13 +157,26 @@ commit(struct replica *r)
 
 	if (!mapdb_is_open(r->conf.db))
 		return;
-	if (mapdb_commit(r->conf.db, &err) == 0) {
+	if (mapdb_commit(r->conf.db, &err) == MAPDB_DONE) {
 		service_kick(r->conf.service);
 		return;
 	}
 	log_error(NULL, "replica.commit error=%s", log_esc(err.text));
 	/* What was told is lost here: take it from the master again. */
 	replica_break(r, err.text);
+}
+
+/* What cannot be read is had again from the master. */
+static void
+begin_anew_if_damaged(struct replica *r)
+{
+	struct err err = { "" };
+
+	if (!mapdb_is_damaged(r->conf.db))
+		return;
+	if (mapdb_start_anew(r->conf.db, &err) == -1)
+		log_error(NULL, "replica.damaged error=%s", log_esc(err.text));
+	service_kick(r->conf.service);
 }
 
 static void
@@ -181,6 +194,7 @@ disconnect(struct replica *r, const char *why, bool denied)
 	r->following = false;
 	r->noop_id = 0;
 	commit(r);
+	begin_anew_if_damaged(r);
 	r->broken = r->denied = false;
 	timer_set(&r->retry, denied ? r->conf.retry_max_ms : r->retry_ms);
 	r->retry_ms = MIN(r->retry_ms * 2, r->conf.retry_max_ms);
@@ -329,7 +343,7 @@ take_list(struct replica *r, struct err *err)
 	}
 	mapdb_set_state(db, LOCATION_MAP_COMPLETE);
 	mapdb_set_heard(db, clock_wall_us());
-	return mapdb_commit(db, err);
+	return mapdb_commit(db, err) == MAPDB_DONE ? 0 : -1;
 }
 
 static void
@@ -512,7 +526,12 @@ on_retry(void *ctx)
 static void
 on_keepalive(void *ctx)
 {
-	ask(ctx);
+	struct replica *r = ctx;
+
+	if (mapdb_is_damaged(r->conf.db))
+		disconnect(r, "the list here is damaged", false);
+	else
+		ask(r);
 }
 
 struct replica *

@@ -210,26 +210,28 @@ service_kick(struct service *s)
 	service_each_session(s, kick_one, NULL);
 }
 
-void
+bool
 service_commit(struct service *s)
 {
 	struct err err = { "" };
-	bool ok;
+	enum mapdb_outcome outcome;
 
 	if (!mapdb_is_open(s->conf.db))
-		return;
-	ok = mapdb_commit(s->conf.db, &err) == 0;
-	if (!ok)
-		log_error(NULL, "map.commit error=%s", log_esc(err.text));
+		return true;
+	outcome = mapdb_commit(s->conf.db, &err);
+	if (outcome != MAPDB_DONE)
+		log_error(NULL, "map.commit outcome=%s error=%s",
+		          outcome == MAPDB_UNDONE ? "refused" : "unknown", log_esc(err.text));
 	metrics_add(&mupdate_metrics[MUPDATE_M_COMMITS], 1);
 	while (!list_is_empty(&s->group)) {
 		struct list *link = s->group.next;
 
 		list_del(link);
-		session_released(session_of_group_link(link), ok);
+		session_released(session_of_group_link(link), outcome);
 	}
-	if (ok)
+	if (outcome == MAPDB_DONE)
 		service_kick(s);
+	return outcome == MAPDB_DONE;
 }
 
 /* ---- who may --------------------------------------------------------------------------------- */
@@ -327,8 +329,7 @@ service_complete(struct service *s, const char *server)
 			mapdb_set_pushed(s->conf.db, slice_of(servers[i]));
 	if (is_rebuilding(s))
 		complete_if_all(s);
-	service_commit(s);
-	return true;
+	return service_commit(s);
 }
 
 /* ---- conflicts --------------------------------------------------------------------------------- */

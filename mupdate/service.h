@@ -7,8 +7,10 @@
  *     go into one transaction; the answers wait in `held` of their sessions until
  *     service_commit(), at the latest at the end of the loop turn.
  *  2. Nothing is read for a peer while changes are open: whoever reads commits first.
- *  3. A commit that fails answers nobody: the sessions of the group are cut, and their
- *     peers do not know the outcome, which is the truth.
+ *  3. A commit that has done nothing for certain (disk full) is answered NO, "later", to all
+ *     changes of the group, and reads go on. One whose outcome is unknown answers nobody: the
+ *     sessions of the group are cut, and their peers do not know the outcome, which is the
+ *     truth.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
@@ -82,8 +84,8 @@ const struct service_config *service_config(const struct service *s);
 bool service_begin(struct service *s) MUST_CHECK;
 /* sn has an answer that waits for the group. */
 void service_join(struct service *s, struct session *sn);
-/* Ends the group, if one is open; then tells the subscribers. */
-void service_commit(struct service *s);
+/* Ends the group, if one is open; then tells the subscribers. False: it is not on disk. */
+bool service_commit(struct service *s);
 /* The map has changed by other hands (a replica's stream): tell the subscribers. */
 void service_kick(struct service *s);
 

@@ -35,6 +35,7 @@ session_free(struct session **snp)
 	timer_fini(&sn->stall);
 	loop_forget(sn->conf->loop, sn);
 	buf_fini(&sn->held);
+	buf_fini(&sn->held_marks);
 	free(sn->identity);
 	free(sn->listed_own);
 	free(sn);
@@ -87,29 +88,60 @@ session_resume(struct session *sn)
 
 /* ---- answers that wait for the disk ------------------------------------------------------------ */
 
-void
+size_t
 session_hold(struct session *sn)
 {
 	service_join(sn->service, sn);
-	if (sn->is_held)
-		return;
+	if (!sn->is_held)
+		mupdate_server_set_out(sn->core, &sn->held);
 	sn->is_held = true;
-	mupdate_server_set_out(sn->core, &sn->held);
+	return sn->held.len;
 }
 
 void
-session_released(struct session *sn, bool ok)
+session_held(struct session *sn, const char *tag, size_t start)
+{
+	struct held_mark m = { .start = start, .end = sn->held.len };
+
+	must(strlen(tag) < sizeof(m.tag));
+	memcpy(m.tag, tag, strlen(tag) + 1);
+	buf_add(&sn->held_marks, &m, sizeof(m));
+}
+
+/* What was held goes out, but the answers to changes are NO. */
+static void
+refuse_held(struct session *sn)
+{
+	struct slice held = buf_slice(&sn->held), marks = buf_slice(&sn->held_marks);
+	struct buf *out = link_out(sn->wire);
+	struct held_mark m;
+	size_t at = 0;
+
+	mupdate_server_set_out(sn->core, out);
+	for (; marks.n >= sizeof(m); marks = slice_skip(marks, sizeof(m))) {
+		memcpy(&m, marks.p, sizeof(m));
+		buf_add_slice(out, slice_sub(held, at, m.start - at));
+		session_reply_no(sn, m.tag, MUPDATE_CODE_LATER, "the disk is full");
+		at = m.end;
+	}
+	buf_add_slice(out, slice_skip(held, at));
+	sn->has_pushed = false;
+}
+
+void
+session_released(struct session *sn, enum mapdb_outcome outcome)
 {
 	sn->is_held = false;
+	if (sn->wire != NULL && outcome == MAPDB_UNKNOWN)
+		session_end(sn, "the change could not be written", false);
+	else if (sn->wire != NULL && outcome == MAPDB_UNDONE)
+		refuse_held(sn);
+	else if (sn->wire != NULL)
+		buf_add_slice(link_out(sn->wire), buf_slice(&sn->held));
+	buf_clear(&sn->held);
+	buf_clear(&sn->held_marks);
 	if (sn->wire == NULL)
 		return;
-	if (!ok) {
-		buf_clear(&sn->held);
-		session_end(sn, "the change could not be written", false);
-		return;
-	}
-	buf_add_slice(link_out(sn->wire), buf_slice(&sn->held));
-	buf_clear(&sn->held);
 	mupdate_server_set_out(sn->core, link_out(sn->wire));
 	link_flush(sn->wire);
 }
@@ -528,6 +560,7 @@ session_new(struct service *s, struct conn **c)
 	list_init(&sn->link);
 	list_init(&sn->group_link);
 	buf_init(&sn->held, 8u << 20);
+	buf_init(&sn->held_marks, SIZE_MAX);
 	timer_init(&sn->stall, conf->loop, on_stall, sn);
 	ids_session(sn->id);
 	addr_host_text(conn_peer(*c), sn->peer);

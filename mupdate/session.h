@@ -11,8 +11,9 @@
 struct session *session_new(struct service *s, struct conn **c);
 void session_free(struct session **sn);
 
-/* For the service: the group is on disk (or not: the session is cut). */
-void session_released(struct session *sn, bool ok);
+/* For the service: the group is on disk; or not, and its changes are answered NO; or nobody
+ * knows, and the session is cut. */
+void session_released(struct session *sn, enum mapdb_outcome outcome);
 /* The map has changed. */
 void session_kick(struct session *sn);
 /* Says BYE. */

@@ -97,7 +97,6 @@ change_apply(struct session *sn, const struct mupdate_cmd *cmd, const struct rul
 {
 	struct rules_verdict v = rules_decide(in);
 
-	session_hold(sn);
 	switch (v.act) {
 	case RULES_SET:
 		change_set(sn, cmd, in->now, &v);
@@ -122,6 +121,7 @@ session_change(struct session *sn, const struct mupdate_cmd *cmd)
 {
 	struct arena *a = arena_new("mupdate.cmd");
 	struct location want, now;
+	size_t start;
 	struct rules_input in = {
 		.verb = cmd->verb,
 		.takeover = sn->conf->takeover,
@@ -140,7 +140,9 @@ session_change(struct session *sn, const struct mupdate_cmd *cmd)
 	} else {
 		if (mapdb_find(sn->conf->db, want.name, a, &now, &in.now_left))
 			in.now = &now;
+		start = session_hold(sn);
 		change_apply(sn, cmd, &in);
+		session_held(sn, cmd->tag, start);
 	}
 	arena_free(&a);
 }
@@ -148,6 +150,8 @@ session_change(struct session *sn, const struct mupdate_cmd *cmd)
 void
 session_change_pushed(struct session *sn, const struct mupdate_cmd *cmd)
 {
+	size_t start;
+
 	if (sn->read_only || !location_place_ok(cmd->name, SLICE("")) ||
 	    !service_speaks(sn->service, sn->identity, cmd->name)) {
 		session_reply_no(sn, cmd->tag, MUPDATE_CODE_DENIED,
@@ -158,9 +162,10 @@ session_change_pushed(struct session *sn, const struct mupdate_cmd *cmd)
 		session_reply_no(sn, cmd->tag, MUPDATE_CODE_LATER, "try again later");
 		return;
 	}
-	session_hold(sn);
+	start = session_hold(sn);
 	service_pushed(sn->service, cmd->name);
 	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "done");
+	session_held(sn, cmd->tag, start);
 }
 
 /* ---- pushes of plain peers ------------------------------------------------------------------------ */

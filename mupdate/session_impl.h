@@ -16,6 +16,12 @@
 #include "service.h"
 #include "session.h"
 
+/* The answer to one change, in `held`: what it becomes when the disk is full. */
+struct held_mark {
+	size_t start, end;
+	char tag[MUPDATE_TAG_MAX + 1];
+};
+
 struct session {
 	struct list link, group_link;
 	struct service *service;
@@ -25,6 +31,7 @@ struct session {
 	struct link *wire; /* NULL: ended */
 	struct buf held;   /* answers that wait for the commit; also what is said after the end */
 	bool is_held;
+	struct buf held_marks; /* struct held_mark */
 	char id[IDS_SESSION_LEN];
 	char peer[ADDR_TEXT_LEN];
 	struct log_ctx log;
@@ -44,8 +51,10 @@ struct session {
 	uint64_t started_ms;
 };
 
-/* Its answers wait for the commit of the group. */
-void session_hold(struct session *sn);
+/* Its answers wait for the commit of the group. Returns where they begin, for
+ * session_held(), which ends the answer to this command. */
+size_t session_hold(struct session *sn);
+void session_held(struct session *sn, const char *tag, size_t start);
 void session_reply_no(struct session *sn, const char *tag, enum mupdate_code code,
                       const char *text);
 

@@ -476,6 +476,16 @@ kv_reader_check(struct kv_env *env)
 	return mdb_reader_check(env->mdb, &dead) == 0 ? dead : 0;
 }
 
+bool
+kv_grow(struct kv_env *env)
+{
+	MDB_envinfo info;
+
+	must(!env->read_only && env->open == 0);
+	return mdb_env_info(env->mdb, &info) == 0 &&
+	       mdb_env_set_mapsize(env->mdb, info.me_mapsize * 2) == 0;
+}
+
 void
 kv_space(struct kv_env *env, uint64_t *used_r, uint64_t *map_r)
 {

@@ -92,6 +92,9 @@ void kv_cursor_del(struct kv_cursor *c);
 /* Frees the slots of readers that died; the writer calls it now and then. Returns how
  * many. */
 int kv_reader_check(struct kv_env *env);
+/* Makes a writer's map twice as large; other processes follow by themselves. No transaction may
+ * be open. False: the system says no. */
+bool kv_grow(struct kv_env *env) MUST_CHECK;
 /* Bytes of the file in use, and of its map. */
 void kv_space(struct kv_env *env, uint64_t *used_r, uint64_t *map_r);
 

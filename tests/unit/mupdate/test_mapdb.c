@@ -44,7 +44,7 @@ set(struct mapdb *m, const char *name, const char *server, const char *acl)
 static void
 commit(struct mapdb *m)
 {
-	assert_int_equal(mapdb_commit(m, NULL), 0);
+	assert_int_equal(mapdb_commit(m, NULL), MAPDB_DONE);
 }
 
 static bool

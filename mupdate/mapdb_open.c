@@ -1,0 +1,338 @@
+/*
+ * mapdb_open - opening the environment, and what a replica does with one that is of no use:
+ * its list can be had again from the master, so it is moved aside, kept for whoever wants to
+ * know, and made anew. A master's is never touched: it goes the way of a new history only by
+ * a person's hand.
+ *
+ * Three things make an environment useless: LMDB or a row says so; its lock is held by
+ * somebody who does not go on (LOCK_WAIT_S); or those who open it die of it, which the file
+ * "opened" counts until mapdb_set_proven() or a clean end.
+ */
+#include "base/ids.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "log/log.h"
+#include "mapdb_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK_WAIT_S 10
+#define DEATHS_MOST 3
+
+/* ---- files beside it ------------------------------------------------------------------------ */
+
+static void
+path_of(const struct mapdb *m, const char *name, char path_r[4096])
+{
+	snprintf(path_r, 4096, "%s/%s", m->dir, name);
+}
+
+/* How many have opened it and came to no clean end. */
+static unsigned
+read_deaths(const struct mapdb *m)
+{
+	char path[4096], text[16] = "";
+	int fd;
+	ssize_t n;
+
+	path_of(m, "opened", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 ? (unsigned)strtoul(text, NULL, 10) : 0;
+}
+
+/* One that cannot be written is not counted: it only helps. */
+static void
+write_deaths(const struct mapdb *m, unsigned count)
+{
+	char path[4096], text[16];
+	int fd, n = snprintf(text, sizeof(text), "%u\n", count);
+
+	path_of(m, "opened", path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	if (fd == -1)
+		return;
+	if (write(fd, text, (size_t)n) != n)
+		log_warning(NULL, "map.opened path=%s error=%s", log_esc(path),
+		            log_esc(strerror(errno)));
+	close(fd);
+}
+
+void
+mapdb_set_proven(struct mapdb *m)
+{
+	char path[4096];
+
+	path_of(m, "opened", path);
+	(void)unlink(path);
+}
+
+/* Readers find out by the file's inode. */
+static int
+move_aside(const struct mapdb *m, struct err *err)
+{
+	static const char *const files[][2] = { { "data.mdb", "damaged.data.mdb" },
+		                                { "lock.mdb", "damaged.lock.mdb" } };
+	char from[4096], to[4096];
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		path_of(m, files[i][0], from);
+		path_of(m, files[i][1], to);
+		if (rename(from, to) == -1 && errno != ENOENT) {
+			err_set_errno(err, "%s", from);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ---- LMDB ------------------------------------------------------------------------------------ */
+
+static enum kv_err
+open_env(const struct mapdb_config *c, struct kv_env **env_r, struct err *err)
+{
+	const struct kv_config conf = {
+		.dir = c->dir,
+		.tables = location_table_names,
+		.table_count = LOCATION_T_COUNT,
+		.map_bytes = c->map_bytes != 0 ? c->map_bytes : LOCATION_MAP_BYTES,
+		.max_readers = LOCATION_MAX_READERS,
+		.dir_mode = 0750,
+		.data_mode = 0640,
+		.lock_mode = 0660,
+		.group = "roost-location",
+	};
+
+	return kv_open(&conf, env_r, err);
+}
+
+/* Opening waits for the writer's lock, and LMDB knows no deadline: a thread waits, and is left
+ * waiting when it takes too long. */
+struct opening {
+	struct mapdb_config conf;
+	struct kv_env *env;
+	enum kv_err result;
+	struct err err;
+};
+
+static void *
+opening_run(void *ctx)
+{
+	struct opening *o = ctx;
+
+	o->result = open_env(&o->conf, &o->env, &o->err);
+	return NULL;
+}
+
+static enum kv_err
+open_patiently(const struct mapdb_config *c, struct kv_env **env_r, struct err *err)
+{
+	struct opening *o = xcalloc(1, sizeof(*o));
+	struct timespec until;
+	pthread_t thread;
+	enum kv_err e;
+	char *dir = xstrdup(c->dir);
+
+	o->conf = *c;
+	o->conf.dir = dir;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LOCK_WAIT_S;
+	if (pthread_create(&thread, NULL, opening_run, o) != 0) {
+		free(o);
+		free(dir);
+		return open_env(c, env_r, err);
+	}
+	if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+		/* o and dir stay with the thread, for good or until the process ends */
+		pthread_detach(thread);
+		err_set(err, "%s: somebody holds its lock and does not go on", c->dir);
+		return KV_CORRUPT;
+	}
+	e = o->result;
+	*env_r = o->env;
+	if (err != NULL)
+		*err = o->err;
+	free(o);
+	free(dir);
+	return e;
+}
+
+/* ---- what is in it ----------------------------------------------------------------------------- */
+
+static int
+first_time(struct mapdb *m)
+{
+	mapdb_put_u32(m, "format", LOCATION_FORMAT);
+	kv_put(m->txn, LOCATION_T_META, SLICE("cluster"), slice_of(m->cluster));
+	mapdb_put_u64(m, "oldest", 1);
+	m->next.oldest = 1;
+	if (m->conf.master) {
+		mapdb_put_new_history(m);
+		mapdb_set_state(m, LOCATION_MAP_REBUILDING);
+	}
+	return 0;
+}
+
+static int
+check_known(struct mapdb *m, struct err *err)
+{
+	struct slice cluster;
+
+	if (location_meta_u32(m->txn, "format") != LOCATION_FORMAT) {
+		err_set(err, "%s: written by another version", m->dir);
+		return -1;
+	}
+	if (!kv_get(m->txn, LOCATION_T_META, SLICE("cluster"), &cluster) ||
+	    !slice_eq_str(cluster, m->cluster)) {
+		err_set(err, "%s: belongs to another cluster than \"%s\"", m->dir, m->cluster);
+		return -1;
+	}
+	/* A replica that becomes a master keeps the list, its history and its revisions. */
+	if (m->conf.master && m->next.history[0] == '\0')
+		mapdb_put_new_history(m);
+	if (m->conf.master && m->next.state == LOCATION_MAP_EMPTY)
+		mapdb_set_state(m, LOCATION_MAP_REBUILDING);
+	return 0;
+}
+
+static int
+prepare(struct mapdb *m, struct err *err)
+{
+	int r;
+
+	if (mapdb_begin(m, err) == -1)
+		return -1;
+	mapdb_load_info(m->txn, &m->next);
+	if (kv_has(m->txn, LOCATION_T_META, SLICE("format")))
+		r = check_known(m, err);
+	else
+		r = first_time(m);
+	if (r == 0 && m->conf.master)
+		m->next.term++;
+	if (r == 0)
+		return mapdb_commit(m, err) == MAPDB_DONE ? 0 : -1;
+	mapdb_abort(m);
+	return -1;
+}
+
+static bool
+is_readable(UNUSED void *ctx, UNUSED const struct location *loc)
+{
+	return true;
+}
+
+/* Front ends read rows that nobody writes any more: each is looked at, a million in a third
+ * of a second. False: the environment is of no use. */
+static bool
+check_rows(struct mapdb *m, struct err *err)
+{
+	if (mapdb_each_after(m, SLICE(""), is_readable, NULL) == 0)
+		return true;
+	err_set(err, "%s: rows that make no sense", m->dir);
+	return false;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static int
+open_anew(struct mapdb *m, const char *why, struct err *err)
+{
+	log_error(NULL, "map.damaged dir=%s error=%s action=\"moved aside, begun anew\"",
+	          log_esc(m->dir), log_esc(why));
+	if (move_aside(m, err) == -1 || open_env(&m->conf, &m->env, err) != KV_OK)
+		return -1;
+	write_deaths(m, 1);
+	m->damaged = false;
+	m->last_server_id = 0;
+	return prepare(m, err);
+}
+
+static int
+open_replica(struct mapdb *m, struct err *err)
+{
+	unsigned deaths = read_deaths(m);
+	struct err why = { "" };
+	enum kv_err e;
+
+	if (deaths >= DEATHS_MOST)
+		return open_anew(m, "those who opened it died", err);
+	write_deaths(m, deaths + 1);
+	e = open_patiently(&m->conf, &m->env, &why);
+	if (e == KV_OK && prepare(m, &why) == 0 && check_rows(m, &why))
+		return 0;
+	if (e != KV_CORRUPT && !m->damaged) {
+		if (err != NULL)
+			*err = why;
+		return -1;
+	}
+	kv_close(&m->env);
+	return open_anew(m, why.text, err);
+}
+
+struct mapdb *
+mapdb_open(const struct mapdb_config *c, struct err *err)
+{
+	struct mapdb *m = xcalloc(1, sizeof(*m));
+	int r;
+
+	m->conf = *c;
+	m->conf.dir = m->dir = xstrdup(c->dir);
+	m->conf.cluster = m->cluster = xstrdup(c->cluster);
+	m->log_rows = c->log_rows;
+	if (c->master)
+		r = open_env(&m->conf, &m->env, err) == KV_OK ? prepare(m, err) : -1;
+	else
+		r = open_replica(m, err);
+	if (r == -1)
+		mapdb_close(&m);
+	return m;
+}
+
+void
+mapdb_close(struct mapdb **mp)
+{
+	struct mapdb *m = *mp;
+
+	if (m == NULL)
+		return;
+	mapdb_abort(m);
+	mapdb_collect_drop(m);
+	kv_close(&m->env);
+	if (!m->conf.master)
+		mapdb_set_proven(m);
+	free(m->dir);
+	free(m->cluster);
+	free(m);
+	*mp = NULL;
+}
+
+bool
+mapdb_is_damaged(const struct mapdb *m)
+{
+	return m->damaged;
+}
+
+int
+mapdb_start_anew(struct mapdb *m, struct err *err)
+{
+	struct kv_env *old = m->env;
+	int r;
+
+	must(!m->conf.master);
+	mapdb_abort(m);
+	mapdb_collect_drop(m);
+	r = open_anew(m, "found while it was in use", err);
+	if (m->env != old)
+		kv_close(&old);
+	return r;
+}
