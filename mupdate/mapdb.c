@@ -114,7 +114,7 @@ grow_if_full(struct mapdb *m)
 	uint64_t used, map;
 
 	kv_space(m->env, &used, &map);
-	if (used / 9 * 10 >= map && kv_grow(m->env))
+	if (kv_is_map_full(m->env) && kv_grow(m->env))
 		log_warning(NULL, "map.grown bytes=%" PRIu64, 2 * map);
 }
 

@@ -5,7 +5,7 @@
  * a person's hand.
  *
  * Three things make an environment useless: LMDB or a row says so; its lock is held by
- * somebody who does not go on (LOCK_WAIT_S); or those who open it die of it, which the file
+ * somebody who does not go on (LOCK_WAIT_MS); or those who open it die of it, which the file
  * "opened" counts until mapdb_set_proven() or a clean end.
  */
 #include "base/ids.h"
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_WAIT_S 10
+#define LOCK_WAIT_MS 10000
 #define DEATHS_MOST 3
 
 /* ---- files beside it ------------------------------------------------------------------------ */
@@ -137,6 +137,7 @@ opening_run(void *ctx)
 static enum kv_err
 open_patiently(const struct mapdb_config *c, struct kv_env **env_r, struct err *err)
 {
+	uint64_t wait_ms = c->lock_wait_ms != 0 ? c->lock_wait_ms : LOCK_WAIT_MS;
 	struct opening *o = xcalloc(1, sizeof(*o));
 	struct timespec until;
 	pthread_t thread;
@@ -146,7 +147,9 @@ open_patiently(const struct mapdb_config *c, struct kv_env **env_r, struct err *
 	o->conf = *c;
 	o->conf.dir = dir;
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += LOCK_WAIT_S;
+	wait_ms += (uint64_t)until.tv_nsec / 1000000;
+	until.tv_sec += (time_t)(wait_ms / 1000);
+	until.tv_nsec = (long)(wait_ms % 1000) * 1000000;
 	if (pthread_create(&thread, NULL, opening_run, o) != 0) {
 		free(o);
 		free(dir);

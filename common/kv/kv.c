@@ -26,6 +26,7 @@ struct kv_env {
 	pthread_mutex_t lock; /* guards idle and open */
 	struct kv_txn *idle;  /* a reset read transaction */
 	unsigned open;        /* transactions in use */
+	bool map_full;        /* a change did not fit into the map */
 };
 
 struct kv_txn {
@@ -294,6 +295,7 @@ kv_commit(struct kv_txn **txn, struct err *err)
 	*txn = NULL;
 	if (t->error == KV_OK) {
 		rc = mdb_txn_commit(t->mdb);
+		t->env->map_full = t->env->map_full || rc == MDB_MAP_FULL;
 		t->mdb = NULL;
 	}
 	release(t);
@@ -315,6 +317,7 @@ check(struct kv_txn *t, int rc)
 	if (rc != MDB_NOTFOUND && t->error == KV_OK) {
 		t->error = err_of(rc);
 		t->code = rc;
+		t->env->map_full = t->env->map_full || rc == MDB_MAP_FULL;
 	}
 	return false;
 }
@@ -477,11 +480,18 @@ kv_reader_check(struct kv_env *env)
 }
 
 bool
+kv_is_map_full(const struct kv_env *env)
+{
+	return env->map_full;
+}
+
+bool
 kv_grow(struct kv_env *env)
 {
 	MDB_envinfo info;
 
 	must(!env->read_only && env->open == 0);
+	env->map_full = false;
 	return mdb_env_info(env->mdb, &info) == 0 &&
 	       mdb_env_set_mapsize(env->mdb, info.me_mapsize * 2) == 0;
 }

@@ -92,6 +92,8 @@ void kv_cursor_del(struct kv_cursor *c);
 /* Frees the slots of readers that died; the writer calls it now and then. Returns how
  * many. */
 int kv_reader_check(struct kv_env *env);
+/* Was a KV_FULL since the last kv_grow() for want of map, and not of disk? */
+bool kv_is_map_full(const struct kv_env *env);
 /* Makes a writer's map twice as large; other processes follow by themselves. No transaction may
  * be open. False: the system says no. */
 bool kv_grow(struct kv_env *env) MUST_CHECK;

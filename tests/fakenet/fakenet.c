@@ -630,6 +630,12 @@ next_due_us(struct loop *l)
 	return due;
 }
 
+void
+fakenet_jump(struct loop *l, int64_t seconds)
+{
+	l->clock.wall_us += (uint64_t)(seconds * 1000000);
+}
+
 static void
 set_clock(struct loop *l, uint64_t mono_us)
 {

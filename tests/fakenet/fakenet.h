@@ -19,6 +19,8 @@
 void fakenet_settle(struct loop *l);
 /* Moves the clock in steps to each timer on the way. */
 void fakenet_advance(struct loop *l, uint64_t ms);
+/* Somebody sets the wall clock: it jumps, and monotonic time does not. */
+void fakenet_jump(struct loop *l, int64_t seconds);
 /* Moves the clock only until the next timer has run; false when there is none. */
 bool fakenet_advance_to_timer(struct loop *l);
 

@@ -41,7 +41,11 @@ load_conf(void)
 static struct mapdb *
 open_db(struct node *n, bool fresh, bool master)
 {
-	struct mapdb_config c = { n->dir, "lab", master, 1000 };
+	struct mapdb_config c = { .dir = n->dir,
+		                  .cluster = "lab",
+		                  .master = master,
+		                  .log_rows = 1000,
+		                  .map_bytes = n->world->map_bytes };
 	struct err err = { "" };
 	static unsigned count;
 	struct mapdb *db;

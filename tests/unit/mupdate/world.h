@@ -26,6 +26,7 @@ struct world {
 	struct play *play;
 	struct auth *auth;
 	struct node master, replica;
+	uint64_t map_bytes; /* of databases opened from here on; 0: as always */
 };
 
 /* Players: "client", "other", "third" connect to the master, "reader" to the replica.

@@ -1,0 +1,163 @@
+/* reader: one level of the list, and what it costs; the rest is tested with mupdate/. */
+#include "location/reader.h"
+
+#include "base/num.h"
+#include "kv/kv.h"
+#include "lib/test.h"
+
+#include <stdio.h>
+
+/* Sorted as LMDB sorts: "a-b" and "a b" stand between "a" and "a.x". */
+static const char *const names[] = {
+	"a",
+	"a b",
+	"a-b.c",
+	"a.x",
+	"a.x.y",
+	"b.only.below",
+	"c",
+	"dom.net!user.fred",
+	"dom.net!user.fred.x",
+	"dom.org!z",
+	"user.fred",
+	"user.fred.Sent",
+};
+
+static void
+add_meta(struct kv_txn *txn, const char *key, uint32_t v)
+{
+	uint8_t bytes[4];
+
+	num_put_le32(bytes, v);
+	kv_put(txn, LOCATION_T_META, slice_of(key), slice_make(bytes, 4));
+}
+
+static void
+add_intern(struct kv_txn *txn, char kind, const char *text, uint32_t id)
+{
+	uint8_t le[4], by_id[5] = { (uint8_t)(kind - 'a' + 'A') };
+	char key[32];
+	int n = snprintf(key, sizeof(key), "%c%s", kind, text);
+
+	num_put_le32(le, id);
+	num_put_be32(by_id + 1, id);
+	kv_put(txn, LOCATION_T_INTERN, slice_make(key, (size_t)n), slice_make(le, 4));
+	kv_put(txn, LOCATION_T_INTERN, slice_make(by_id, 5), slice_of(text));
+}
+
+/* Names that begin with a letter before 'c' are visible to ann, all to fred. */
+static struct location_reader *
+make_list(const char *dir)
+{
+	const struct kv_config conf = { .dir = dir,
+		                        .tables = location_table_names,
+		                        .table_count = LOCATION_T_COUNT,
+		                        .map_bytes = 16 << 20 };
+	struct kv_env *env;
+	struct kv_txn *txn;
+
+	assert_int_equal(kv_open(&conf, &env, NULL), KV_OK);
+	assert_int_equal(kv_begin_write(env, &txn, NULL), KV_OK);
+	add_meta(txn, "format", LOCATION_FORMAT);
+	add_meta(txn, "state", LOCATION_MAP_COMPLETE);
+	add_intern(txn, 's', "s1", 1);
+	add_intern(txn, 'a', "fred", 2);
+	add_intern(txn, 'a', "ann", 3);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct location loc = { .name = slice_of(names[i]),
+			                      .state = LOCATION_ACTIVE };
+		uint8_t key[LOCATION_ID_KEY_MAX];
+		struct buf row = BUF_INIT(SIZE_MAX);
+
+		location_row_add(&row, &loc, 1);
+		kv_put(txn, LOCATION_T_NAMES, loc.name, buf_slice(&row));
+		kv_put(txn, LOCATION_T_ACL, location_id_key(key, 2, loc.name), SLICE("lr"));
+		if (names[i][0] < 'c')
+			kv_put(txn, LOCATION_T_ACL, location_id_key(key, 3, loc.name), SLICE("l"));
+		buf_fini(&row);
+	}
+	assert_int_equal(kv_commit(&txn, NULL), KV_OK);
+	kv_close(&env);
+	return location_reader_new(dir);
+}
+
+/* "name" there, "(name)" only below it, "+" names below */
+static bool
+on_level(void *ctx, const struct location_level *l)
+{
+	buf_printf(ctx, "%s%.*s%s%s,", l->is_there ? "" : "(", SLICE_ARG(l->name),
+	           l->is_there ? "" : ")", l->has_below ? "+" : "");
+	return true;
+}
+
+static const struct level_case {
+	const char *name, *identifier, *prefix, *want;
+} level_cases[] = {
+	{ "the top of all names", "", "", "a+,a b,(a-b)+,(b)+,c,(user)+," },
+	{ "the top of what one may see", "fred", "", "a+,a b,(a-b)+,(b)+,c,(user)+," },
+	{ "the top of what another may see", "ann", "", "a+,a b,(a-b)+,(b)+," },
+	{ "a level below", "fred", "a.", "a.x+," },
+	{ "below that", "", "a.x.", "a.x.y," },
+	{ "nothing below", "fred", "c.", "" },
+	{ "users", "fred", "user.", "user.fred+," },
+	{ "a domain", "fred", "dom.net!", "(dom.net!user)+," },
+	{ "users of a domain", "", "dom.net!user.", "dom.net!user.fred+," },
+	{ "names that look like a domain's", "", "dom.", "" },
+	{ "a prefix in the middle of a part", "", "us", "(user)+," },
+	{ "a prefix nobody has", "fred", "zzz", "" },
+	{ "somebody nobody knows", "bob", "", "" },
+};
+
+TEST(one_level_of_the_list)
+{
+	char dir[300];
+	struct location_reader *r;
+
+	snprintf(dir, sizeof(dir), "%s/levels", test_dir());
+	r = make_list(dir);
+	for (size_t i = 0; i < ARRAY_LEN(level_cases); i++) {
+		const struct level_case *k = &level_cases[i];
+		struct buf out = BUF_INIT(SIZE_MAX);
+
+		assert_int_equal(location_reader_list_level(r, slice_of(k->identifier),
+		                                            slice_of(k->prefix), on_level, &out),
+		                 LOCATION_FOUND);
+		test_eq_str(k->name, buf_cstr(&out), k->want);
+		buf_fini(&out);
+	}
+	location_reader_free(&r);
+}
+
+static bool
+only_one(void *ctx, const struct location_level *l)
+{
+	(void)l;
+	(*(int *)ctx)++;
+	return false;
+}
+
+TEST(a_listing_stops_when_it_is_told)
+{
+	char dir[300];
+	struct location_reader *r;
+	int seen = 0;
+
+	snprintf(dir, sizeof(dir), "%s/stops", test_dir());
+	r = make_list(dir);
+	assert_int_equal(location_reader_list_level(r, SLICE(""), SLICE(""), only_one, &seen),
+	                 LOCATION_FOUND);
+	assert_int_equal(seen, 1);
+	location_reader_free(&r);
+}
+
+TEST(without_a_list_every_answer_is_blind)
+{
+	struct location_reader *r = location_reader_new("/nowhere");
+	struct buf out = BUF_INIT(SIZE_MAX);
+
+	assert_int_equal(location_reader_list_level(r, SLICE("fred"), SLICE(""), on_level, &out),
+	                 LOCATION_BLIND);
+	assert_int_equal(out.len, 0);
+	location_reader_free(&r);
+	buf_fini(&out);
+}

@@ -1,0 +1,448 @@
+/*
+ * What must not bring a location server down, or make it say something untrue: half
+ * conversations, full disks, clocks that jump, environments that are damaged or held.
+ */
+#include "world.h"
+
+#include "location/reader.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- the wire ---------------------------------------------------------------------------- */
+
+/* With \r and \n as the player wants them. */
+static void
+add_escaped(struct buf *out, const char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] == '\r')
+			buf_add_str(out, "\\r");
+		else if (bytes[i] == '\n')
+			buf_add_str(out, "\\n");
+		else
+			buf_add_char(out, bytes[i]);
+	}
+}
+
+TEST(a_connection_may_break_at_every_byte)
+{
+	static const char talk[] =
+		"A AUTHENTICATE \"PLAIN\" {8+}\r\nAGJlMQB4\r\n"
+		"X ROOST \"1\" \"lab\" \"0\"\r\n"
+		"1 RESERVE {6+}\r\nuser.a {9+}\r\nbe1.test! {0+}\r\n\r\n"
+		"2 ACTIVATE \"user.a\" {9}\r\nbe1.test! \"\" \"\"\r\n"
+		"3 LIST\r\n4 UPDATE SINCE \"00\" \"0\"\r\n5 NOOP\r\n6 LOGOUT\r\n";
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	for (size_t cut = 0; cut < sizeof(talk); cut++) {
+		struct buf script = BUF_INIT(SIZE_MAX);
+
+		buf_add_str(&script, "client connects\n");
+		if (cut > 0) {
+			buf_add_str(&script, "client >> ");
+			add_escaped(&script, talk, cut);
+			buf_add_char(&script, '\n');
+		}
+		buf_printf(&script, "client %s\n", cut % 2 == 0 ? "closes" : "resets");
+		play_run(w.play, buf_cstr(&script));
+		buf_fini(&script);
+		test_check(service_session_count(w.master.service) == 0, "cut at %zu", cut);
+	}
+	world_check_dump(&w.master, "user.a active be1.test!  c1\n");
+	world_login(&w, "other", "be1");
+	play_run(w.play, "other > 1 DELETE \"user.a\"\nother < 1 OK *\n");
+	world_fini(&w);
+}
+
+TEST(half_a_login_ends_by_its_deadline)
+{
+	static const char *const halves[] = {
+		"client > A AUTHENTICATE \"PLAIN\"\nclient < \n",
+		"client > A AUTHENTICATE \"PLAIN\"\nclient < \nclient >> AGJlM\n",
+		"client >> A AUTHENTICATE \"PLAIN\" {8+}\\r\\nAGJl\n",
+		"client >> A AUTH\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(halves); i++) {
+		struct world w;
+
+		world_init(&w);
+		play_run(w.play, "client connects\nclient << \\* OK *\n");
+		play_run(w.play, halves[i]);
+		play_run(w.play, "wait 61s\nclient < \\* BYE *\nclient is closed\n");
+		assert_int_equal(service_session_count(w.master.service), 0);
+		world_fini(&w);
+	}
+}
+
+TEST(a_login_may_be_given_up_and_begun_again)
+{
+	struct world w;
+
+	world_init(&w);
+	play_run(w.play, "client connects\nclient << \\* OK *\n"
+	                 "client > A AUTHENTICATE \"PLAIN\"\nclient < \n"
+	                 "client > *\nclient < A NO *\n"
+	                 "client > B AUTHENTICATE \"PLAIN\"\nclient < \n"
+	                 "client > !!!\nclient < B NO *\n"
+	                 "client > C AUTHENTICATE \"PLAIN\" \"AGJlMQB4\"\nclient < C OK *\n");
+	world_fini(&w);
+}
+
+/* ---- a full disk ----------------------------------------------------------------------------- */
+
+/* One change with an ACL of 60 KB, and something wrong behind it, in one piece. */
+static void
+add_large(struct buf *script, unsigned i, const char *answer)
+{
+	buf_printf(script, "client >> %u ACTIVATE \"user.a%03u\" \"be1.test!\" {60000+}\\r\\n", i,
+	           i);
+	for (int j = 0; j < 5000; j++)
+		buf_printf(script, "u%08d\\tl\\t", j);
+	buf_printf(script, "\\r\\nB%u BOGUS\\r\\n\nclient < %u %s\nclient < B%u BAD *\n", i, i,
+	           answer, i);
+}
+
+/* Such changes, until one is refused, or `most`. Returns how many were taken. */
+static unsigned
+fill(struct world *w, unsigned most)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+	struct arena *a = arena_new("test");
+	struct location loc;
+	char name[24];
+	unsigned n;
+	bool taken = true;
+
+	for (n = 0; n < most && taken; n += taken) {
+		buf_clear(&script);
+		add_large(&script, n, "*");
+		play_run(w->play, buf_cstr(&script));
+		snprintf(name, sizeof(name), "user.a%03u", n);
+		taken = mapdb_find(w->master.db, slice_of(name), a, &loc, NULL);
+	}
+	buf_fini(&script);
+	arena_free(&a);
+	return n;
+}
+
+static void
+start_small(struct world *w)
+{
+	world_init(w);
+	world_stop_master(w);
+	w->map_bytes = 2 << 20;
+	world_start_master(w, true);
+	world_complete(w);
+	world_login(w, "client", "be1");
+}
+
+TEST(a_full_map_is_a_no_and_has_grown_the_next_time)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+	struct location_reader *reader;
+	struct arena *a = arena_new("test");
+	struct location loc;
+	struct world w;
+	unsigned fits;
+
+	start_small(&w);
+	fits = fill(&w, 100);
+	test_check(fits > 2 && fits < 60, "%u", fits);
+	world_fini(&w);
+	/* The same again, now that it is known which one is refused. */
+	start_small(&w);
+	reader = location_reader_new(w.master.dir);
+	assert_int_equal(fill(&w, fits), fits);
+	add_large(&script, fits, "NO \"the disk is full\"");
+	buf_add_str(&script, "client > F FIND \"user.a001\"\nclient << F OK *\n"
+	                     "client > G FIND \"user.a999\"\nclient < G OK *\n");
+	play_run(w.play, buf_cstr(&script));
+	assert_int_equal(location_reader_find(reader, SLICE("user.a001"), a, &loc), LOCATION_FOUND);
+	buf_clear(&script);
+	for (unsigned i = fits; i < fits + 2; i++)
+		add_large(&script, i, "OK *");
+	play_run(w.play, buf_cstr(&script));
+	/* and who has it open follows */
+	assert_int_equal(location_reader_find(reader, SLICE("user.a001"), a, &loc), LOCATION_FOUND);
+	buf_clear(&script);
+	buf_printf(&script, "user.a%03u", fits + 1);
+	assert_int_equal(location_reader_find(reader, buf_slice(&script), a, &loc), LOCATION_FOUND);
+	location_reader_free(&reader);
+	arena_free(&a);
+	buf_fini(&script);
+	world_fini(&w);
+}
+
+/* ---- clocks ------------------------------------------------------------------------------------ */
+
+static void
+both(struct world *w)
+{
+	world_init(w);
+	world_complete(w);
+	world_login(w, "client", "be1");
+	play_run(w->play, "client > 1 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlrs\\t\"\n"
+	                  "client < 1 OK *\n");
+	world_start_replica(w);
+	assert_true(replica_is_following(w->replica.replica));
+}
+
+TEST(clocks_may_jump)
+{
+	static const int64_t jumps[] = { 86400 * 365, -86400 * 365, -86400, 86400 };
+	struct world w;
+
+	both(&w);
+	for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
+		fakenet_jump(play_loop(w.play), jumps[i]);
+		/* The age is put right by the next question to the master, */
+		play_run(w.play, "wait 6s\n");
+		test_check(replica_age_ms(w.replica.replica) < 10000, "jump %zu", i);
+		/* and nobody was cut. */
+		assert_true(replica_is_following(w.replica.replica));
+		play_run(w.play, "client > N NOOP\nclient < N OK *\n");
+	}
+	world_fini(&w);
+}
+
+/* ---- a replica's environment ----------------------------------------------------------------- */
+
+static bool
+is_aside(const struct node *n)
+{
+	char path[400];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/damaged.data.mdb", n->dir);
+	return stat(path, &st) == 0;
+}
+
+/* Overwrites what follows `mark` in the data file, everywhere. */
+static unsigned
+damage(const struct node *n, const char *mark, size_t skip, char byte)
+{
+	char path[400];
+	unsigned found = 0;
+	struct stat st;
+	char *data;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/data.mdb", n->dir);
+	fd = open(path, O_RDWR);
+	assert_true(fd != -1 && fstat(fd, &st) == 0);
+	data = malloc((size_t)st.st_size);
+	assert_int_equal(pread(fd, data, (size_t)st.st_size, 0), st.st_size);
+	for (char *p = data;
+	     (p = memmem(p, (size_t)(data + st.st_size - p), mark, strlen(mark))) != NULL;
+	     p++, found++)
+		assert_int_equal(pwrite(fd, &byte, 1, p - data + (off_t)(strlen(mark) + skip)), 1);
+	free(data);
+	close(fd);
+	return found;
+}
+
+TEST(a_damaged_row_is_found_at_the_start_and_the_list_taken_again)
+{
+	struct world w;
+
+	both(&w);
+	world_stop_replica(&w);
+	assert_true(damage(&w.replica, "user.a", 0, 99) > 0); /* the version of the record */
+	world_start_replica(&w);
+	assert_true(is_aside(&w.replica));
+	assert_true(replica_is_following(w.replica.replica));
+	world_check_dump(&w.replica, "user.a active be1.test!p a=lrs= c1\n");
+	world_fini(&w);
+}
+
+TEST(a_row_damaged_in_use_is_found_and_the_list_taken_again)
+{
+	struct world w;
+
+	both(&w);
+	assert_true(damage(&w.replica, "user.a", 0, 99) > 0);
+	world_login(&w, "reader", "be1");
+	play_run(w.play, "reader > 1 FIND \"user.a\"\nreader << 1 *\nwait 10s\n");
+	assert_true(is_aside(&w.replica));
+	assert_true(replica_is_following(w.replica.replica));
+	world_check_dump(&w.replica, "user.a active be1.test!p a=lrs= c1\n");
+	world_fini(&w);
+}
+
+TEST(an_environment_its_users_die_of_is_begun_anew)
+{
+	struct world w;
+	char path[400];
+	FILE *f;
+
+	both(&w);
+	world_stop_replica(&w);
+	snprintf(path, sizeof(path), "%s/opened", w.replica.dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "2\n");
+	assert_int_equal(fclose(f), 0);
+	world_start_replica(&w);
+	assert_false(is_aside(&w.replica)); /* a third chance */
+	assert_int_equal(access(path, F_OK), 0);
+	world_stop_replica(&w);
+	assert_int_equal(access(path, F_OK), -1); /* a clean end */
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "3\n");
+	assert_int_equal(fclose(f), 0);
+	world_start_replica(&w);
+	assert_true(is_aside(&w.replica));
+	world_check_dump(&w.replica, "user.a active be1.test!p a=lrs= c1\n");
+	mapdb_set_proven(w.replica.db);
+	assert_int_equal(access(path, F_OK), -1);
+	world_fini(&w);
+}
+
+/* In a child: takes the writer's lock, says so, and does not go on. */
+static pid_t
+hold_lock(const char *dir)
+{
+	struct mapdb_config c = { .dir = dir, .cluster = "lab", .log_rows = 10 };
+	struct mapdb *m;
+	int fds[2];
+	pid_t pid;
+	char c1;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid != -1);
+	if (pid == 0) {
+		m = mapdb_open(&c, NULL);
+		if (m == NULL || mapdb_begin(m, NULL) == -1 || write(fds[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(fds[0], &c1, 1), 1);
+	close(fds[0]);
+	close(fds[1]);
+	return pid;
+}
+
+static void
+kill_child(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+TEST(a_lock_that_somebody_holds_for_good_is_left_to_him)
+{
+	struct node n = { .world = NULL };
+	struct mapdb_config c = {
+		.dir = n.dir, .cluster = "lab", .log_rows = 10, .lock_wait_ms = 300
+	};
+	struct err err = { "" };
+	struct mapdb *m;
+	pid_t pid;
+
+	snprintf(n.dir, sizeof(n.dir), "%s/wedged", test_dir());
+	pid = hold_lock(n.dir);
+	m = mapdb_open(&c, &err);
+	test_check(m != NULL, "%s", err.text);
+	assert_true(is_aside(&n));
+	assert_int_equal(mapdb_info(m)->state, LOCATION_MAP_EMPTY);
+	kill_child(pid);
+	/* The thread that waited gets the old one's lock now, and ends. */
+	mapdb_close(&m);
+}
+
+TEST(a_writer_that_was_killed_leaves_no_lock_behind)
+{
+	struct node n = { .world = NULL };
+	struct mapdb_config c = {
+		.dir = n.dir, .cluster = "lab", .log_rows = 10, .lock_wait_ms = 5000
+	};
+	struct mapdb *m;
+
+	snprintf(n.dir, sizeof(n.dir), "%s/killed", test_dir());
+	kill_child(hold_lock(n.dir));
+	m = mapdb_open(&c, NULL);
+	assert_non_null(m);
+	assert_false(is_aside(&n));
+	mapdb_close(&m);
+}
+
+/* ---- readers that die --------------------------------------------------------------------------- */
+
+static bool
+die(UNUSED void *ctx, UNUSED const struct location *loc)
+{
+	(void)raise(SIGKILL);
+	return false;
+}
+
+static off_t
+size_after(struct mapdb *m, const char *dir, unsigned changes)
+{
+	static const char *const partitions[] = { "p", "q" };
+	char path[400];
+	struct stat st;
+
+	for (unsigned i = 0; i < changes; i++) {
+		const struct location loc = { .name = SLICE("user.a"),
+			                      .server = SLICE("s1"),
+			                      .partition = slice_of(partitions[i % 2]),
+			                      .state = LOCATION_ACTIVE };
+
+		assert_int_equal(mapdb_begin(m, NULL), 0);
+		(void)mapdb_set(m, &loc, false);
+		assert_int_equal(mapdb_commit(m, NULL), MAPDB_DONE);
+	}
+	snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+TEST(a_reader_killed_inside_a_lookup_holds_nothing_for_long)
+{
+	char dir[300];
+	struct mapdb_config c = { .dir = dir, .cluster = "lab", .master = true, .log_rows = 10 };
+	off_t before, held, after;
+	struct mapdb *m;
+	int status;
+	pid_t pid;
+
+	snprintf(dir, sizeof(dir), "%s/readers", test_dir());
+	m = mapdb_open(&c, NULL);
+	assert_non_null(m);
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	mapdb_set_state(m, LOCATION_MAP_COMPLETE);
+	before = size_after(m, dir, 50);
+	pid = fork();
+	assert_true(pid != -1);
+	if (pid == 0) {
+		struct location_reader *r = location_reader_new(dir);
+
+		(void)location_reader_list(r, SLICE(""), die, NULL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	/* While its slot is there no page can be used again. */
+	held = size_after(m, dir, 100);
+	assert_true(held > before);
+	mapdb_check_readers(m);
+	after = size_after(m, dir, 100);
+	assert_true(after - held < (held - before) / 4);
+	mapdb_close(&m);
+}
