@@ -147,8 +147,13 @@ announce_soon(struct conn *c)
 static void
 set_end(struct conn *c, enum conn_end why)
 {
-	if (c->ended)
+	/* who has only stopped sending may be gone for good when we write */
+	if (c->ended && (c->why != CONN_END_EOF || why == CONN_END_EOF))
 		return;
+	if (c->ended && !c->finishing) {
+		c->why = why;
+		return;
+	}
 	c->ended = true;
 	c->why = why;
 	bufferevent_disable(c->bev, EV_READ);
@@ -213,7 +218,8 @@ on_event(UNUSED struct bufferevent *bev, short what, void *ctx)
 		on_handshake_done(c);
 		return;
 	}
-	if ((what & BEV_EVENT_EOF) != 0)
+	/* both may come at once, when the peer closed while we were writing */
+	if ((what & BEV_EVENT_ERROR) == 0)
 		set_end(c, CONN_END_EOF);
 	else if (c->is_tls && bufferevent_get_openssl_error(c->bev) != 0)
 		set_end(c, CONN_END_TLS);

@@ -43,8 +43,8 @@ loopback(uint16_t port)
 		                     .sin_addr = { htonl(INADDR_LOOPBACK) } };
 }
 
-static uint16_t
-free_port(void)
+uint16_t
+run_free_port(void)
 {
 	struct sockaddr_in in = loopback(0);
 	socklen_t len = sizeof(in);
@@ -61,7 +61,7 @@ run_init(struct run *r, const char *kind)
 {
 	static unsigned number;
 
-	*r = (struct run){ .kind = kind, .port = free_port(), .metrics_port = free_port() };
+	*r = (struct run){ .kind = kind, .port = run_free_port(), .metrics_port = run_free_port() };
 	snprintf(r->dir, sizeof(r->dir), "%s/%u", test_dir(), number++);
 	snprintf(r->conf, sizeof(r->conf), "%s/roost.conf", r->dir);
 	snprintf(r->log, sizeof(r->log), "%s/log", r->dir);

@@ -64,6 +64,8 @@ struct json *run_ctl(const struct run *r, unsigned worker, const char *request);
 			run_pause();                                                               \
 		}                                                                                  \
 	} while (0)
+/* That nobody listens on now. */
+uint16_t run_free_port(void);
 uint64_t run_now(void);
 void run_pause(void);
 

@@ -214,7 +214,7 @@ TEST(a_reload_follows_new_addresses)
 	run_init(&r, "workers");
 	run_start(&r);
 	old = r.port;
-	r.port = (uint16_t)(r.metrics_port + 1 < 65535 ? r.metrics_port + 1 : r.metrics_port - 1);
+	r.port = run_free_port();
 	run_write(&r, "", "");
 	run_signal(&r, SIGHUP);
 	run_until(run_log_has(&r, "svc.reloaded"));
