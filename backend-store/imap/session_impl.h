@@ -139,7 +139,7 @@ struct imap_session {
 	struct command command;
 	bool implicit_tls; /* not greeted yet */
 	bool starting_tls, logged_in, ended;
-	bool hung_up; /* he sends no more */
+	bool hung_up;               /* he sends no more */
 	bool plaintext_ok, trusted; /* by the client's address */
 	unsigned bad_commands, commands_before, failures;
 	uint64_t commands, bytes_in, bytes_out;

@@ -172,6 +172,43 @@ dump_name(void *ctx, struct slice name)
 	return true;
 }
 
+struct tombs {
+	char *names[64];
+	size_t count;
+};
+
+static bool
+keep_tombstone(void *ctx, struct slice name)
+{
+	struct tombs *t = ctx;
+
+	assert_true(t->count < ARRAY_LEN(t->names));
+	t->names[t->count++] = slice_dup(name);
+	return true;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* They come in no order. */
+static void
+dump_tombstones(struct world *w, struct buf *out)
+{
+	struct tombs t = { .count = 0 };
+
+	store_each_tombstone(w->store, keep_tombstone, &t);
+	qsort(t.names, t.count, sizeof(t.names[0]), compare_names);
+	buf_add_str(out, "tombstones");
+	for (size_t i = 0; i < t.count; i++) {
+		buf_printf(out, " %s", t.names[i]);
+		free(t.names[i]);
+	}
+	buf_add_char(out, '\n');
+}
+
 void
 world_dump(struct world *w, struct buf *out)
 {
@@ -198,9 +235,7 @@ world_dump(struct world *w, struct buf *out)
 		store_each_subscription(w->store, slice_of(users[i]), dump_name, out);
 		buf_add_char(out, '\n');
 	}
-	buf_add_str(out, "tombstones");
-	store_each_tombstone(w->store, dump_name, out);
-	buf_add_char(out, '\n');
+	dump_tombstones(w, out);
 	buf_fini(&names);
 }
 
