@@ -163,6 +163,18 @@ set_end(struct conn *c, enum conn_end why)
 		announce_soon(c);
 }
 
+/* What came in is not answered yet. A peer without TCP_NODELAY may keep the rest of what it
+ * has to say until we acknowledge (Nagle), and we would for 40 ms more: an APPEND by Python's
+ * imaplib, which sends the CRLF behind the message by itself, took 44 ms of that. */
+static void
+ack_now(struct conn *c)
+{
+	int one = 1;
+
+	/* fails harmlessly on Unix sockets */
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}
+
 /* libevent's callbacks are deferred (BEV_OPT_DEFER_CALLBACKS): never inside our calls. */
 static void
 on_read(UNUSED struct bufferevent *bev, void *ctx)
@@ -175,7 +187,8 @@ on_read(UNUSED struct bufferevent *bev, void *ctx)
 		evbuffer_drain(in, evbuffer_get_length(in));
 		return;
 	}
-	(void)tell_input(c);
+	if (tell_input(c) && conn_output_bytes(c) == 0)
+		ack_now(c);
 }
 
 static void

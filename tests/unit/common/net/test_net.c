@@ -1,9 +1,11 @@
 /* net on real sockets: loop, dial, listener, conn, TLS in the middle; addresses. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "lib/test.h"
 #include "net/conn.h"
@@ -333,5 +335,67 @@ TEST(a_peer_who_only_stops_sending_still_gets_the_answer)
 	assert_int_equal(read(fds[1], w.heard, sizeof(w.heard)), 0);
 	timer_fini(&timer);
 	close(fds[1]);
+	loop_free(&w.loop);
+}
+
+#define ROUNDS 40
+
+/* Says everything in two halves and waits for the answer, without TCP_NODELAY. */
+static void *
+talk_in_halves(void *arg)
+{
+	int fd = *(int *)arg;
+	char c;
+
+	for (int i = 0; i < ROUNDS; i++)
+		if (write(fd, "a", 1) != 1 || write(fd, "b", 1) != 1 || read(fd, &c, 1) != 1)
+			break;
+	close(fd);
+	return NULL;
+}
+
+static void
+halves_input(void *ctx)
+{
+	struct conn *c = ((struct world *)ctx)->server;
+	struct slice in = conn_input(c);
+
+	if (slice_find(in, 'b') != in.n)
+		conn_write(c, SLICE("."));
+	conn_consume(c, in.n);
+}
+
+static void
+halves_end(void *ctx, UNUSED enum conn_end why)
+{
+	struct world *w = ctx;
+
+	conn_free(&w->server);
+	loop_stop(w->loop);
+}
+
+/* Nagle's algorithm there and delayed acknowledgements here took 40 ms a round. */
+TEST(a_client_who_waits_for_acknowledgements_gets_them)
+{
+	static const struct conn_handler handler = { halves_input, NULL, NULL, halves_end };
+	struct world w = { .loop = loop_new() };
+	struct addr any, at = { .len = sizeof(at.ss) };
+	uint64_t start = clock_mono_ms();
+	struct err err;
+	pthread_t thread;
+	int listening, fd;
+
+	assert_true(addr_parse(SLICE("127.0.0.1:0"), 1, &any, &err));
+	listening = listener_open_socket(&any, true, &err);
+	assert_int_equal(getsockname(listening, (struct sockaddr *)&at.ss, &at.len), 0);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at.ss, at.len), 0);
+	w.server = conn_new(w.loop, accept4(listening, NULL, NULL, SOCK_NONBLOCK));
+	conn_set_handler(w.server, &handler, &w);
+	assert_int_equal(pthread_create(&thread, NULL, talk_in_halves, &fd), 0);
+	loop_run(w.loop);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(clock_mono_ms() - start < 20 * ROUNDS);
+	close(listening);
 	loop_free(&w.loop);
 }
