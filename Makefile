@@ -148,8 +148,11 @@ demo-stop:
 # Mail programs of others against a cluster, and first figures. Not part of `make test`.
 interop: all
 	@tests/interop/clients/run
+	@tests/interop/mupdate/run $(B)/bin
+	@tests/interop/cyrus/run $(B)/bin
 perf: all
 	@tests/perf/run
+	@tests/perf/mupdate/run $(B)/bin
 
 # ---- install ------------------------------------------------------------------------
 PREFIX ?= /usr/local

@@ -1,5 +1,6 @@
 #include "mapdb.h"
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/num.h"
 #include "base/text.h"
@@ -67,6 +68,10 @@ mapdb_put_new_history(struct mapdb *m)
 {
 	uint8_t history[LOCATION_HISTORY_LEN];
 
+	/* Those who knew the list before this one know its terms, and refuse lower ones. A term
+	 * is raised at each start, so no master that began earlier has come as far as the
+	 * clock. */
+	m->next.term = MAX(m->next.term, clock_wall_s());
 	ids_random(history, sizeof(history));
 	mapdb_put_history(m, history);
 }
@@ -141,7 +146,7 @@ mapdb_commit(struct mapdb *m, struct err *err)
 	m->damaged = m->damaged || e == KV_CORRUPT;
 	if (e == KV_FULL)
 		grow_if_full(m);
-	return e == KV_FULL || failed_before ? MAPDB_UNDONE : MAPDB_UNKNOWN;
+	return failed_before || !kv_is_broken(m->env) ? MAPDB_UNDONE : MAPDB_UNKNOWN;
 }
 
 void
@@ -156,6 +161,12 @@ mapdb_set_state(struct mapdb *m, enum location_map_state state)
 {
 	mapdb_put_u32(m, "state", state);
 	m->next.state = state;
+}
+
+void
+mapdb_raise_term(struct mapdb *m, uint64_t above)
+{
+	m->next.term = MAX(m->next.term, above + 1);
 }
 
 void

@@ -67,8 +67,8 @@ int mapdb_begin(struct mapdb *m, struct err *err) MUST_CHECK;
 bool mapdb_is_open(const struct mapdb *m);
 enum mapdb_outcome {
 	MAPDB_DONE,    /* all changes since mapdb_begin() are durable and visible */
-	MAPDB_UNDONE,  /* none of them is, for certain: disk or map are full. Reads go on, and a
-			* map that is full has grown for the next try */
+	MAPDB_UNDONE,  /* none of them is, for certain: disk or map are full, or the disk fails.
+			* Reads go on, and a map that was full has grown for the next try */
 	MAPDB_UNKNOWN, /* the system failed in between */
 };
 enum mapdb_outcome mapdb_commit(struct mapdb *m, struct err *err) MUST_CHECK;
@@ -91,6 +91,9 @@ uint64_t mapdb_claim(struct mapdb *m, struct slice inbox, struct slice server, u
 void mapdb_set_pushed(struct mapdb *m, struct slice server);
 bool mapdb_has_pushed(struct mapdb *m, struct slice server);
 void mapdb_set_state(struct mapdb *m, enum location_map_state state);
+/* A master with a new history hears of a term higher than its own: its disk was lost, and its
+ * clock was wrong when it began. The next one is its own. In the open write transaction. */
+void mapdb_raise_term(struct mapdb *m, uint64_t above);
 /* A replica: whose list this is (hex), and how far it goes. Rows of the log that do not
  * belong to that history are dropped. False: history is not hex of 16 bytes. */
 bool mapdb_follow(struct mapdb *m, struct slice history, uint64_t revision,

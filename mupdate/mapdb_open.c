@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,13 +118,25 @@ open_env(const struct mapdb_config *c, struct kv_env **env_r, struct err *err)
 }
 
 /* Opening waits for the writer's lock, and LMDB knows no deadline: a thread waits, and is left
- * waiting when it takes too long. */
+ * alone when it takes too long. */
 struct opening {
 	struct mapdb_config conf;
+	char *dir;
 	struct kv_env *env;
 	enum kv_err result;
 	struct err err;
+	atomic_bool one_gone; /* the second of the two to leave frees it */
 };
+
+static void
+opening_leave(struct opening *o)
+{
+	if (!atomic_exchange(&o->one_gone, true))
+		return;
+	kv_close(&o->env);
+	free(o->dir);
+	free(o);
+}
 
 static void *
 opening_run(void *ctx)
@@ -131,42 +144,45 @@ opening_run(void *ctx)
 	struct opening *o = ctx;
 
 	o->result = open_env(&o->conf, &o->env, &o->err);
+	opening_leave(o);
 	return NULL;
+}
+
+static struct timespec
+from_now(uint64_t ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	ms += (uint64_t)t.tv_nsec / 1000000;
+	return (struct timespec){ t.tv_sec + (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
 }
 
 static enum kv_err
 open_patiently(const struct mapdb_config *c, struct kv_env **env_r, struct err *err)
 {
-	uint64_t wait_ms = c->lock_wait_ms != 0 ? c->lock_wait_ms : LOCK_WAIT_MS;
+	struct timespec until = from_now(c->lock_wait_ms != 0 ? c->lock_wait_ms : LOCK_WAIT_MS);
 	struct opening *o = xcalloc(1, sizeof(*o));
-	struct timespec until;
+	enum kv_err e = KV_CORRUPT;
 	pthread_t thread;
-	enum kv_err e;
-	char *dir = xstrdup(c->dir);
 
 	o->conf = *c;
-	o->conf.dir = dir;
-	clock_gettime(CLOCK_REALTIME, &until);
-	wait_ms += (uint64_t)until.tv_nsec / 1000000;
-	until.tv_sec += (time_t)(wait_ms / 1000);
-	until.tv_nsec = (long)(wait_ms % 1000) * 1000000;
+	o->conf.dir = o->dir = xstrdup(c->dir);
 	if (pthread_create(&thread, NULL, opening_run, o) != 0) {
-		free(o);
-		free(dir);
+		opening_leave(o);
+		opening_leave(o);
 		return open_env(c, env_r, err);
 	}
-	if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
-		/* o and dir stay with the thread, for good or until the process ends */
+	if (pthread_timedjoin_np(thread, NULL, &until) == 0) {
+		e = o->result;
+		*env_r = o->env;
+		o->env = NULL;
+		err_set(err, "%s", o->err.text);
+	} else {
 		pthread_detach(thread);
 		err_set(err, "%s: somebody holds its lock and does not go on", c->dir);
-		return KV_CORRUPT;
 	}
-	e = o->result;
-	*env_r = o->env;
-	if (err != NULL)
-		*err = o->err;
-	free(o);
-	free(dir);
+	opening_leave(o);
 	return e;
 }
 

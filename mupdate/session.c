@@ -10,6 +10,7 @@
 
 #define FEED_PIECE 32768
 #define BAD_MAX 10
+#define TERM_MOST (UINT64_MAX / 2) /* nobody gets there by counting */
 #define VERSION "0.1"
 
 /* ---- its end ----------------------------------------------------------------------------------- */
@@ -121,7 +122,7 @@ refuse_held(struct session *sn)
 	for (; marks.n >= sizeof(m); marks = slice_skip(marks, sizeof(m))) {
 		memcpy(&m, marks.p, sizeof(m));
 		buf_add_slice(out, slice_sub(held, at, m.start - at));
-		session_reply_no(sn, m.tag, MUPDATE_CODE_LATER, "the disk is full");
+		session_reply_no(sn, m.tag, MUPDATE_CODE_LATER, "it cannot be written now");
 		at = m.end;
 	}
 	buf_add_slice(out, slice_skip(held, at));
@@ -416,6 +417,20 @@ cmd_noop(struct session *sn, const struct mupdate_cmd *cmd)
 		feed_run_later(sn);
 }
 
+/* Only while the list is new: later a higher term is another master's. */
+static bool
+raise_term(struct session *sn, uint64_t above)
+{
+	if (sn->conf->master_url != NULL ||
+	    mapdb_info(sn->conf->db)->state != LOCATION_MAP_REBUILDING ||
+	    !service_begin(sn->service))
+		return false;
+	log_warning(&sn->log, "map.term raised=%" PRIu64 " reason=\"a peer knows the term before\"",
+	            above + 1);
+	mapdb_raise_term(sn->conf->db, above);
+	return service_commit(sn->service);
+}
+
 static void
 cmd_roost(struct session *sn, const struct mupdate_cmd *cmd)
 {
@@ -427,6 +442,8 @@ cmd_roost(struct session *sn, const struct mupdate_cmd *cmd)
 		                     "this is another cluster");
 		return;
 	}
+	if (cmd->term > info->term && cmd->term < TERM_MOST && raise_term(sn, cmd->term))
+		info = mapdb_info(sn->conf->db);
 	if (cmd->term > info->term) {
 		log_error(&sn->log,
 		          "session.denied reason=\"the peer knows a newer master\" "

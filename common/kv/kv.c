@@ -480,6 +480,17 @@ kv_reader_check(struct kv_env *env)
 }
 
 bool
+kv_is_broken(struct kv_env *env)
+{
+	MDB_txn *txn;
+
+	if (mdb_txn_begin(env->mdb, NULL, 0, &txn) != 0)
+		return true;
+	mdb_txn_abort(txn);
+	return false;
+}
+
+bool
 kv_is_map_full(const struct kv_env *env)
 {
 	return env->map_full;

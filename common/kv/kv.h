@@ -92,6 +92,10 @@ void kv_cursor_del(struct kv_cursor *c);
 /* Frees the slots of readers that died; the writer calls it now and then. Returns how
  * many. */
 int kv_reader_check(struct kv_env *env);
+/* After a commit that failed: can it be that its changes are there all the same? Only when the
+ * very last step, the root page, failed: LMDB takes no further changes then. Before it (a full
+ * disk shows as a short write, and that as KV_IO) nothing has changed for certain. */
+bool kv_is_broken(struct kv_env *env);
 /* Was a KV_FULL since the last kv_grow() for want of map, and not of disk? */
 bool kv_is_map_full(const struct kv_env *env);
 /* Makes a writer's map twice as large; other processes follow by themselves. No transaction may

@@ -12,6 +12,7 @@
 
 #define SHOWN_MOST 20
 #define AGAIN_MS 1000
+#define CELL_MOST 60 /* of a row with a long ACL the table shows the start */
 
 struct side {
 	const struct program *p;
@@ -29,7 +30,8 @@ struct pair {
 	struct json *found;
 	struct table *shown;
 	unsigned count;
-	int failed; /* exit code when somebody does not answer any more; else 0 */
+	bool waited; /* once, for a replica that is on its way */
+	int failed;  /* exit code when somebody does not answer any more; else 0 */
 };
 
 /* ---- who there is ------------------------------------------------------------------------- */
@@ -137,13 +139,21 @@ row_of(struct pair *pair, const struct side *s, const char *name, char *row_r, s
 }
 
 static void
+add_row(struct table *t, const char *row)
+{
+	table_addf(t, "%.*s%s", CELL_MOST, *row != '\0' ? row : "(is not there)",
+	           strlen(row) > CELL_MOST ? "..." : "");
+}
+
+static void
 differs(struct pair *pair, const char *name)
 {
 	char ours[1024], theirs[1024];
 	struct json *o;
 
-	if (pair->count == 0)
+	if (!pair->waited)
 		nanosleep(&(struct timespec){ AGAIN_MS / 1000, AGAIN_MS % 1000 * 1000000L }, NULL);
+	pair->waited = true;
 	row_of(pair, pair->ref, name, ours, sizeof(ours));
 	row_of(pair, pair->other, name, theirs, sizeof(theirs));
 	if (strcmp(ours, theirs) == 0)
@@ -154,8 +164,8 @@ differs(struct pair *pair, const char *name)
 	json_set_str(o, "reference", *ours != '\0' ? ours : NULL);
 	json_set_str(o, "other", *theirs != '\0' ? theirs : NULL);
 	table_add(pair->shown, name);
-	table_add(pair->shown, *ours != '\0' ? ours : "(is not there)");
-	table_add(pair->shown, *theirs != '\0' ? theirs : "(is not there)");
+	add_row(pair->shown, ours);
+	add_row(pair->shown, theirs);
 }
 
 /* Both lists up to `end` (NULL: all of both). */

@@ -164,7 +164,7 @@ TEST(a_full_map_is_a_no_and_has_grown_the_next_time)
 	start_small(&w);
 	reader = location_reader_new(w.master.dir);
 	assert_int_equal(fill(&w, fits), fits);
-	add_large(&script, fits, "NO \"the disk is full\"");
+	add_large(&script, fits, "NO \"it cannot be written now\"");
 	buf_add_str(&script, "client > F FIND \"user.a001\"\nclient << F OK *\n"
 	                     "client > G FIND \"user.a999\"\nclient < G OK *\n");
 	play_run(w.play, buf_cstr(&script));

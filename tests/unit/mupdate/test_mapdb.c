@@ -1,4 +1,5 @@
 #include "location/reader.h"
+#include "base/clock.h"
 #include "mapdb.h"
 
 #include "lib/test.h"
@@ -70,9 +71,11 @@ TEST(a_history_and_revisions_survive_a_restart_and_the_term_rises)
 	const char *dir = fresh_dir();
 	struct mapdb *m = open_at(dir, true, 100);
 	char history[MAPDB_HISTORY_LEN];
+	uint64_t term;
 
 	memcpy(history, mapdb_info(m)->history, sizeof(history));
-	assert_int_equal(mapdb_info(m)->term, 1);
+	term = mapdb_info(m)->term;
+	assert_true(term > clock_wall_s() - 100);
 	assert_int_equal(mapdb_info(m)->state, LOCATION_MAP_REBUILDING);
 	set(m, "user.a", "s1", "a\tlrs\t");
 	commit(m);
@@ -80,7 +83,7 @@ TEST(a_history_and_revisions_survive_a_restart_and_the_term_rises)
 	mapdb_close(&m);
 	m = open_at(dir, true, 100);
 	test_eq_str("history", mapdb_info(m)->history, history);
-	assert_int_equal(mapdb_info(m)->term, 2);
+	assert_int_equal(mapdb_info(m)->term, term + 1);
 	assert_int_equal(mapdb_info(m)->revision, 1);
 	assert_int_equal(mapdb_count(m), 1);
 	mapdb_close(&m);

@@ -202,7 +202,7 @@ TEST(a_new_list_is_told_to_nobody_until_all_stores_have_pushed)
 	world_login(&w, "other", "be2");
 	play_run(w.play,
 	         "client > X ROOST \"1\" \"lab\" \"0\"\n"
-	         "client < X ROOST \"lab\" \"*\" \"0\" \"1\" \"rebuilding\"\n"
+	         "client < X ROOST \"lab\" \"*\" \"0\" \"1750000001\" \"rebuilding\"\n"
 	         "client < X OK *\n"
 	         "other > X ROOST \"1\" \"lab\" \"0\"\n"
 	         "other << X OK *\n"
@@ -281,13 +281,20 @@ TEST(terms_and_clusters_fence)
 	world_login(&w, "client", "be1");
 	play_run(w.play, "client > X ROOST \"1\" \"else\" \"0\"\n"
 	                 "client < X NO \"this is another cluster\"\n"
-	                 "client > Y ROOST \"1\" \"lab\" \"9\"\n"
-	                 "client < Y NO \"there is a newer master\"\n");
+	                 "# a new list takes the term after the highest it hears of,\n"
+	                 "client > Y ROOST \"1\" \"lab\" \"1750000009\"\n"
+	                 "client < Y ROOST \"lab\" \"*\" \"0\" \"1750000010\" \"rebuilding\"\n"
+	                 "client < Y OK *\n");
+	world_complete(&w);
+	world_login(&w, "other", "be1");
+	play_run(w.play, "# one that is complete knows better\n"
+	                 "other > Y ROOST \"1\" \"lab\" \"1750000011\"\n"
+	                 "other < Y NO \"there is a newer master\"\n");
 	world_stop_master(&w);
 	world_start_master(&w, false);
 	world_login(&w, "client", "be1");
-	play_run(w.play, "client > X ROOST \"1\" \"lab\" \"1\"\n"
-	                 "client < X ROOST \"lab\" \"*\" \"0\" \"2\" \"rebuilding\"\n"
+	play_run(w.play, "client > X ROOST \"1\" \"lab\" \"1750000010\"\n"
+	                 "client < X ROOST \"lab\" \"*\" \"0\" \"1750000011\" \"complete\"\n"
 	                 "client < X OK *\n");
 	world_fini(&w);
 }

@@ -157,7 +157,8 @@ static const struct client_case {
 	{ "a wrong password", false, "", CYRUS "A1 NO \"undefined error!\"\r\n", LOGIN,
 	  "failed denied the server refuses our login;" },
 	{ "another cluster", false, "", ROOST "A1 OK \"in\"\r\nX1 NO \"another cluster\"\r\n",
-	  LOGIN HELLO, "failed denied the server belongs to another cluster;" },
+	  LOGIN HELLO,
+	  "failed denied the server is of another cluster, or knows of a newer master;" },
 	{ "an older term", false, "",
 	  ROOST
 	  "A1 OK \"in\"\r\nX1 ROOST \"lab\" \"abcd\" \"7\" \"2\" \"complete\"\r\nX1 OK \"h\"\r\n",
