@@ -249,6 +249,10 @@ imap_session_start(struct imap_service *p, struct conn **c, bool tls)
 	metrics_add(&imap_metrics[IMAP_M_SESSIONS], 1);
 	metrics_add(&imap_metrics[IMAP_M_CONNECTIONS], 1);
 	make_link(s, c);
+	if (p->draining) {
+		imap_session_bye(s, GOING_AWAY, "drain");
+		return;
+	}
 	if (p->count > s->limits.sessions) {
 		imap_session_bye(s, "[UNAVAILABLE] Too many connections here, come again",
 		                 "too many sessions");

@@ -296,7 +296,10 @@ TEST(a_drain_sends_away_who_does_nothing)
 	                    "second is closed\n"
 	                    "drain is over\n");
 	world_play("drain begins\n"
-	           "drain is over\n");
+	           "drain is over\n"
+	           "client connects\n"
+	           "client < * BYE [UNAVAILABLE] *\n"
+	           "client is closed\n");
 }
 
 TEST(who_sends_no_more_still_gets_the_last_answer)
