@@ -99,6 +99,8 @@ struct ctl_server *svc_ctl(struct svc_worker *w);
  * called later than start(). No address set: nothing happens. */
 void svc_listen(struct svc_worker *w, const char *service, listener_fn *fn, void *ctx);
 bool svc_is_draining(const struct svc_worker *w);
+/* In a drain: new workers have taken over after a reload, so sessions need not go at once. */
+bool svc_is_replaced(const struct svc_worker *w);
 void svc_drained(struct svc_worker *w);
 
 /* Added to the answer of the control command `status` (see ctl/ctl.h): sessions, and

@@ -31,7 +31,7 @@ struct svc_worker {
 	void *status_ctx;
 	uint64_t started_ms;
 	struct timer end;
-	bool draining;
+	bool draining, replaced;
 };
 
 struct accepting {
@@ -76,6 +76,12 @@ bool
 svc_is_draining(const struct svc_worker *w)
 {
 	return w->draining;
+}
+
+bool
+svc_is_replaced(const struct svc_worker *w)
+{
+	return w->replaced;
 }
 
 void
@@ -166,6 +172,7 @@ drain(struct svc_worker *w, bool replaced)
 	log_debug(NULL, "svc.drain worker=%u replaced=%d", w->wc->index, replaced);
 	stop_accepting(w);
 	w->draining = true;
+	w->replaced = replaced;
 	if (replaced)
 		ctl_server_retire(w->ctl);
 	timer_set(&w->end, conf_ms(w->conf, "drain_timeout"));

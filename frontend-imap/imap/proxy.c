@@ -103,11 +103,12 @@ imap_proxy_lost_session(struct imap_proxy *p)
 }
 
 void
-imap_proxy_drain(struct imap_proxy *p, void (*done)(void *ctx), void *ctx)
+imap_proxy_drain(struct imap_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx)
 {
 	struct imap_session *s;
 
 	p->draining = true;
+	p->sends_away = !may_stay;
 	p->drained = done;
 	p->drained_ctx = ctx;
 	if (p->count == 0) {
@@ -115,7 +116,7 @@ imap_proxy_drain(struct imap_proxy *p, void (*done)(void *ctx), void *ctx)
 		return;
 	}
 	LIST_EACH (s, &p->sessions, struct imap_session, node)
-		if (imap_session_is_idle(s))
+		if (p->sends_away && imap_session_is_idle(s))
 			imap_session_bye(s, "[UNAVAILABLE] This server is going down, come again",
 			                 "drained");
 }

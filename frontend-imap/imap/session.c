@@ -179,7 +179,7 @@ imap_session_wake(struct imap_session *s)
 		imap_dispatch_run(s);
 	if (!has_room(s))
 		return;
-	if (s->proxy->draining && imap_session_is_idle(s)) {
+	if (s->proxy->sends_away && imap_session_is_idle(s)) {
 		imap_session_bye(s, "[UNAVAILABLE] This server is going down, come again",
 		                 "drained");
 		return;

@@ -58,9 +58,10 @@ void imap_proxy_free(struct imap_proxy **p);
  * tells the client why and ends itself. */
 void imap_session_start(struct imap_proxy *p, struct conn **c, bool tls);
 
-/* No new ones: who waits for nothing is sent away, the others when they are answered.
- * done is called when nobody is left, perhaps now. */
-void imap_proxy_drain(struct imap_proxy *p, void (*done)(void *ctx), void *ctx);
+/* No new ones. Who waits for nothing is sent away, the others when they are answered; with
+ * may_stay (a reload: others take new clients) they go when they like. done is called when
+ * nobody is left, perhaps now. */
+void imap_proxy_drain(struct imap_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx);
 size_t imap_proxy_count(const struct imap_proxy *p);
 
 /* For the control command `who`: all strings borrowed for the call. */

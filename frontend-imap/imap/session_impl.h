@@ -37,6 +37,7 @@ struct imap_proxy {
 	struct list sessions;
 	size_t count;
 	bool draining;
+	bool sends_away; /* who waits for nothing */
 	void (*drained)(void *ctx);
 	void *drained_ctx;
 };

@@ -692,3 +692,22 @@ TEST(a_drain_lets_commands_end)
 	                 "client is closed\n"
 	                 "drain is over\n");
 }
+
+TEST(who_is_replaced_by_a_reload_lets_clients_stay)
+{
+	world_play(LOGIN "second connects\n"
+	                 "drain begins gently\n"
+	                 "second << * OK *\n"
+	                 "second is silent\n"
+	                 "client > b LIST \"\" x\n"
+	                 "store1 < b LIST \"\" x\n"
+	                 "store1 > b OK\n"
+	                 "client < b OK\n"
+	                 "client is silent\n"
+	                 "second closes\n"
+	                 "drain is not over\n"
+	                 "client > c LOGOUT\n"
+	                 "client < * BYE *\n"
+	                 "client < c OK *\n"
+	                 "drain is over\n");
+}
