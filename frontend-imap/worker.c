@@ -138,7 +138,7 @@ worker_drain(void *app)
 
 	w->draining = 2;
 	imap_proxy_drain(w->imap, svc_is_replaced(w->svc), on_drained, w);
-	pop3_proxy_drain(w->pop3, on_drained, w);
+	pop3_proxy_drain(w->pop3, svc_is_replaced(w->svc), on_drained, w);
 }
 
 void

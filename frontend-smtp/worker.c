@@ -139,7 +139,7 @@ worker_drain(void *app)
 {
 	struct worker *w = app;
 
-	smtp_proxy_drain(w->proxy, on_drained, w);
+	smtp_proxy_drain(w->proxy, svc_is_replaced(w->svc), on_drained, w);
 }
 
 void

@@ -394,9 +394,10 @@ on_setup(struct mupdate_client *c, const struct mupdate_line *line)
 		on_hello(c, line);
 	} else if (!ok) {
 		client_fail(c,
-		            c->state == LOGIN   ? "the server refuses our login"
-		            : c->state == HELLO ? "the server is of another cluster, or knows of a newer master"
-		                                : "the server refuses STARTTLS",
+		            c->state == LOGIN ? "the server refuses our login"
+		            : c->state == HELLO
+		                    ? "the server is of another cluster, or knows of a newer master"
+		                    : "the server refuses STARTTLS",
 		            true);
 	} else if (c->state == STARTTLS) {
 		c->state = HANDSHAKE;

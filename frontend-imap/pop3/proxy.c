@@ -79,12 +79,12 @@ proxy_lost_session(struct pop3_proxy *p)
 }
 
 void
-pop3_proxy_drain(struct pop3_proxy *p, void (*done)(void *ctx), void *ctx)
+pop3_proxy_drain(struct pop3_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx)
 {
 	struct pop3_session *s;
 
 	LIST_EACH (s, &p->sessions, struct pop3_session, node) {
-		if (s->logged_in)
+		if (s->logged_in || may_stay)
 			continue;
 		buf_add_str(link_out(s->client), "-ERR [SYS/TEMP] Going away, please come "
 		                                 "again.\r\n");

@@ -52,9 +52,9 @@ void pop3_proxy_free(struct pop3_proxy **p);
  * tells the client why and ends itself. */
 void pop3_session_start(struct pop3_proxy *p, struct conn **c, bool tls);
 
-/* No new ones: who has not logged in is sent away, the others go on. done is called when
- * nobody is left, perhaps now. */
-void pop3_proxy_drain(struct pop3_proxy *p, void (*done)(void *ctx), void *ctx);
+/* No new ones: who has not logged in is sent away, unless may_stay (a reload); the others go
+ * on. done is called when nobody is left, perhaps now. */
+void pop3_proxy_drain(struct pop3_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx);
 size_t pop3_proxy_count(const struct pop3_proxy *p);
 
 /* For the control command `who`: all strings borrowed for the call. */

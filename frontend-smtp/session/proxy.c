@@ -184,14 +184,15 @@ proxy_lost_session(struct smtp_proxy *p, struct smtp_session *s)
 }
 
 void
-smtp_proxy_drain(struct smtp_proxy *p, void (*done)(void *ctx), void *ctx)
+smtp_proxy_drain(struct smtp_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx)
 {
 	struct smtp_session *s;
 
 	LIST_EACH (s, &p->sessions, struct smtp_session, node)
-		if (session_is_idle(s))
+		if (!may_stay && session_is_idle(s))
 			session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
 	p->draining = true;
+	p->sends_away = !may_stay;
 	p->drained = done;
 	p->drained_ctx = ctx;
 	if (p->count == 0)

@@ -103,9 +103,11 @@ answered(struct smtp_session *s)
 static void
 transaction_over(struct smtp_session *s)
 {
+	bool was_there = s->txn != NULL;
+
 	txn_end(&s->txn);
 	s->delivering = false;
-	if (s->proxy->draining)
+	if (s->proxy->draining && (was_there || s->proxy->sends_away))
 		session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
 }
 
@@ -186,7 +188,7 @@ on_mail(struct smtp_session *s, const struct smtp_mail *mail)
 {
 	struct smtp_proxy *p = s->proxy;
 
-	if (p->draining) {
+	if (p->sends_away) {
 		session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
 		return;
 	}

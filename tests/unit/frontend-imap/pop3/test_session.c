@@ -79,7 +79,7 @@ on_drain_action(void *ctx, UNUSED const char *rest)
 {
 	struct world *w = ctx;
 
-	pop3_proxy_drain(w->proxy, on_drained, w);
+	pop3_proxy_drain(w->proxy, false, on_drained, w);
 }
 
 static void

@@ -102,14 +102,14 @@ on_drained(void *ctx)
 	((struct world *)ctx)->drained = true;
 }
 
-/* drain begins | is over | is not over */
+/* drain begins | begins gently | is over | is not over */
 static void
 on_drain_action(void *ctx, const char *rest)
 {
 	struct world *w = ctx;
 
-	if (strcmp(rest, "begins") == 0)
-		smtp_proxy_drain(w->proxy, on_drained, w);
+	if (strncmp(rest, "begins", 6) == 0)
+		smtp_proxy_drain(w->proxy, strcmp(rest, "begins gently") == 0, on_drained, w);
 	else
 		assert_int_equal(w->drained, strcmp(rest, "is over") == 0);
 }
