@@ -103,11 +103,9 @@ answered(struct smtp_session *s)
 static void
 transaction_over(struct smtp_session *s)
 {
-	bool was_there = s->txn != NULL;
-
 	txn_end(&s->txn);
 	s->delivering = false;
-	if (s->proxy->draining && (was_there || s->proxy->sends_away))
+	if (s->proxy->sends_away)
 		session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
 }
 

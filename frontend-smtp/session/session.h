@@ -59,7 +59,7 @@ void smtp_proxy_free(struct smtp_proxy **p);
 void smtp_session_start(struct smtp_proxy *p, struct conn **c, bool lmtp);
 
 /* No new transactions: clients are sent away (421) as soon as theirs is over; with may_stay (a
- * reload) who has none yet may have one. done is called when nobody is left, perhaps now. */
+ * reload) they go when they like. done is called when nobody is left, perhaps now. */
 void smtp_proxy_drain(struct smtp_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx);
 size_t smtp_proxy_count(const struct smtp_proxy *p);
 

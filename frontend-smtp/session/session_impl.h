@@ -26,7 +26,7 @@ struct smtp_proxy {
 	size_t count;
 	struct map *by_address; /* network of the conn's peer -> struct address_count */
 	bool draining;
-	bool sends_away; /* who begins a transaction */
+	bool sends_away; /* who is in no transaction */
 	void (*drained)(void *ctx);
 	void *drained_ctx;
 };

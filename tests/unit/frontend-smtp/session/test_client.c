@@ -261,7 +261,7 @@ TEST(drain_sends_idle_clients_away_and_lets_others_finish)
 	world_play("drain begins\ndrain is over\n");
 	/* replaced by a reload */
 	world_play(FRED_READY "drain begins gently\nclient is silent\nclient > RSET\n"
-	                      "client < 250 *\nclient < 421 *\nclient is closed\ndrain is over\n");
+	                      "client < 250 *\nclient > QUIT\nclient < 221 *\ndrain is over\n");
 	world_play("client connects\nclient < 220 *\ndrain begins gently\nclient is silent\n"
 	           "client > EHLO me\nclient << 250 *\nclient > MAIL FROM:<a@b.example>\n"
 	           "client < 250 *\nclient closes\ndrain is over\n");
