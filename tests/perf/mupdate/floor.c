@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LARGE_COMMIT 50000
 #define LOOKUPS 1000000
 
 enum { NAMES, SERVER, ACL, LOG, TABLES };
@@ -139,7 +138,7 @@ look_nothing(uint64_t total)
 }
 
 int
-floor_run(const char *dir, uint64_t before, uint64_t count, uint64_t batch)
+floor_run(const char *dir, uint64_t before, uint64_t fill, uint64_t count, uint64_t batch)
 {
 	uint64_t total = before + count, start;
 	struct floor_db db = { .revision = 0 };
@@ -147,7 +146,7 @@ floor_run(const char *dir, uint64_t before, uint64_t count, uint64_t batch)
 	double seconds;
 
 	db_open(&db, dir);
-	change(&db, 0, before, total, LARGE_COMMIT, NULL);
+	change(&db, 0, before, total, fill, NULL);
 	stamps_init(&s, count);
 	start = stamps_now_us();
 	change(&db, before, count, total, batch, &s);

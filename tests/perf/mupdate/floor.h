@@ -7,8 +7,9 @@
 
 #include <stdint.h>
 
-/* Into a new environment in dir: first `before` names in large commits, then `count`, a
- * commit each `batch`, timed; then lookups by name, timed. Prints one line. */
-int floor_run(const char *dir, uint64_t before, uint64_t count, uint64_t batch);
+/* Into a new environment in dir: first `before` names, a commit each `fill` (its pages lie as
+ * those of a list that grew so); then `count`, a commit each `batch`, timed; then lookups by
+ * name, timed. Prints one line. */
+int floor_run(const char *dir, uint64_t before, uint64_t fill, uint64_t count, uint64_t batch);
 
 #endif

@@ -5,7 +5,7 @@
  *	              CONNECTIONS WINDOW
  *	roost-mupload seen ADDRESS USER PASSWORD SERVER FROM COUNT TOTAL REPLICA | DIR
  *	roost-mupload look DIR NAMES TOTAL
- *	roost-mupload floor DIR BEFORE COUNT BATCH
+ *	roost-mupload floor DIR BEFORE FILL COUNT BATCH
  *
  * Prints one line of key=value. Exit status 1 when something failed.
  */
@@ -67,7 +67,8 @@ main(int argc, char **argv)
 {
 	if (argc == 5 && strcmp(argv[1], "look") == 0)
 		return scene_look(argv[2], number(argv[3]), number(argv[4]));
-	if (argc == 6 && strcmp(argv[1], "floor") == 0)
-		return floor_run(argv[2], number(argv[3]), number(argv[4]), number(argv[5]));
+	if (argc == 7 && strcmp(argv[1], "floor") == 0)
+		return floor_run(argv[2], number(argv[3]), number(argv[4]), number(argv[5]),
+		                 number(argv[6]));
 	return argc >= 10 ? wire(argc, argv) : usage();
 }
