@@ -15,9 +15,10 @@
 struct search_job {
 	struct imap_search program;
 	struct search_match match;
-	uint32_t next;       /* number */
-	struct buf found;    /* u32 each: numbers or UIDs, ascending */
-	uint64_t modseq_max; /* of what was found */
+	uint32_t next;    /* number */
+	struct buf found; /* u32 each: numbers or UIDs, ascending */
+	/* of what was found: all, the first and the last */
+	uint64_t modseq_max, modseq_first, modseq_last;
 };
 
 static void
@@ -37,11 +38,27 @@ found_at(const struct search_job *j, size_t i)
 	return num_get_le32((const uint8_t *)buf_slice(&j->found).p + 4 * i);
 }
 
+/* RFC 4731 section 3.2: the highest of those that are told. */
+static uint64_t
+told_modseq(const struct search_job *j)
+{
+	uint64_t first = 0, last = 0;
+
+	if (!j->program.extended ||
+	    (j->program.results & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT)) != 0)
+		return j->modseq_max;
+	if ((j->program.results & IMAP_SEARCH_MIN) != 0)
+		first = j->modseq_first;
+	if ((j->program.results & IMAP_SEARCH_MAX) != 0)
+		last = j->modseq_last;
+	return MAX(first, last);
+}
+
 static void
 add_modseq(const struct search_job *j, const char *fmt, struct buf *out)
 {
 	if (j->program.modseq && j->found.len > 0)
-		buf_printf(out, fmt, j->modseq_max);
+		buf_printf(out, fmt, told_modseq(j));
 }
 
 static void
@@ -59,7 +76,7 @@ add_search(const struct search_job *j, struct buf *out)
 static void
 add_esearch(const struct search_job *j, const struct command *c, struct buf *out)
 {
-	unsigned results = j->program.results != 0 ? j->program.results : IMAP_SEARCH_ALL;
+	unsigned results = j->program.results;
 	size_t count = j->found.len / 4;
 	struct imap_set_writer w;
 
@@ -101,6 +118,9 @@ look_at(struct imap_session *s, struct search_job *j, uint32_t seq)
 	if (m == NULL)
 		return;
 	if (search_match(&j->match, seq, m)) {
+		if (j->found.len == 0)
+			j->modseq_first = m->modseq;
+		j->modseq_last = m->modseq;
 		buf_add_u32(&j->found, s->command.uid ? m->uid : seq);
 		j->modseq_max = MAX(j->modseq_max, m->modseq);
 	}

@@ -94,5 +94,8 @@ search_body(struct slice msg, struct fold_needle *n)
 bool
 search_text(struct slice msg, struct fold_needle *n)
 {
-	return search_header(slice_sub(msg, 0, header_length(msg)), n) || search_body(msg, n);
+	struct slice header = slice_sub(msg, 0, header_length(msg));
+
+	/* as it is too: there may be lines in it that are no fields */
+	return fold_contains(n, header) || search_header(header, n) || search_body(msg, n);
 }
