@@ -2,8 +2,8 @@
  * talk - clients of the service in world.h whose answers are compared byte by byte, and
  * messages that come in behind their back.
  */
-#ifndef TESTS_IMAP_TALK_H
-#define TESTS_IMAP_TALK_H
+#ifndef UNIT_BACKEND_STORE_IMAP_TALK_H
+#define UNIT_BACKEND_STORE_IMAP_TALK_H
 
 #include "base/buf.h"
 #include "base/slice.h"
