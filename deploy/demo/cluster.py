@@ -43,13 +43,13 @@ def can_connect(host, port):
 class Process:
     """One program of the cluster, with its log and pid file."""
 
-    def __init__(self, cluster, name, args, ready=()):
+    def __init__(self, cluster, name, args, ready=(), control=None):
+        """Ready: its control socket (of a program of ours), or its ports, answer."""
         self.cluster, self.name, self.args, self.ready = cluster, name, args, ready
-        self.is_roost = os.path.basename(args[0]).startswith("roost-")
+        self.control = control
         self.log = os.path.join(cluster.dir, "log", name + ".log")
         self.pid_file = os.path.join(cluster.dir, "pid", name)
         self.child = None
-        self.log_start = 0
 
     def pid(self):
         try:
@@ -62,7 +62,6 @@ class Process:
         if self.pid():
             return
         out = open(self.log, "ab")
-        self.log_start = out.tell()
         self.child = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                       start_new_session=True, cwd=self.cluster.dir)
         out.close()
@@ -76,16 +75,22 @@ class Process:
             if self.child and self.child.poll() is not None:
                 tail = "".join(open(self.log, errors="replace").readlines()[-5:])
                 raise Trouble(f"{self.name} ended with status {self.child.returncode}:\n{tail}")
-            if self.is_roost:
+            if self.control:
                 return self.says_ready()
             return all(can_connect(*r) for r in self.ready)
         wait_until(f"{self.name} (see {self.log})", ready)
 
     def says_ready(self):
-        """A port that answers may be another program's: what its log says counts."""
-        with open(self.log, "rb") as f:
-            f.seek(self.log_start)
-            return b"event=svc.ready" in f.read()
+        """A port that answers may be another program's: its control socket names it."""
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(5)
+                s.connect(self.control)
+                s.sendall(b'{"cmd":"status"}\n')
+                status = json.loads(s.makefile().readline())
+        except (OSError, ValueError):
+            return False
+        return status.get("supervisor") == self.child.pid
 
     def gone(self):
         if self.child is not None:
@@ -254,7 +259,9 @@ class Cluster:
         args = [os.path.join(self.bin, program), "--config", self.conf(host)]
         if instance:
             args += ["--instance", instance]
-        self.processes[name] = Process(self, name, args)
+        socket_name = program + ("-" + instance if instance else "") + ".ctl"
+        self.processes[name] = Process(
+            self, name, args, control=os.path.join(self.dir, "run", host, socket_name))
 
     def define_processes(self):
         self.processes = {}
