@@ -236,6 +236,12 @@ find_cmd(const struct ctl_server *server, const char *name, void **ctx_r)
 	return NULL;
 }
 
+static bool
+is_waiting(const struct session *s)
+{
+	return s->req != NULL;
+}
+
 static void
 run_cmd(struct session *s, const struct ctl_cmd *cmd, void *ctx, const struct json *args)
 {
@@ -248,7 +254,7 @@ run_cmd(struct session *s, const struct ctl_cmd *cmd, void *ctx, const struct js
 	link_set_deadline(s->link, 0);
 	s->req = req;
 	cmd->fn(ctx, req, args);
-	if (s->req != NULL)
+	if (is_waiting(s))
 		link_pause(s->link);
 }
 
