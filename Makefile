@@ -1,13 +1,13 @@
 # Roost. Targets: all, demo, demo-stop, test, check, deps, install, interop, perf, format,
 # lint, clean.
-# Variants: SAN=address (with undefined), SAN=thread, COV=1, CC=clang; each has its own
+# Variants: SAN=address (with undefined), SAN=thread, COV=1, FUZZ=1, CC=clang; each has its own
 # folder below build/. Each folder with code has a short module.mk.
 
 CC ?= gcc
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-VARIANT := $(notdir $(CC))$(if $(SAN),-$(SAN))$(if $(COV),-cov)
+VARIANT := $(notdir $(CC))$(if $(SAN),-$(SAN))$(if $(COV),-cov)$(if $(FUZZ),-fuzz)
 B := build/$(VARIANT)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -23,6 +23,10 @@ ALL_LDFLAGS += -fsanitize=address,undefined
 else ifneq ($(SAN),)
 ALL_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer
 ALL_LDFLAGS += -fsanitize=$(SAN)
+endif
+ifneq ($(FUZZ),)
+ALL_CFLAGS += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+ALL_LDFLAGS += -fsanitize=address,undefined
 endif
 ifneq ($(COV),)
 ALL_CFLAGS += --coverage
@@ -98,6 +102,18 @@ unit_fake = $(eval $(call test_rules,UNIT,tests/unit/$(strip $(1)),$(strip $(1))
 scenario = $(eval $(call test_rules,SCENARIO,$(strip $(1)),$(2),common/net,tests/fakenet,$(3)))
 crash = $(eval $(call test_rules,CRASH,$(strip $(1)),$(2),common/net,tests/fakenet,$(3)))
 
+# fuzz targets fuzz_*.c, built with FUZZ=1 and clang: $(call fuzz,FOLDER,MODULES,-I FLAGS)
+define fuzz_rules
+FUZZERS += $(patsubst %.c,$(B)/%,$(wildcard $(1)/fuzz_*.c))
+$(B)/obj/$(1)/%.o: INCLUDES := -Itests -Icommon $(3)
+$(patsubst %.c,$(B)/%,$(wildcard $(1)/fuzz_*.c)): $(B)/%: $(B)/obj/%.o $(B)/obj/$(1)/fuzz.o \
+		$$$$(call archives,$$$$(call closure,$(2)))
+	@mkdir -p $$(@D)
+	@$(CC) -o $$@ $$(filter %.o,$$^) $$(call link_libs,$$(call closure,$(2))) \
+		$(ALL_LDFLAGS) -fsanitize=fuzzer
+endef
+fuzz = $(eval $(call fuzz_rules,$(strip $(1)),$(2),$(3)))
+
 MODULE_FILES := $(sort $(shell find common mupdate frontend-smtp frontend-imap backend-store \
 	tests -name module.mk 2>/dev/null))
 include $(MODULE_FILES)
@@ -108,7 +124,7 @@ $(B)/obj/%.o: %.c
 	@$(CC) $(ALL_CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all libs units scenarios crashes check deps lint format format-check clean \
+.PHONY: all libs fuzzers fuzz-smoke units scenarios crashes check deps lint format format-check clean \
 	test demo demo-stop interop perf install T
 all: $$(PROGRAMS)
 libs: $$(foreach m,$$(MODULES),$$(call lib,$$(m)))
@@ -128,6 +144,11 @@ check: $$(call pick,$$(UNIT_TESTS) $$(SCENARIO_TESTS) $$(CRASH_TESTS))
 
 lint:
 	@tests/lint/run
+
+fuzzers: $$(FUZZERS)
+# Each for a moment, from its saved corpus; tests/fuzz/run SECONDS [TARGET...] for longer.
+fuzz-smoke:
+	@tests/fuzz/run
 
 # as parallel as the machine, unless somebody said how much
 jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))

@@ -305,6 +305,7 @@ read_token(struct reader *r)
 		read_literal(r);
 		break;
 	case ']':
+	case ')': /* closes nothing */
 		r->rest = slice_skip(r->rest, 1);
 		break;
 	default:
@@ -328,10 +329,13 @@ address_list_parse(struct arena *a, struct slice value, size_t max, struct addre
 	buf_init(&r.comment, SIZE_MAX);
 	start_over(&r);
 	while (r.rest.n > 0 && !list_r->cut) {
+		size_t before = r.rest.n;
+
 		if (is_blank(r.rest.p[0]))
 			r.rest = slice_skip(r.rest, 1);
 		else
 			read_token(&r);
+		must(r.rest.n < before); /* every token is some bytes */
 	}
 	end_group(&r);
 	buf_fini(&r.words);
