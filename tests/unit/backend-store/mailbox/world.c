@@ -13,8 +13,8 @@
 
 static const char *const folders[] = { "Sent=\\Sent", "Trash=\\Trash", NULL };
 
-static void
-open_store(struct world *w)
+bool
+world_try_open(struct world *w, struct err *err)
 {
 	struct store_config c = {
 		.dir = w->dir,
@@ -27,20 +27,35 @@ open_store(struct world *w)
 		.manual_index = w->mode == WORLD_UNINDEXED,
 		.hot_bytes = w->mode == WORLD_COLD ? 1 : 0,
 		.duplicate_window_ms = w->duplicate_window_ms,
+		.os = w->os,
 	};
+
+	w->store = store_open(&c, err);
+	if (w->store != NULL)
+		store_set_names(w->store, w->names);
+	return w->store != NULL;
+}
+
+static void
+open_store(struct world *w)
+{
 	struct err err;
 
-	w->store = store_open(&c, &err);
-	test_check(w->store != NULL, "%s", err.text);
-	store_set_names(w->store, w->names);
+	test_check(world_try_open(w, &err), "%s", err.text);
 }
 
 void
 world_open(struct world *w, enum world_mode mode)
 {
+	world_open_on(w, mode, NULL);
+}
+
+void
+world_open_on(struct world *w, enum world_mode mode, struct os *os)
+{
 	static int number;
 
-	*w = (struct world){ .mode = mode };
+	*w = (struct world){ .mode = mode, .os = os };
 	snprintf(w->dir, sizeof(w->dir), "%s/%d", test_dir(), number++);
 	w->loop = loop_new();
 	open_store(w);

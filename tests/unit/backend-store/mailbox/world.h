@@ -25,10 +25,15 @@ struct world {
 	char dir[300];
 	enum world_mode mode;
 	struct names *names; /* given to the store after each opening */
+	struct os *os;       /* its disk; NULL: the real one */
 	uint64_t duplicate_window_ms;
 };
 
 void world_open(struct world *w, enum world_mode mode);
+/* On this disk. */
+void world_open_on(struct world *w, enum world_mode mode, struct os *os);
+/* After store_close(): false when the store cannot be opened, *err says why. */
+bool world_try_open(struct world *w, struct err *err);
 void world_close(struct world *w);
 void world_reopen(struct world *w);
 /* Closes, opens, and checks that the state is the same. what: for the message. */
