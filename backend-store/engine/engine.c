@@ -347,6 +347,19 @@ engine_get_id(const struct engine *e)
 }
 
 void
+engine_look_at_space(struct engine *e)
+{
+	if (!e->config.threads) {
+		writer_look_at_space(e);
+		return;
+	}
+	pthread_mutex_lock(&e->lock);
+	e->look_wanted = true;
+	pthread_cond_signal(&e->write_wanted);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void
 engine_get_stats(struct engine *e, struct engine_stats *s)
 {
 	*s = (struct engine_stats){

@@ -168,6 +168,9 @@ struct engine_stats {
 	bool failed, full;
 };
 void engine_get_stats(struct engine *e, struct engine_stats *s_r);
+/* Looks at the free space, soon: writing looks too, but who is full does not write. Once a
+ * second is often enough. */
+void engine_look_at_space(struct engine *e);
 /* Random, made with the directory: who this store is, for cluster checks. */
 uint64_t engine_get_id(const struct engine *e);
 /* Tests: index all that is published (threads off). */

@@ -97,6 +97,7 @@ struct engine {
 	uint64_t queued_bytes;               /* (L) */
 	bool publish_posted, indexed_posted; /* (L) */
 	bool closing;                        /* (L) */
+	bool look_wanted;                    /* (L) at the free space */
 	pthread_t writer, indexer;
 	bool has_writer, has_indexer;
 

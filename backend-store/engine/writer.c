@@ -248,14 +248,18 @@ writer_main(void *ctx)
 	struct engine *e = ctx;
 
 	for (;;) {
-		bool idle;
+		bool idle, look;
 
 		pthread_mutex_lock(&e->lock);
-		while (list_is_empty(&e->to_write) && !e->closing)
+		while (list_is_empty(&e->to_write) && !e->closing && !e->look_wanted)
 			pthread_cond_wait(&e->write_wanted, &e->lock);
 		idle = list_is_empty(&e->to_write);
+		look = e->look_wanted;
+		e->look_wanted = false;
 		pthread_mutex_unlock(&e->lock);
-		if (idle)
+		if (look)
+			writer_look_at_space(e);
+		else if (idle)
 			return NULL; /* closing, and all is written */
 		(void)writer_step(e);
 	}

@@ -202,6 +202,7 @@ on_tick(void *ctx)
 	struct engine_stats e;
 	struct store_stats s;
 
+	engine_look_at_space(store_engine(i->store));
 	engine_get_stats(store_engine(i->store), &e);
 	store_get_stats(i->store, &s);
 	metrics_set(&store_metrics[STORE_M_MAILBOXES], store_count(i->store));

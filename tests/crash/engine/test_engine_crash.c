@@ -341,6 +341,13 @@ TEST(a_full_disk_refuses_bodies_and_takes_small_facts)
 	engine_add_fact(tx, 1, FACT_MOVE, slice_make(raw, 8));
 	assert_int_equal(engine_commit(&tx, NULL, NULL), ENGINE_OK);
 	fakenet_settle(b->loop);
+	/* space is freed, and nothing was written meanwhile */
+	disk_set_free_bytes(b->disk, INT64_C(1) << 40);
+	engine_look_at_space(b->e);
+	tx = engine_begin(b->e, 0);
+	(void)engine_add_blob(tx, &body, 1, guid, SLICE(""));
+	assert_int_equal(engine_commit(&tx, NULL, NULL), ENGINE_OK);
+	fakenet_settle(b->loop);
 	book_free(b);
 }
 
