@@ -114,6 +114,9 @@ is_user_local(struct slice s)
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
+		/* U+0080 to U+009F are controls, which UTF-7 has no place for */
+		if (c == '\xc2' && (unsigned char)s.p[i + 1] < 0xa0)
+			return false;
 		if ((unsigned char)c >= 0x80 || text_is_alpha(c) || text_is_digit(c))
 			continue;
 		if (c == '\0' || strchr("#$&'+-.=?_`{|}~", c) == NULL)
@@ -283,7 +286,9 @@ mbox_name_is_inbox(struct slice name)
 bool
 mbox_name_is_deleted(struct slice name)
 {
-	return slice_starts(local_name(name), SLICE("DELETED."));
+	struct slice rest = local_name(name);
+
+	return slice_starts(rest, SLICE("DELETED.")) || slice_eq_str(rest, "DELETED");
 }
 
 bool
@@ -308,8 +313,7 @@ mbox_name_parent(struct slice name, struct slice *parent_r)
 static enum mbox_name_error
 check_part(struct slice part)
 {
-	char text[MBOX_NAME_MAX];
-	struct buf client = BUF_INIT(sizeof(text));
+	struct buf client = BUF_INIT(MBOX_NAME_MAX);
 	enum mbox_name_error e = MBOX_NAME_OK;
 
 	if (part.n == 0)
@@ -497,10 +501,11 @@ put_shared(const struct mbox_view *v, struct slice rest, struct mbox_name *m)
 	struct slice domain;
 	enum mbox_name_error e;
 
-	if (slice_eq_str(top, "user") || slice_eq_str(top, "DELETED"))
-		return MBOX_NAME_RESERVED;
 	if ((e = split_owner(v, &top, &domain)) != MBOX_NAME_OK)
 		return e;
+	/* with a domain behind it too: a mailbox of a user has no second name */
+	if (slice_eq_str(top, "user") || slice_eq_str(top, "DELETED"))
+		return MBOX_NAME_RESERVED;
 	for (size_t i = 0; i < domain.n; i++)
 		if (!put_char(m, text_lower(domain.p[i])))
 			return MBOX_NAME_TOO_LONG;
@@ -606,6 +611,7 @@ bool
 mbox_name_to_client(const struct mbox_view *v, struct slice name, struct buf *out)
 {
 	struct slice rest = local_name(name);
+	size_t before = out->len;
 	enum mbox_namespace space;
 
 	if (mbox_name_check(name) != MBOX_NAME_OK || mbox_name_is_deleted(name))
@@ -629,5 +635,7 @@ mbox_name_to_client(const struct mbox_view *v, struct slice name, struct buf *ou
 			buf_add_char(out, MBOX_SEPARATOR);
 	}
 	add_client_parts(rest, out);
+	if (out->overflow)
+		buf_truncate(out, before);
 	return !out->overflow;
 }

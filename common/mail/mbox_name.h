@@ -130,7 +130,7 @@ enum mbox_name_error mbox_name_set(struct mbox_name *m, struct slice name) MUST_
 bool mbox_name_is_inbox(struct slice name);
 /* Below some user's INBOX, or it. */
 bool mbox_name_is_user(struct slice name);
-/* Cyrus' DELETED.*: routed, never listed. */
+/* Cyrus' DELETED and below: routed, never listed. */
 bool mbox_name_is_deleted(struct slice name);
 /* Is name strictly below top ("user.fred.a" below "user.fred")? */
 bool mbox_name_is_below(struct slice name, struct slice top);
