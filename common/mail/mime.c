@@ -222,6 +222,12 @@ close_up_to(struct scanner *s, uint32_t to, uint64_t end, uint64_t lines)
 			s->open--;
 		give_child(s, s->cur, end);
 		close_part(s, s->cur, end, lines);
+		/* the boundary's line end is not its own where a header needs it: the
+		 * parts around have it too */
+		if (s->m->parts[s->cur].body_end > end) {
+			end = s->pos;
+			lines = s->lines;
+		}
 		s->cur = up;
 	}
 }
