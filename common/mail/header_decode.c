@@ -102,6 +102,16 @@ builtin_charset(struct slice charset, struct slice in, struct buf *out)
 	return true;
 }
 
+/* What is no word that we can read. */
+static void
+add_raw(struct decoder *d, struct slice s)
+{
+	if (d->raw_is_utf8)
+		buf_add_slice(d->out, s);
+	else
+		add_latin1(s, d->out);
+}
+
 /* The words that wait go out. */
 static void
 flush(struct decoder *d)
@@ -114,7 +124,7 @@ flush(struct decoder *d)
 	done = d->charset_fn != NULL ? d->charset_fn(d->ctx, d->charset, in, d->out)
 	                             : builtin_charset(d->charset, in, d->out);
 	if (!done)
-		buf_add_slice(d->out, d->raw);
+		add_raw(d, d->raw);
 	d->charset = slice_make(NULL, 0);
 	buf_clear(&d->bytes);
 }
@@ -137,10 +147,7 @@ add_plain(struct decoder *d, struct slice s)
 	if (s.n == 0)
 		return;
 	flush(d);
-	if (d->raw_is_utf8)
-		buf_add_slice(d->out, s);
-	else
-		add_latin1(s, d->out);
+	add_raw(d, s);
 }
 
 static size_t

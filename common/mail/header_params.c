@@ -103,16 +103,32 @@ take_quoted(struct arena *a, struct slice *s)
 	return slice_make(p, n);
 }
 
+/* Without the line ends of folding. */
+static struct slice
+unfold_dup(struct arena *a, struct slice s)
+{
+	char *p;
+	size_t n = 0;
+
+	if (slice_find(s, '\r') == s.n && slice_find(s, '\n') == s.n)
+		return s;
+	p = arena_alloc(a, s.n);
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != '\r' && s.p[i] != '\n')
+			p[n++] = s.p[i];
+	return slice_make(p, n);
+}
+
 /* Up to the semicolon; a comment behind a blank ends it too. */
 static struct slice
-take_bare(struct slice *s)
+take_bare(struct arena *a, struct slice *s)
 {
 	size_t n = 0;
 	struct slice v;
 
 	while (n < s->n && s->p[n] != ';' && !(s->p[n] == '(' && n > 0 && is_blank(s->p[n - 1])))
 		n++;
-	v = slice_trim(slice_sub(*s, 0, n));
+	v = unfold_dup(a, slice_trim(slice_sub(*s, 0, n)));
 	*s = slice_skip(*s, n);
 	return v;
 }
@@ -157,7 +173,7 @@ read_pieces(struct arena *a, struct slice s, struct pieces *ps)
 			continue;
 		}
 		s = skip_cfws(slice_skip(s, 1));
-		p->value = s.n > 0 && s.p[0] == '"' ? take_quoted(a, &s) : take_bare(&s);
+		p->value = s.n > 0 && s.p[0] == '"' ? take_quoted(a, &s) : take_bare(a, &s);
 		split_name(p);
 		ps->n++;
 	}
