@@ -41,6 +41,7 @@ mapdb_collect_begin(struct mapdb *m, struct err *err)
 		.tables = collect_tables,
 		.table_count = ARRAY_LEN(collect_tables),
 		.map_bytes = LOCATION_MAP_BYTES,
+		.scratch = true,
 	};
 
 	mapdb_collect_drop(m);

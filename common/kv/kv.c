@@ -134,7 +134,8 @@ open_tables(struct kv_env *env, const struct kv_config *c)
 static int
 open_env(struct kv_env *env, const struct kv_config *c)
 {
-	unsigned flags = MDB_NOTLS | (c->read_only ? MDB_RDONLY : 0);
+	unsigned flags =
+		MDB_NOTLS | (c->read_only ? MDB_RDONLY : 0) | (c->scratch ? MDB_NOSYNC : 0);
 	int rc = mdb_env_create(&env->mdb);
 
 	if (rc == 0)

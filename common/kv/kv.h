@@ -43,9 +43,10 @@ struct kv_config {
 	const char *dir;           /* made when absent, unless read_only */
 	const char *const *tables; /* names; their position is the table's number */
 	size_t table_count;
-	uint64_t map_bytes;                    /* address space; the file is sparse. Writers only */
-	unsigned max_readers;                  /* 0: LMDB's 126 */
-	bool read_only;                        /* of an environment another process writes */
+	uint64_t map_bytes;   /* address space; the file is sparse. Writers only */
+	unsigned max_readers; /* 0: LMDB's 126 */
+	bool read_only;       /* of an environment another process writes */
+	bool scratch;         /* nobody wants it after this process: commits are not synced */
 	mode_t dir_mode, data_mode, lock_mode; /* 0: 0700, 0600, 0600 */
 	const char *group; /* NULL: leave; a group that is not there is left too */
 };

@@ -317,8 +317,10 @@ TEST(what_stands_behind_stls_ends_the_session)
 	struct world w;
 
 	world_init(&w);
-	play_run(w.play, "far connects\nfar < +OK*\n"
-	                 "far >> STLS\\r\\nUSER fred\\r\\n\nfar < -ERR There was text behind STLS.\nfar is closed\n");
+	play_run(
+		w.play,
+		"far connects\nfar < +OK*\n"
+		"far >> STLS\\r\\nUSER fred\\r\\n\nfar < -ERR There was text behind STLS.\nfar is closed\n");
 	world_fini(&w);
 }
 
