@@ -59,9 +59,11 @@ fields_to_date(const struct fields *f, struct date *d_r)
 	if (f->year < 1 || f->year > 9999 || f->month < 1 || f->month > 12 || f->day < 1 ||
 	    f->day > len[f->month - 1] + (f->month == 2 && is_leap(f->year)))
 		return false;
-	/* 60 is a leap second */
+	/* 60 is a leap second: the one after it, which must not be of the year 10000 */
 	if (f->hour < 0 || f->hour > 23 || f->minute < 0 || f->minute > 59 || f->second < 0 ||
 	    f->second > 60)
+		return false;
+	if (f->second == 60 && f->year == 9999)
 		return false;
 	d_r->utc_s = (int64_t)days_of(f->year, f->month, f->day) * 86400 + f->hour * 3600 +
 	             f->minute * 60 + f->second - f->zone_min * 60;
