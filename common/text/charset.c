@@ -118,8 +118,9 @@ open_charset(const char *name)
 	return kept;
 }
 
+/* unit: bytes that are skipped of what cannot be converted. */
 static void
-convert(iconv_t cd, struct slice in, struct buf *out)
+convert(iconv_t cd, size_t unit, struct slice in, struct buf *out)
 {
 	char chunk[4096];
 	char *from = (char *)(uintptr_t)in.p;
@@ -127,21 +128,28 @@ convert(iconv_t cd, struct slice in, struct buf *out)
 
 	iconv(cd, NULL, NULL, NULL, NULL);
 	for (;;) {
+		/* some converters hold the last letter, which the next might combine with,
+		 * until they are told that there is none */
+		bool last = left == 0;
 		char *to = chunk;
 		size_t room = sizeof(chunk), r;
+		int error;
 
-		r = iconv(cd, left > 0 ? &from : NULL, left > 0 ? &left : NULL, &to, &room);
+		r = iconv(cd, last ? NULL : &from, last ? NULL : &left, &to, &room);
+		error = r == (size_t)-1 ? errno : 0;
 		buf_add(out, chunk, (size_t)(to - chunk));
-		if (out->overflow || (r != (size_t)-1 && left == 0))
+		if (out->overflow || (last && error != E2BIG))
 			return;
-		if (r != (size_t)-1 || errno == E2BIG)
+		if (error == 0 || error == E2BIG)
 			continue;
 		/* EILSEQ, or EINVAL for a cut sequence at the end */
 		text_utf8_add(out, 0xfffd);
-		if (errno == EINVAL || left <= 1)
-			return;
-		from++;
-		left--;
+		if (error == EINVAL || left <= unit) {
+			left = 0;
+			continue;
+		}
+		from += unit;
+		left -= unit;
 	}
 }
 
@@ -186,7 +194,7 @@ charset_to_utf8(struct slice name, struct slice in, struct buf *out)
 	cd = open_charset(charset);
 	if (cd == (iconv_t)-1)
 		return false;
-	convert(cd, in, out);
+	convert(cd, slice_starts(slice_of(charset), SLICE("UTF-16")) ? 2 : 1, in, out);
 	return true;
 }
 
