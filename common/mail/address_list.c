@@ -21,9 +21,12 @@ struct reader {
 	struct address_list *list;
 	size_t max, room;
 
-	struct buf words; /* the phrase so far, or the local part */
-	size_t run;       /* where in words the last dot-joined run began */
-	bool joined;      /* the last token was a dot, or nothing was read yet */
+	struct buf words;  /* the local part so far, as dots join it */
+	size_t run;        /* where in words the last dot-joined run began */
+	struct buf phrase; /* the same words with their blanks, "John Q. Public" */
+	size_t phrase_run; /* where in phrase that run began */
+	bool joined;       /* the last token was a dot, or nothing was read yet */
+	bool blank;        /* a blank stands before the token */
 	struct buf domain;
 	struct buf comment; /* the last one */
 	struct slice name, route;
@@ -49,8 +52,10 @@ add_item(struct reader *r, enum address_item_kind kind)
 {
 	struct address_list *l = r->list;
 	struct address_item *grown;
+	/* the end of a group has its place from the start on, so that none stays open */
+	bool open = kind == ADDRESS_GROUP_START || (r->in_group && kind == ADDRESS_MAILBOX);
 
-	if (l->count == r->max) {
+	if (l->count + open >= r->max) {
 		l->cut = true;
 		return NULL;
 	}
@@ -72,13 +77,20 @@ keep(struct reader *r, struct slice s)
 }
 
 static void
-start_over(struct reader *r)
+drop_words(struct reader *r)
 {
 	buf_clear(&r->words);
-	buf_clear(&r->domain);
-	buf_clear(&r->comment);
-	r->run = 0;
+	buf_clear(&r->phrase);
+	r->run = r->phrase_run = 0;
 	r->joined = true;
+}
+
+static void
+start_over(struct reader *r)
+{
+	buf_clear(&r->comment);
+	drop_words(r);
+	buf_clear(&r->domain);
 	r->name = r->route = slice_make(NULL, 0);
 	r->any = r->at = r->in_angle = r->had_angle = false;
 }
@@ -175,15 +187,22 @@ static void
 read_word(struct reader *r)
 {
 	struct slice before = r->rest;
+	bool apart = !r->joined && before.p[0] != '.';
+	size_t start;
 
-	if (!r->joined && before.p[0] != '.') {
+	if (r->phrase.len > 0 && (apart || r->blank))
+		buf_add_char(&r->phrase, ' ');
+	if (apart) {
 		buf_add_char(&r->words, ' ');
 		r->run = r->words.len;
+		r->phrase_run = r->phrase.len;
 	}
+	start = r->words.len;
 	if (before.p[0] == '"')
 		read_quoted(r, &r->words);
 	else
 		read_atom(r, &r->words);
+	buf_add_slice(&r->phrase, slice_skip(buf_slice(&r->words), start));
 	r->joined = r->words.len > 0 && before.p[0] != '"' &&
 	            r->words.data[r->words.start + r->words.len - 1] == '.';
 	r->any = true;
@@ -204,7 +223,7 @@ drop_word(struct reader *r)
 static void
 phrase_to_name(struct reader *r, size_t n)
 {
-	struct slice s = slice_trim(slice_sub(buf_slice(&r->words), 0, n));
+	struct slice s = slice_trim(slice_sub(buf_slice(&r->phrase), 0, n));
 
 	if (s.n > 0)
 		r->name = keep(r, s);
@@ -216,11 +235,9 @@ read_angle(struct reader *r)
 	r->rest = slice_skip(r->rest, 1);
 	if (r->in_angle || r->had_angle)
 		return;
-	phrase_to_name(r, r->words.len);
-	buf_clear(&r->words);
+	phrase_to_name(r, r->phrase.len);
+	drop_words(r);
 	buf_clear(&r->domain);
-	r->run = 0;
-	r->joined = true;
 	r->at = false;
 	r->in_angle = r->had_angle = true;
 }
@@ -242,9 +259,10 @@ read_at(struct reader *r)
 	}
 	r->rest = slice_skip(r->rest, 1);
 	if (!r->in_angle && r->run > 0) {
-		phrase_to_name(r, r->run);
+		phrase_to_name(r, r->phrase_run);
 		buf_consume(&r->words, r->run);
-		r->run = 0;
+		buf_clear(&r->phrase);
+		r->run = r->phrase_run = 0;
 	}
 	r->at = true;
 }
@@ -258,7 +276,7 @@ read_colon(struct reader *r)
 	if (r->in_angle || r->in_group)
 		return;
 	if ((it = add_item(r, ADDRESS_GROUP_START)) != NULL) {
-		it->name = keep(r, slice_trim(buf_slice(&r->words)));
+		it->name = keep(r, slice_trim(buf_slice(&r->phrase)));
 		r->in_group = true;
 	}
 	start_over(r);
@@ -325,20 +343,25 @@ address_list_parse(struct arena *a, struct slice value, size_t max, struct addre
 
 	*list_r = (struct address_list){ 0 };
 	buf_init(&r.words, SIZE_MAX);
+	buf_init(&r.phrase, SIZE_MAX);
 	buf_init(&r.domain, SIZE_MAX);
 	buf_init(&r.comment, SIZE_MAX);
 	start_over(&r);
 	while (r.rest.n > 0 && !list_r->cut) {
 		size_t before = r.rest.n;
 
-		if (is_blank(r.rest.p[0]))
+		if (is_blank(r.rest.p[0])) {
 			r.rest = slice_skip(r.rest, 1);
-		else
+			r.blank = true;
+		} else {
 			read_token(&r);
+			r.blank = false;
+		}
 		must(r.rest.n < before); /* every token is some bytes */
 	}
 	end_group(&r);
 	buf_fini(&r.words);
+	buf_fini(&r.phrase);
 	buf_fini(&r.domain);
 	buf_fini(&r.comment);
 }

@@ -36,6 +36,23 @@ static const struct {
 	{ "a comment that does not end", "a@b (x", NULL },
 	{ "a string that does not end", "\"a", NULL },
 	{ "an angle that does not end", "x <a@b", NULL },
+	{ "a name with a dot", "A. B. Cee <a@b>", "[A. B. Cee|a@b]" },
+	{ "a name of words and strings", "Ann \"the\" B <a@b>", "[Ann the B|a@b]" },
+	{ "a name with an escaped quote", "\"a\\\"b\" <a@b>", "[a\"b|a@b]" },
+	{ "comments around everything", "(x) a (y) @ (z) b (last)", "[last|a@b]" },
+	{ "a nested comment", "a@b (x (y) z)", "[x (y) z|a@b]" },
+	{ "blanks around dots", "a . b @ c . d", "[|a.b@c.d]" },
+	{ "strings joined by a dot", "\"a b\".c@d", "[|a b.c@d]" },
+	{ "a route", "A <@x,@y:a@b>", "[A|a@b]" },
+	{ "encoded words stay", "=?utf-8?q?=C3=A9?= <a@b>", "[=?utf-8?q?=C3=A9?=|a@b]" },
+	{ "a name before an address without brackets", "Ann a@b", "[Ann|a@b]" },
+	{ "an address behind an address", "A <a@b> c, d@e", "[A|a@b][|d@e]" },
+	{ "empty brackets", "<>", "[|@]" },
+	{ "a name with empty brackets", "Ann <>", "[Ann|@]" },
+	{ "no domain", "fred", "[|fred@]" },
+	{ "a group in a list", "a@b, x:;, c@d", "[|a@b]group [x|@]end [|@][|c@d]" },
+	{ "a group that does not end", "x: a@b", "group [x|@][|a@b]end [|@]" },
+	{ "a group in a group is a word", "x: y: a@b;", "group [x|@][y|a@b]end [|@]" },
 	{ "nothing", "", "" },
 	{ "only commas", ",,,", "" },
 };
@@ -84,4 +101,23 @@ TEST(more_than_wanted_are_cut)
 	assert_int_equal(list.count, 2);
 	assert_true(list.cut);
 	arena_free(&a);
+}
+
+TEST(a_group_that_is_cut_has_its_end)
+{
+	for (size_t max = 0; max < 8; max++) {
+		struct arena *a = arena_new("test");
+		struct address_list list;
+		int open = 0;
+
+		address_list_parse(a, SLICE("a@b, x: c@d, e@f; y:; g@h"), max, &list);
+		assert_true(list.count <= max);
+		assert_true(list.cut);
+		for (size_t i = 0; i < list.count; i++) {
+			open += list.items[i].kind == ADDRESS_GROUP_START;
+			open -= list.items[i].kind == ADDRESS_GROUP_END;
+		}
+		test_check(open == 0, "%zu", max);
+		arena_free(&a);
+	}
 }
