@@ -63,3 +63,12 @@ digest_hmac(struct slice key, struct slice s, uint8_t mac_r[DIGEST_LEN])
 	must(HMAC(EVP_sha256(), key.p, (int)key.n, (const unsigned char *)s.p, s.n, mac_r, NULL) !=
 	     NULL);
 }
+
+void
+digest_pbkdf2(struct slice password, struct slice salt, uint32_t rounds, uint8_t key_r[DIGEST_LEN])
+{
+	must(rounds > 0 && rounds <= INT32_MAX);
+	must(PKCS5_PBKDF2_HMAC(password.p != NULL ? password.p : "", (int)password.n,
+	                       (const unsigned char *)salt.p, (int)salt.n, (int)rounds,
+	                       EVP_sha256(), DIGEST_LEN, key_r) == 1);
+}

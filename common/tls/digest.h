@@ -1,5 +1,5 @@
 /*
- * digest - SHA-256 and HMAC-SHA-256, by OpenSSL.
+ * digest - SHA-256, HMAC-SHA-256 and PBKDF2 with it, by OpenSSL.
  */
 #ifndef TLS_DIGEST_H
 #define TLS_DIGEST_H
@@ -20,5 +20,8 @@ void digest_reset(struct digest *d);
 
 void digest_of(struct slice s, uint8_t sum_r[DIGEST_LEN]);
 void digest_hmac(struct slice key, struct slice s, uint8_t mac_r[DIGEST_LEN]);
+/* PBKDF2 of RFC 8018 with HMAC-SHA-256; slow on purpose, by rounds (at least 1). */
+void digest_pbkdf2(struct slice password, struct slice salt, uint32_t rounds,
+                   uint8_t key_r[DIGEST_LEN]);
 
 #endif
