@@ -119,6 +119,7 @@ static const struct store_reply {
 	[MBOX_CANNOT] = { "CANNOT", "This cannot be done here" },
 	[MBOX_TOOBIG] = { "TOOBIG", "This is more than the server takes" },
 	[MBOX_FULL] = { "UNAVAILABLE", "The server's disk is full, try later" },
+	[MBOX_OVERQUOTA] = { "OVERQUOTA", "This is more than the quota allows" },
 	[MBOX_BUSY] = { "INUSE", "Too much is under way, try again" },
 	[MBOX_UNAVAILABLE] = { "UNAVAILABLE", "This cannot be done now, try later" },
 	[MBOX_CORRUPT] = { "CORRUPTION", "This is damaged on the server" },

@@ -59,6 +59,7 @@ error_of(enum mbox_result r)
 	case MBOX_CANNOT:
 		return "denied";
 	case MBOX_TOOBIG:
+	case MBOX_OVERQUOTA:
 		return "limit";
 	case MBOX_CORRUPT:
 		return "internal";
@@ -82,6 +83,7 @@ text_of(enum mbox_result r)
 		[MBOX_CANNOT] = "this cannot be done with this mailbox",
 		[MBOX_TOOBIG] = "it is too big",
 		[MBOX_FULL] = "the disk is full",
+		[MBOX_OVERQUOTA] = "it is more than the quota allows",
 		[MBOX_BUSY] = "too much is going on",
 		[MBOX_UNAVAILABLE] = ("not now: the location master is away, or the log cannot be "
 		                      "written"),

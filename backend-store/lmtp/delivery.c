@@ -57,6 +57,7 @@ lmtp_answer_for(enum mbox_result result)
 		[MBOX_CANNOT] = { 452, "4.2.2", "The mailbox takes no more messages." },
 		[MBOX_TOOBIG] = { 552, "5.3.4", "The message is too big." },
 		[MBOX_FULL] = { 452, "4.3.1", "The disk is full." },
+		[MBOX_OVERQUOTA] = { 452, "4.2.2", "The mailbox is full." },
 		[MBOX_BUSY] = { 451, "4.3.2", "Too much is going on." },
 		[MBOX_UNAVAILABLE] = { 451, "4.3.0", "Please try again later." },
 		[MBOX_CORRUPT] = { 451, "4.2.1", "The mailbox is damaged." },

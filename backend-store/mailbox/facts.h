@@ -30,6 +30,7 @@ enum fact_kind {
 	FACT_SUBSCRIBE = 11,       /* object 0 */
 	FACT_CLEAR_TOMBSTONE = 12, /* object 0 */
 	FACT_DUPLICATE = 13,       /* object 0: a delivery's key */
+	FACT_QUOTA = 14,           /* of the mailbox that is a quota root */
 };
 
 struct fact_create {

@@ -14,6 +14,7 @@ mbox_result_name(enum mbox_result r)
 		[MBOX_CANNOT] = "cannot",
 		[MBOX_TOOBIG] = "too_big",
 		[MBOX_FULL] = "full",
+		[MBOX_OVERQUOTA] = "over_quota",
 		[MBOX_BUSY] = "busy",
 		[MBOX_UNAVAILABLE] = "unavailable",
 		[MBOX_CORRUPT] = "corrupt",
