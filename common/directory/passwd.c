@@ -1,5 +1,5 @@
 /*
- * crypt(3) does the work; here is which of its schemes are good enough, and that an
+ * sasl/scram.h and crypt(3) do the work; here is which schemes are good enough, and that an
  * unknown user costs as much time as a known one.
  */
 #include "directory/passwd.h"
@@ -17,11 +17,28 @@
 /* yescrypt, scrypt, GOST yescrypt, bcrypt, SHA-512, SHA-256 */
 static const char *const schemes[] = { "$y$", "$7$", "$gy$", "$2a$", "$2b$", "$2y$", "$6$", "$5$" };
 
-static bool
-is_good_scheme(const char *hash)
+/* The word that is a crypt hash we take; n == 0: there is none. */
+static struct slice
+find_crypt(const char *secret)
 {
-	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
-		if (strncmp(hash, schemes[i], strlen(schemes[i])) == 0)
+	struct slice rest = slice_of(secret), word;
+
+	while (rest.n > 0) {
+		word = slice_cut(&rest, ' ');
+		for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+			if (slice_starts(word, slice_of(schemes[i])))
+				return word;
+	}
+	return SLICE("");
+}
+
+bool
+passwd_scram_keys(const char *hash, struct scram_keys *k_r)
+{
+	struct slice rest = slice_of(hash);
+
+	while (rest.n > 0)
+		if (scram_keys_parse(slice_cut(&rest, ' '), k_r))
 			return true;
 	return false;
 }
@@ -56,51 +73,65 @@ run_crypt(struct slice password, const char *setting)
 int
 passwd_hash(struct slice password, char *hash_r, size_t room, struct err *err)
 {
-	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
-	char *hash;
+	struct buf text = BUF_INIT(room - 1);
+	uint8_t salt[PASSWD_SALT_LEN];
+	struct scram_keys k;
+	int r = -1;
 
-	if (password.n == 0 || !can_be_password(password)) {
-		err_set(err, "a password has 1 to %d bytes and no NUL", PASSWD_MAX - 1);
+	ids_random(salt, sizeof(salt));
+	if (!can_be_password(password) ||
+	    !scram_keys_make(password, slice_make(salt, sizeof(salt)), PASSWD_ROUNDS, &k)) {
+		err_set(err, "a password has 1 to %d bytes of UTF-8 without control characters",
+		        PASSWD_MAX - 1);
 		return -1;
 	}
-	if (crypt_gensalt_rn("$y$", 0, NULL, 0, setting, sizeof(setting)) == NULL) {
-		err_set_errno(err, "no salt for a password hash");
-		return -1;
+	scram_keys_print(&k, &text);
+	if (text.overflow) {
+		err_set(err, "the keys of a password need more room than %zu bytes", room);
+	} else {
+		memcpy(hash_r, buf_cstr(&text), text.len + 1);
+		r = 0;
 	}
-	hash = run_crypt(password, setting);
-	if (hash == NULL || strlen(hash) >= room) {
-		err_set(err, "the password cannot be hashed");
-		free(hash);
-		return -1;
-	}
-	memcpy(hash_r, hash, strlen(hash) + 1);
-	free(hash);
-	return 0;
+	buf_wipe(&text);
+	secret_wipe(&k, sizeof(k));
+	return r;
+}
+
+static int
+check_crypt(struct slice password, struct slice setting)
+{
+	char *want = slice_dup(setting), *got = run_crypt(password, want);
+	bool same = got != NULL && text_secret_eq(slice_of(got), setting);
+
+	free(got);
+	secret_wipe(want, setting.n);
+	free(want);
+	return same ? 1 : 0;
 }
 
 int
 passwd_check(struct slice password, const char *hash)
 {
-	char *got;
-	bool same;
+	struct slice crypt_word = find_crypt(hash);
+	struct scram_keys k;
+	int r = -1;
 
-	if (!is_good_scheme(hash))
-		return -1;
-	got = run_crypt(password, hash);
-	same = got != NULL && text_secret_eq(slice_of(got), slice_of(hash));
-	free(got);
-	return same ? 1 : 0;
+	if (passwd_scram_keys(hash, &k))
+		r = can_be_password(password) && scram_keys_match(&k, password) ? 1 : 0;
+	else if (crypt_word.n > 0)
+		r = check_crypt(password, crypt_word);
+	secret_wipe(&k, sizeof(k));
+	return r;
 }
 
 void
 passwd_waste_time(struct slice password)
 {
-	static char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+	struct scram_keys k;
 
-	if (*setting == '\0' &&
-	    crypt_gensalt_rn("$y$", 0, NULL, 0, setting, sizeof(setting)) == NULL)
-		return;
-	free(run_crypt(password, setting));
+	if (scram_keys_make(can_be_password(password) && password.n > 0 ? password : SLICE("x"),
+	                    SLICE("no such user here"), PASSWD_ROUNDS, &k))
+		secret_wipe(&k, sizeof(k));
 }
 
 void

@@ -129,7 +129,7 @@ TEST(accounts_are_added_changed_and_deleted)
 	test_eq_str("user", a.user, "fred");
 	test_eq_str("home", a.home, "store1");
 	assert_int_equal(a.status, DIRECTORY_ACTIVE);
-	assert_true(a.created_s + 100 > clock_wall_s() && a.hash[0] == '$');
+	assert_true(a.created_s + 100 > clock_wall_s() && a.hash[0] == 'S');
 	assert_int_equal(directory_set_home(w.writer, "fred", "store2", &w.err), DIRECTORY_OK);
 	assert_int_equal(directory_set_home(w.writer, "nobody", "store2", &w.err),
 	                 DIRECTORY_UNKNOWN);
