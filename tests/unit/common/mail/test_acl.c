@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define OLD_CREATE (ACL_CREATE | ACL_DELETE_MBOX)
-#define OLD_DELETE (ACL_DELETE_MBOX | ACL_DELETE_MSG | ACL_EXPUNGE)
+#define OLD_DELETE (ACL_DELETE_MSG | ACL_EXPUNGE)
 
 static const struct {
 	const char *name, *in;
@@ -17,11 +17,12 @@ static const struct {
 	{ "in disorder and twice", "rlrl", true, ACL_LOOKUP | ACL_READ, "lr" },
 	{ "none", "", true, 0, "" },
 	{ "c is k and x", "c", true, OLD_CREATE, "kxc" },
-	{ "d is x, t and e", "d", true, OLD_DELETE, "xted" },
+	{ "d is t and e", "d", true, OLD_DELETE, "ted" },
 	{ "k alone is no c", "k", true, ACL_CREATE, "k" },
-	{ "t and e are no d", "te", true, ACL_DELETE_MSG | ACL_EXPUNGE, "te" },
+	{ "x alone is no c", "x", true, ACL_DELETE_MBOX, "x" },
+	{ "t alone is no d", "t", true, ACL_DELETE_MSG, "t" },
 	{ "digits are ignored", "l0r9", true, ACL_LOOKUP | ACL_READ, "lr" },
-	{ "Cyrus' own form", "lrswipkxtecdan", false, 0, NULL },
+	{ "Cyrus' own form", "lrswipkxtecdan", true, ACL_ALL, "lrswipkxtecda" },
 	{ "capitals", "LR", false, 0, NULL },
 	{ "a blank", "l r", false, 0, NULL },
 	{ "a sign", "+l", false, 0, NULL },
@@ -55,9 +56,121 @@ TEST(every_set_of_rights_comes_back)
 	}
 }
 
+static const struct {
+	const char *name, *in;
+	bool ok;
+	enum acl_mode mode;
+	uint32_t rights;
+	const char *text;
+} said[] = {
+	{ "all", "lrswipkxtea", true, ACL_REPLACE, ACL_ALL, "lrswipkxtecda" },
+	{ "none", "", true, ACL_REPLACE, 0, "" },
+	{ "some more", "+lr", true, ACL_ADD, ACL_LOOKUP | ACL_READ, "lr" },
+	{ "some less", "-cd", true, ACL_REMOVE, OLD_CREATE | OLD_DELETE, "kxtecd" },
+	{ "nothing more", "+", true, ACL_ADD, 0, "" },
+	{ "as RFC 2086 had it", "lrswipcda", true, ACL_REPLACE, ACL_ALL, "lrswipkxtecda" },
+	{ "k is told as c, too", "k", true, ACL_REPLACE, ACL_CREATE, "kc" },
+	{ "x is told as c, too", "x", true, ACL_REPLACE, ACL_DELETE_MBOX, "xc" },
+	{ "t is told as d, too", "t", true, ACL_REPLACE, ACL_DELETE_MSG, "td" },
+	{ "e is told as d, too", "ea", true, ACL_REPLACE, ACL_EXPUNGE | ACL_ADMIN, "eda" },
+	{ "a right of others", "lq", false, 0, 0, NULL },
+	{ "a digit", "l0", false, 0, 0, NULL },
+	{ "capitals", "lrQ", false, 0, 0, NULL },
+	{ "two signs", "+-l", false, 0, 0, NULL },
+	{ "a sign behind", "l+", false, 0, 0, NULL },
+};
+
+TEST(rights_as_clients_say_them)
+{
+	for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+		char text[ACL_TEXT_SIZE];
+		enum acl_mode mode;
+		uint32_t r;
+
+		test_check(acl_rights_from_client(slice_of(said[i].in), &mode, &r) == said[i].ok,
+		           "%s", said[i].name);
+		if (!said[i].ok)
+			continue;
+		test_check(mode == said[i].mode && r == said[i].rights, "%s: %x", said[i].name, r);
+		test_eq_str(said[i].name, acl_rights_to_client(r, text), said[i].text);
+	}
+}
+
+static const struct {
+	const char *name;
+	struct slice in;
+	const char *want; /* NULL: refused */
+} ids[] = {
+	{ "a user", SLICE_INIT("fred"), "fred" },
+	{ "in capitals", SLICE_INIT("FRED"), "fred" },
+	{ "of the default domain", SLICE_INIT("Fred@Example.ORG"), "fred" },
+	{ "of another", SLICE_INIT("fred@Other.net"), "fred@other.net" },
+	{ "denied", SLICE_INIT("-fred@example.org"), "-fred" },
+	{ "anyone", SLICE_INIT("anyone"), "anyone" },
+	{ "anyone in capitals, denied", SLICE_INIT("-Anyone"), "-anyone" },
+	{ "anonymous", SLICE_INIT("anonymous"), "anonymous" },
+	{ "a group", SLICE_INIT("group:Staff"), "group:staff" },
+	{ "a group of the default domain", SLICE_INIT("group:staff@example.org"), "group:staff" },
+	{ "a group of another", SLICE_INIT("-GROUP:staff@other.net"), "-group:staff@other.net" },
+	{ "UTF-8", SLICE_INIT("r\xc3\xa9my"), "r\xc3\xa9my" },
+	{ "nobody", SLICE_INIT(""), NULL },
+	{ "a minus alone", SLICE_INIT("-"), NULL },
+	{ "two of them", SLICE_INIT("--fred"), NULL },
+	{ "no group", SLICE_INIT("group:"), NULL },
+	{ "a group of anyone", SLICE_INIT("group:anyone"), NULL },
+	{ "anyone of a domain", SLICE_INIT("anyone@other.net"), NULL },
+	{ "a tab", SLICE_INIT("fred\tlr"), NULL },
+	{ "a blank", SLICE_INIT("fred bob"), NULL },
+	{ "a NUL", SLICE_INIT("fred\0"), NULL },
+	{ "no UTF-8", SLICE_INIT("r\xe9my"), NULL },
+};
+
+TEST(identifiers_have_one_spelling)
+{
+	char id[ACL_ID_SIZE];
+
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		test_check(acl_id_canonical(ids[i].in, SLICE("example.org"), id) ==
+		                   (ids[i].want != NULL),
+		           "%s", ids[i].name);
+		if (ids[i].want == NULL)
+			continue;
+		test_eq_str(ids[i].name, id, ids[i].want);
+		assert_true(acl_id_is_valid(slice_of(id)));
+	}
+}
+
+TEST(the_longest_identifier)
+{
+	char text[400], id[ACL_ID_SIZE];
+
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "-group:", 7);
+	text[7 + 64] = '@';
+	for (size_t i = 0; i < 255; i++)
+		text[7 + 65 + i] = i % 60 == 59 ? '.' : 'b';
+	text[7 + 65 + 255] = '\0';
+	assert_true(acl_id_canonical(slice_of(text), SLICE("example.org"), id));
+	assert_int_equal(strlen(id), ACL_ID_SIZE - 1);
+	text[7 + 65 + 255] = 'b';
+	text[7 + 65 + 256] = '\0';
+	assert_false(acl_id_canonical(slice_of(text), SLICE("example.org"), id));
+}
+
+TEST(groups_are_split_at_blanks)
+{
+	struct slice g[3];
+
+	assert_int_equal(acl_groups_split(SLICE(""), g, 3), 0);
+	assert_int_equal(acl_groups_split(SLICE("a  b@c.de "), g, 3), 2);
+	test_eq_slice("first", g[0], SLICE("a"));
+	test_eq_slice("second", g[1], SLICE("b@c.de"));
+	assert_int_equal(acl_groups_split(SLICE("a b c d"), g, 3), 3);
+}
+
 static const struct slice groups[] = { SLICE_INIT("staff"), SLICE_INIT("x y") };
-static const struct acl_who fred = { SLICE_INIT("fred"), groups, ARRAY_LEN(groups) };
-static const struct acl_who nobody = { { NULL, 0 }, NULL, 0 };
+static const struct acl_who fred = { SLICE_INIT("fred"), { NULL, 0 }, groups, ARRAY_LEN(groups) };
+static const struct acl_who nobody = { .user = { NULL, 0 } };
 
 static const struct {
 	const char *name;
@@ -80,6 +193,7 @@ static const struct {
 	{ "two entries of his", SLICE_INIT("fred\tl\tfred\tr\t"), "lr", "" },
 	{ "no tab at the very end", SLICE_INIT("fred\tlr"), "lr", "" },
 	{ "old letters", SLICE_INIT("fred\tlcd\t"), "lkxtecd", "" },
+	{ "letters of others", SLICE_INIT("fred\tlrn1\t"), "lr", "" },
 	{ "malformed behind his entry", SLICE_INIT("fred\tlr\tbob"), "", "" },
 	{ "malformed rights", SLICE_INIT("fred\tlr\tbob\tQ\t"), "", "" },
 	{ "an empty identifier", SLICE_INIT("fred\tlr\t\tl\t"), "", "" },
@@ -101,6 +215,52 @@ TEST(what_somebody_may_do)
 		            acl_rights_text(acl_rights_of(asked[i].acl, &nobody), text),
 		            asked[i].nobody);
 	}
+}
+
+static const struct slice alumni[] = { SLICE_INIT("old@other.net"), SLICE_INIT("staff") };
+static const struct acl_who ann = { SLICE_INIT("ann@other.net"), SLICE_INIT("other.net!user.ann"),
+	                            alumni, ARRAY_LEN(alumni) };
+static const struct acl_who bob = { SLICE_INIT("bob"), SLICE_INIT("user.bob"), NULL, 0 };
+
+/* Users of different domains do not see each other, unless they are named. */
+static const struct {
+	const char *name, *mbox, *acl, *ann, *bob;
+} places[] = {
+	{ "his own INBOX", "user.bob", "", "", "lkxca" },
+	{ "a folder of his", "user.bob.x", "bob\tr\t", "", "lrkxca" },
+	{ "his own in another domain", "other.net!user.ann.x", "", "lkxca", "" },
+	{ "what he denies himself", "user.bob", "bob\tlrs\t-bob\tlsxa\t", "", "lrkxca" },
+	{ "whose name only begins like his", "user.bobby.x", "", "", "" },
+	{ "anyone of the default domain", "lists.x", "anyone\tlr\t", "", "lr" },
+	{ "anyone of another", "other.net!lists.x", "anyone\tlr\t", "lr", "" },
+	{ "denied to anyone", "lists.x", "ann@other.net\tlr\tbob\tl\t-anyone\tl\t", "r", "" },
+	{ "named over domains", "lists.x", "ann@other.net\tlr\t", "lr", "" },
+	{ "a group over domains", "lists.x", "group:old@other.net\tl\tgroup:staff\tr\t", "lr", "" },
+	{ "the same name in another domain", "lists.x", "ann\tlr\tbob@other.net\tlr\t", "", "" },
+};
+
+TEST(what_somebody_may_do_where)
+{
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		struct slice name = slice_of(places[i].mbox), acl = slice_of(places[i].acl);
+		char text[ACL_TEXT_SIZE];
+
+		test_eq_str(places[i].name,
+		            acl_rights_to_client(acl_rights_on(name, acl, &ann), text),
+		            places[i].ann);
+		test_eq_str(places[i].name,
+		            acl_rights_to_client(acl_rights_on(name, acl, &bob), text),
+		            places[i].bob);
+	}
+}
+
+TEST(one_entry_is_read)
+{
+	struct slice acl = SLICE("a\tl\tfred\tlr\t-fred\ts\t");
+
+	assert_int_equal(acl_get(acl, SLICE("fred")), ACL_LOOKUP | ACL_READ);
+	assert_int_equal(acl_get(acl, SLICE("-fred")), ACL_SEEN);
+	assert_int_equal(acl_get(acl, SLICE("fre")), 0);
 }
 
 static const struct {
