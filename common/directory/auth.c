@@ -93,6 +93,13 @@ auth_lookup(struct auth *a, struct slice user, auth_user_fn *fn, void *ctx)
 	return a->ops->lookup(a, user, fn, ctx);
 }
 
+uint64_t
+auth_may_send(struct auth *a, struct slice user, struct slice sender, auth_may_send_fn *fn,
+              void *ctx)
+{
+	return a->ops->may_send(a, user, sender, fn, ctx);
+}
+
 void
 auth_free(struct auth **a)
 {

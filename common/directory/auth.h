@@ -49,9 +49,12 @@ struct auth_reply {
 	bool proxied;        /* a front end speaks for user, by token */
 	bool admin;          /* an identity with admin = yes */
 	uint64_t claim;      /* proxied: the claim the front end knew */
-	const char *grant;   /* for auth_credentials(); opaque, shorter than AUTH_GRANT_MAX */
+	/* Of user, "" none: names with spaces between, without "group:". Those of the default
+	 * domain are bare ("staff"), others have theirs ("staff@example.net"). */
+	const char *groups;
+	const char *grant; /* for auth_credentials(); opaque, shorter than AUTH_GRANT_MAX */
 };
-#define AUTH_GRANT_MAX 1024
+#define AUTH_GRANT_MAX 1536
 
 /* reply is borrowed until it returns. */
 typedef void auth_fn(void *ctx, uint64_t id, const struct auth_reply *reply);
@@ -101,8 +104,12 @@ struct auth_resolved {
 	enum auth_result result;         /* OK, UNKNOWN, DENIED (exists, may not receive), TEMP,
 					 * INVALID (not an address) */
 	bool relay_domain_unknown;       /* UNKNOWN: the domain is not ours at all */
-	const struct auth_final *finals; /* OK */
+	bool loop;                       /* DENIED: aliases that lead to themselves only (5.4.6) */
+	const struct auth_final *finals; /* OK: each user and detail once */
 	size_t final_count;
+	const char *const *relays; /* OK: addresses elsewhere ("x@example.com"), each once. Both
+	                            * may be there, and one of them is */
+	size_t relay_count;
 };
 typedef void auth_resolve_fn(void *ctx, uint64_t id, const struct auth_resolved *r);
 
@@ -120,6 +127,13 @@ struct auth_user {
 typedef void auth_user_fn(void *ctx, uint64_t id, const struct auth_user *u);
 uint64_t auth_lookup(struct auth *a, struct slice user, auth_user_fn *fn, void *ctx);
 
+/* May this user (canonical, logged in) send as this envelope sender or From address? His own
+ * address and its subaddresses, aliases that lead to him alone, what is granted to him; the
+ * empty sender. OK, DENIED, TEMP. */
+typedef void auth_may_send_fn(void *ctx, uint64_t id, enum auth_result result);
+uint64_t auth_may_send(struct auth *a, struct slice user, struct slice sender, auth_may_send_fn *fn,
+                       void *ctx);
+
 /* ---- for implementations ----------------------------------------------------------------- */
 
 struct auth_ops {
@@ -134,6 +148,8 @@ struct auth_ops {
 	uint64_t (*resolve)(struct auth *a, struct slice address, const char *session,
 	                    auth_resolve_fn *fn, void *ctx);
 	uint64_t (*lookup)(struct auth *a, struct slice user, auth_user_fn *fn, void *ctx);
+	uint64_t (*may_send)(struct auth *a, struct slice user, struct slice sender,
+	                     auth_may_send_fn *fn, void *ctx);
 	void (*free)(struct auth *a);
 };
 struct auth {

@@ -27,6 +27,7 @@
 #include "log/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,6 +61,7 @@ struct request {
 		auth_credentials_fn *credentials;
 		auth_resolve_fn *resolve;
 		auth_user_fn *lookup;
+		auth_may_send_fn *may_send;
 	} fn;
 	void *ctx;
 };
@@ -177,13 +179,17 @@ answer(struct request *r, const struct auth_frame *f)
 		.admin = (f->flags & AUTH_FLAG_ADMIN) != 0,
 		.claim = f->claim,
 		.grant = f->grant,
+		.groups = f->groups,
 	};
 	struct auth_credentials credentials = { f->result, f->user, f->authcid, f->secret };
 	struct auth_resolved resolved = {
 		.result = f->result,
 		.relay_domain_unknown = (f->flags & AUTH_FLAG_DOMAIN_UNKNOWN) != 0,
+		.loop = (f->flags & AUTH_FLAG_LOOP) != 0,
 		.finals = f->finals,
 		.final_count = f->final_count,
+		.relays = f->relays,
+		.relay_count = f->relay_count,
 	};
 	struct auth_user user = { f->result, f->user, f->home,
 		                  (f->flags & AUTH_FLAG_DISABLED) != 0 };
@@ -203,6 +209,8 @@ answer(struct request *r, const struct auth_frame *f)
 		now.fn.resolve(now.ctx, now.id, &resolved);
 	else if (now.kind == AUTH_FRAME_LOOKUP)
 		now.fn.lookup(now.ctx, now.id, &user);
+	else if (now.kind == AUTH_FRAME_MAY_SEND)
+		now.fn.may_send(now.ctx, now.id, f->result);
 }
 
 static void
@@ -215,6 +223,7 @@ answer_result(struct request *r, enum auth_result result)
 		.grant = "",
 		.secret = "",
 		.home = "",
+		.groups = "",
 		.data = SLICE_INIT(""),
 	};
 
@@ -266,6 +275,15 @@ on_writable(void *ctx, int fd, unsigned events)
 	peer_flush(ctx);
 }
 
+/* The answer to what is too long to be anything that exists. */
+static enum auth_result
+impossible(enum auth_frame_kind asked)
+{
+	if (asked == AUTH_FRAME_LOOKUP)
+		return AUTH_UNKNOWN;
+	return asked == AUTH_FRAME_MAY_SEND ? AUTH_DENIED : AUTH_INVALID;
+}
+
 /* f goes to r->peer, or, with an answer decided here, nowhere. */
 static void
 request_send(struct request *r, struct auth_frame *f)
@@ -282,8 +300,8 @@ request_send(struct request *r, struct auth_frame *f)
 	}
 	secret_wipe(p->scratch.data, ok ? p->scratch.len : p->scratch.cap);
 	buf_clear(&p->scratch);
-	if (!ok) { /* too long to be anything that exists */
-		request_decide(r, r->kind == AUTH_FRAME_LOOKUP ? AUTH_UNKNOWN : AUTH_INVALID, 0);
+	if (!ok) {
+		request_decide(r, impossible(r->kind), 0);
 		return;
 	}
 	r->state = QUEUED;
@@ -379,6 +397,7 @@ is_answer_to(enum auth_frame_kind answer_kind, enum auth_frame_kind asked)
 		[AUTH_FRAME_CREDENTIALS] = AUTH_FRAME_CREDENTIALS_ARE,
 		[AUTH_FRAME_RESOLVE] = AUTH_FRAME_RESOLVED,
 		[AUTH_FRAME_LOOKUP] = AUTH_FRAME_USER_IS,
+		[AUTH_FRAME_MAY_SEND] = AUTH_FRAME_MAY_SEND_IS,
 		[AUTH_FRAME_PING] = AUTH_FRAME_PONG,
 	};
 
@@ -537,6 +556,19 @@ pipe_lookup(struct auth *a, struct slice user, auth_user_fn *fn, void *ctx)
 	return ask(r, &f);
 }
 
+static uint64_t
+pipe_may_send(struct auth *a, struct slice user, struct slice sender, auth_may_send_fn *fn,
+              void *ctx)
+{
+	struct request *r = request_new(pipe_of(a), AUTH_FRAME_MAY_SEND, ctx);
+	char name[DIRECTORY_NAME_MAX + 2]; /* one byte more than what is refused */
+	struct auth_frame f = { .user = name, .data = sender };
+
+	snprintf(name, sizeof(name), "%.*s", SLICE_ARG(user));
+	r->fn.may_send = fn;
+	return ask(r, &f);
+}
+
 static void
 free_all(struct list *requests)
 {
@@ -572,6 +604,7 @@ static const struct auth_ops pipe_ops = {
 	.credentials = pipe_credentials,
 	.resolve = pipe_resolve,
 	.lookup = pipe_lookup,
+	.may_send = pipe_may_send,
 	.free = pipe_free,
 };
 

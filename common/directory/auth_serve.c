@@ -89,9 +89,14 @@ static void
 send_answer(struct serve *s, struct end *e, const struct auth_frame *f)
 {
 	struct pollfd p = { .fd = e->fd, .events = POLLOUT };
-	bool sent = false;
+	struct auth_frame too_long = { .kind = f->kind, .id = f->id, .result = AUTH_TEMP };
+	bool sent = false, fits = auth_wire_encode(f, &s->out);
 
-	if (auth_wire_encode(f, &s->out)) {
+	if (!fits) {
+		log_error(NULL, "auth.too_long answer=%s", auth_frame_name(f->kind));
+		fits = auth_wire_encode(&too_long, &s->out);
+	}
+	if (fits) {
 		sent = send_now(e, &s->out);
 		if (!sent && !e->stuck && poll(&p, 1, SEND_WAIT_MS) == 1)
 			sent = send_now(e, &s->out);
@@ -119,6 +124,7 @@ answer_login(struct serve *s, struct end *e, uint64_t id, enum auth_result resul
 		f.user = a->user;
 		f.authcid = a->authcid;
 		f.grant = a->grant;
+		f.groups = a->groups;
 		f.claim = a->claim;
 		f.flags = (a->proxied ? AUTH_FLAG_PROXIED : 0u) | (a->admin ? AUTH_FLAG_ADMIN : 0u);
 	}
@@ -334,6 +340,15 @@ do_lookup(struct serve *s, struct end *e, const struct auth_frame *f)
 }
 
 static void
+do_may_send(struct serve *s, struct end *e, const struct auth_frame *f)
+{
+	struct auth_frame answer = { .kind = AUTH_FRAME_MAY_SEND_IS, .id = f->id };
+
+	answer.result = policy_may_send(s->policy, slice_of(f->user), f->data);
+	send_answer(s, e, &answer);
+}
+
+static void
 do_ping(struct serve *s, struct end *e, const struct auth_frame *f)
 {
 	struct auth_frame answer = { .kind = AUTH_FRAME_PONG, .id = f->id };
@@ -352,6 +367,7 @@ static const struct kind {
 	[AUTH_FRAME_CREDENTIALS] = { do_credentials, true },
 	[AUTH_FRAME_RESOLVE] = { do_resolve, true },
 	[AUTH_FRAME_LOOKUP] = { do_lookup, true },
+	[AUTH_FRAME_MAY_SEND] = { do_may_send, true },
 	[AUTH_FRAME_PING] = { do_ping, true },
 };
 

@@ -8,7 +8,8 @@
  *	FLAGS    u8
  *	TEXT     u32 n, n bytes of which the last is the only NUL
  *	DATA     u32 n, n bytes
- *	FINALS   u8 count, then user, detail and home of each as TEXT
+ *	FINALS   u16 count, then user, detail and home of each as TEXT
+ *	RELAYS   u16 count, then each as TEXT
  */
 #include "directory/auth_wire.h"
 
@@ -18,9 +19,9 @@
 
 #include <string.h>
 
-#define VERSION 1
+#define VERSION 2
 
-enum type { NUMBER, RESULT, FLAGS, TEXT, DATA, FINALS };
+enum type { NUMBER, RESULT, FLAGS, TEXT, DATA, FINALS, RELAYS };
 
 enum {
 	DEADLINE = 1 << 0,
@@ -39,6 +40,8 @@ enum {
 	HOME = 1 << 13,
 	BYTES = 1 << 14,
 	FINAL = 1 << 15,
+	RELAY = 1 << 16,
+	GROUPS = 1 << 17,
 };
 
 static const struct field {
@@ -62,8 +65,10 @@ static const struct field {
 	{ AUTHCID, TEXT, offsetof(struct auth_frame, authcid), DIRECTORY_NAME_MAX },
 	{ SECRET, TEXT, offsetof(struct auth_frame, secret), 2048 },
 	{ HOME, TEXT, offsetof(struct auth_frame, home), DIRECTORY_STORE_MAX },
+	{ GROUPS, TEXT, offsetof(struct auth_frame, groups), DIRECTORY_GROUPS_MAX },
 	{ BYTES, DATA, offsetof(struct auth_frame, data), AUTH_WIRE_DATA_MAX },
 	{ FINAL, FINALS, offsetof(struct auth_frame, finals) },
+	{ RELAY, RELAYS, offsetof(struct auth_frame, relays) },
 };
 
 static const struct kind {
@@ -76,12 +81,14 @@ static const struct kind {
 	[AUTH_FRAME_CREDENTIALS] = { "credentials", DEADLINE | CLAIM | SERVICE | GRANT | STORE },
 	[AUTH_FRAME_RESOLVE] = { "resolve", DEADLINE | SESSION | BYTES },
 	[AUTH_FRAME_LOOKUP] = { "lookup", DEADLINE | BYTES },
+	[AUTH_FRAME_MAY_SEND] = { "may-send", DEADLINE | USER | BYTES },
 	[AUTH_FRAME_PING] = { "ping", DEADLINE },
 	[AUTH_FRAME_LOGIN_IS] = { "login-is",
-	                          ANSWER | FLAG | CLAIM | GRANT | USER | AUTHCID | BYTES },
+	                          ANSWER | FLAG | CLAIM | GRANT | USER | AUTHCID | GROUPS | BYTES },
 	[AUTH_FRAME_CREDENTIALS_ARE] = { "credentials-are", ANSWER | USER | AUTHCID | SECRET },
-	[AUTH_FRAME_RESOLVED] = { "resolved", ANSWER | FLAG | FINAL },
+	[AUTH_FRAME_RESOLVED] = { "resolved", ANSWER | FLAG | FINAL | RELAY },
 	[AUTH_FRAME_USER_IS] = { "user-is", ANSWER | FLAG | USER | HOME },
+	[AUTH_FRAME_MAY_SEND_IS] = { "may-send-is", ANSWER },
 	[AUTH_FRAME_PONG] = { "pong", 0 },
 	[AUTH_FRAME_HELLO] = { "hello", 0 },
 };
@@ -114,11 +121,23 @@ put_finals(struct buf *out, const struct auth_frame *f)
 {
 	if (f->final_count > AUTH_WIRE_FINALS)
 		return false;
-	buf_add_u8(out, (uint8_t)f->final_count);
+	buf_add_u16(out, (uint16_t)f->final_count);
 	for (size_t i = 0; i < f->final_count; i++)
 		if (!put_text(out, f->finals[i].user, DIRECTORY_NAME_MAX, false) ||
 		    !put_text(out, f->finals[i].detail, DIRECTORY_NAME_MAX, false) ||
 		    !put_text(out, f->finals[i].home, DIRECTORY_STORE_MAX, false))
+			return false;
+	return true;
+}
+
+static bool
+put_relays(struct buf *out, const struct auth_frame *f)
+{
+	if (f->relay_count > AUTH_WIRE_FINALS)
+		return false;
+	buf_add_u16(out, (uint16_t)f->relay_count);
+	for (size_t i = 0; i < f->relay_count; i++)
+		if (!put_text(out, f->relays[i], DIRECTORY_NAME_MAX, false))
 			return false;
 	return true;
 }
@@ -148,6 +167,8 @@ put_field(struct buf *out, const struct field *d, const struct auth_frame *f)
 		return true;
 	case FINALS:
 		return put_finals(out, f);
+	case RELAYS:
+		return put_relays(out, f);
 	}
 	must_not_reach();
 }
@@ -186,7 +207,7 @@ get_text(struct num_reader *r, size_t max)
 static void
 get_finals(struct num_reader *r, struct auth_frame *f)
 {
-	size_t count = num_read_u8(r);
+	size_t count = num_read_u16(r);
 
 	if (count > AUTH_WIRE_FINALS)
 		r->bad = true;
@@ -196,6 +217,18 @@ get_finals(struct num_reader *r, struct auth_frame *f)
 		f->finals[i].home = get_text(r, DIRECTORY_STORE_MAX);
 	}
 	f->final_count = r->bad ? 0 : count;
+}
+
+static void
+get_relays(struct num_reader *r, struct auth_frame *f)
+{
+	size_t count = num_read_u16(r);
+
+	if (count > AUTH_WIRE_FINALS)
+		r->bad = true;
+	for (size_t i = 0; i < count && !r->bad; i++)
+		f->relays[i] = get_text(r, DIRECTORY_NAME_MAX);
+	f->relay_count = r->bad ? 0 : count;
 }
 
 static void
@@ -230,6 +263,9 @@ get_field(struct num_reader *r, const struct field *d, struct auth_frame *f)
 	case FINALS:
 		get_finals(r, f);
 		break;
+	case RELAYS:
+		get_relays(r, f);
+		break;
 	}
 }
 
@@ -237,7 +273,8 @@ get_field(struct num_reader *r, const struct field *d, struct auth_frame *f)
 static void
 clear(struct auth_frame *f)
 {
-	memset(f, 0, sizeof(*f));
+	memset(f, 0, offsetof(struct auth_frame, finals));
+	f->final_count = f->relay_count = 0;
 	f->data = SLICE("");
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		if (fields[i].type == TEXT)

@@ -12,10 +12,11 @@
 
 #include "base/buf.h"
 #include "directory/auth.h"
+#include "directory/directory.h"
 
 #define AUTH_WIRE_MAX 65536      /* bytes of a frame */
 #define AUTH_WIRE_DATA_MAX 16384 /* SASL message, address, user */
-#define AUTH_WIRE_FINALS 64
+#define AUTH_WIRE_FINALS DIRECTORY_TARGETS_MAX
 
 enum auth_frame_kind {
 	/* from workers */
@@ -25,12 +26,14 @@ enum auth_frame_kind {
 	AUTH_FRAME_CREDENTIALS,
 	AUTH_FRAME_RESOLVE,
 	AUTH_FRAME_LOOKUP,
+	AUTH_FRAME_MAY_SEND,
 	AUTH_FRAME_PING,
 	/* from auth workers */
 	AUTH_FRAME_LOGIN_IS, /* answers START and STEP */
 	AUTH_FRAME_CREDENTIALS_ARE,
 	AUTH_FRAME_RESOLVED,
 	AUTH_FRAME_USER_IS,
+	AUTH_FRAME_MAY_SEND_IS,
 	AUTH_FRAME_PONG,
 	AUTH_FRAME_HELLO, /* "I am new": what a predecessor was told is lost */
 	AUTH_FRAME_COUNT,
@@ -44,6 +47,7 @@ enum {
 	AUTH_FLAG_ADMIN = 8,
 	AUTH_FLAG_DOMAIN_UNKNOWN = 16,
 	AUTH_FLAG_DISABLED = 32,
+	AUTH_FLAG_LOOP = 64,
 };
 
 /* Which members a kind has is told in auth_wire.c; the others are 0 or "". */
@@ -55,10 +59,12 @@ struct auth_frame {
 	unsigned flags;
 	uint64_t claim;
 	const char *service, *session, *peer, *mech;
-	const char *grant, *store, *user, *authcid, *secret, *home;
+	const char *grant, *store, *user, *authcid, *secret, *home, *groups;
 	struct slice data;
 	struct auth_final finals[AUTH_WIRE_FINALS];
 	size_t final_count;
+	const char *relays[AUTH_WIRE_FINALS];
+	size_t relay_count;
 };
 
 /* NULL texts count as "". False: a member is too long; out is cleared then. */

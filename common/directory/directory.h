@@ -32,6 +32,8 @@ enum directory_result {
 #define DIRECTORY_NAME_MAX 320 /* user@domain (RFC 5321 4.5.3.1: 64 + 1 + 255) */
 #define DIRECTORY_HASH_MAX 384 /* crypt(3) output */
 #define DIRECTORY_STORE_MAX 128
+#define DIRECTORY_GROUPS_MAX 512  /* all groups of a user, with the spaces between */
+#define DIRECTORY_TARGETS_MAX 256 /* users and addresses elsewhere that one address leads to */
 
 enum directory_status { DIRECTORY_ACTIVE, DIRECTORY_DISABLED };
 

@@ -170,12 +170,14 @@ login_token(struct policy *p, const char *service, struct slice authzid, struct 
 	    !token_verify(p->secret, TOKEN_STORE, secret, clock_wall_s(), &t))
 		return;
 	if (!slice_eq(t.user, authzid) || !slice_eq_str(t.service, service) ||
-	    !slice_eq_str(t.store, store) || t.user.n > DIRECTORY_NAME_MAX)
+	    !slice_eq_str(t.store, store) || t.user.n > DIRECTORY_NAME_MAX ||
+	    t.groups.n > DIRECTORY_GROUPS_MAX)
 		return;
 	copy_str(a->user, sizeof(a->user), t.user);
 	snprintf(a->authcid, sizeof(a->authcid), "%s", TOKEN_PROXY_AUTHCID);
 	a->proxied = true;
 	a->claim = t.claim;
+	copy_str(a->groups, sizeof(a->groups), t.groups);
 	a->result = AUTH_OK;
 }
 
@@ -235,6 +237,7 @@ add_grant(struct policy *p, const char *service, struct policy_answer *a)
 		.user = slice_of(a->user),
 		.service = slice_of(service),
 		.store = SLICE_INIT("*"),
+		.groups = slice_of(a->groups),
 		.expires_s = clock_wall_s() + GRANT_LIFE_S,
 	};
 
@@ -291,7 +294,7 @@ foreign_credentials(const struct conf *server, struct policy_credentials *c)
 
 static enum auth_result
 roost_credentials(struct policy *p, const char *service, const char *store, uint64_t claim,
-                  struct policy_credentials *c)
+                  struct slice groups, struct policy_credentials *c)
 {
 	struct buf out = BUF_INIT(POLICY_SECRET_MAX - 1);
 	struct token t = {
@@ -300,6 +303,7 @@ roost_credentials(struct policy *p, const char *service, const char *store, uint
 		.store = slice_of(store),
 		.claim = claim,
 		.expires_s = clock_wall_s() + TOKEN_LIFE_S,
+		.groups = groups,
 	};
 	bool ok = token_mint(p->secret, TOKEN_STORE, &t, &out);
 
@@ -334,7 +338,7 @@ policy_make_credentials(struct policy *p, const char *grant, const char *service
 	if (server != NULL && strcmp(conf_enum_text(server, "kind"), "imap") == 0)
 		c_r->result = foreign_credentials(server, c_r);
 	else
-		c_r->result = roost_credentials(p, service, store, claim, c_r);
+		c_r->result = roost_credentials(p, service, store, claim, t.groups, c_r);
 }
 
 /* ---- recipients --------------------------------------------------------------------------------------- */
@@ -416,6 +420,19 @@ policy_resolve(struct policy *p, struct slice address, struct policy_final *f_r)
 	snprintf(f_r->home, sizeof(f_r->home), "%s", account.home);
 	if (account.status != DIRECTORY_ACTIVE)
 		f_r->result = AUTH_DENIED;
+}
+
+enum auth_result
+policy_may_send(struct policy *p, struct slice user, struct slice sender)
+{
+	struct policy_final f;
+
+	if (sender.n == 0)
+		return AUTH_OK;
+	policy_resolve(p, sender, &f);
+	if (f.result == AUTH_TEMP)
+		return AUTH_TEMP;
+	return f.result == AUTH_OK && slice_eq_str(user, f.user) ? AUTH_OK : AUTH_DENIED;
 }
 
 enum auth_result

@@ -26,6 +26,7 @@ struct policy_answer {
 	char authcid[DIRECTORY_NAME_MAX + 1];
 	bool proxied, admin;
 	uint64_t claim;
+	char groups[DIRECTORY_GROUPS_MAX + 1];
 	char grant[AUTH_GRANT_MAX];
 };
 
@@ -33,7 +34,7 @@ struct policy_answer {
 void policy_login(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
                   struct slice secret, struct policy_answer *a_r);
 
-#define POLICY_SECRET_MAX 1024
+#define POLICY_SECRET_MAX 1536
 struct policy_credentials {
 	enum auth_result result;
 	char user[DIRECTORY_NAME_MAX + 1];
@@ -51,6 +52,9 @@ struct policy_final {
 	char home[DIRECTORY_STORE_MAX + 1];
 };
 void policy_resolve(struct policy *p, struct slice address, struct policy_final *f_r);
+
+/* For auth_may_send(). */
+enum auth_result policy_may_send(struct policy *p, struct slice user, struct slice sender);
 
 /* For auth_lookup(): the account itself, whatever its status. */
 enum auth_result policy_lookup(struct policy *p, struct slice user, struct directory_account *a_r);

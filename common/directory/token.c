@@ -38,11 +38,13 @@ is_field(struct slice s)
 bool
 token_mint(struct slice secret, enum token_purpose purpose, const struct token *t, struct buf *out)
 {
-	struct buf text = BUF_INIT(1024);
-	bool ok = is_field(t->user) && is_field(t->service) && is_field(t->store);
+	struct buf text = BUF_INIT(2048);
+	bool ok = is_field(t->user) && is_field(t->service) && is_field(t->store) &&
+	          is_field(t->groups);
 
-	buf_printf(&text, "v1$%.*s$%.*s$%.*s$%" PRIu64 "$%" PRIu64, SLICE_ARG(t->user),
+	buf_printf(&text, "v2$%.*s$%.*s$%.*s$%" PRIu64 "$%" PRIu64 "$", SLICE_ARG(t->user),
 	           SLICE_ARG(t->service), SLICE_ARG(t->store), t->claim, t->expires_s);
+	buf_add_slice(&text, t->groups);
 	ok = ok && !text.overflow;
 	if (ok) {
 		buf_add_slice(out, buf_slice(&text));
@@ -67,12 +69,14 @@ token_verify(struct slice secret, enum token_purpose purpose, struct slice text,
 	add_mac(secret, purpose, body, &mac);
 	same = text_secret_eq(buf_slice(&mac), slice_skip(text, last + 1));
 	buf_wipe(&mac);
-	if (!same || !slice_eq_str(slice_cut(&rest, '$'), "v1"))
+	if (!same || !slice_eq_str(slice_cut(&rest, '$'), "v2"))
 		return false;
 	t_r->user = slice_cut(&rest, '$');
 	t_r->service = slice_cut(&rest, '$');
 	t_r->store = slice_cut(&rest, '$');
-	return num_parse_u64(slice_cut(&rest, '$'), UINT64_MAX, &t_r->claim) && rest.p != NULL &&
-	       num_parse_u64(rest, UINT64_MAX - TOKEN_SKEW_S, &t_r->expires_s) &&
-	       now_s <= t_r->expires_s + TOKEN_SKEW_S;
+	if (!num_parse_u64(slice_cut(&rest, '$'), UINT64_MAX, &t_r->claim) || rest.p == NULL ||
+	    !num_parse_u64(slice_cut(&rest, '$'), UINT64_MAX - TOKEN_SKEW_S, &t_r->expires_s))
+		return false;
+	t_r->groups = rest;
+	return rest.p != NULL && is_field(rest) && now_s <= t_r->expires_s + TOKEN_SKEW_S;
 }

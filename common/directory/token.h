@@ -1,9 +1,9 @@
 /*
  * token - what a front end shows to a store instead of a password.
  *
- *	v1$user$service$store$claim$expires$hex(HMAC-SHA-256(key, all before the last $))
+ *	v2$user$service$store$claim$expires$groups$hex(HMAC-SHA-256(key, all before the last $))
  *
- * claim decimal, expires seconds since 1970. The key is derived from `cluster_secret`,
+ * claim decimal, expires seconds since 1970, groups of the user with spaces between. The key is derived from `cluster_secret`,
  * one for each purpose, so that a grant is never a token. `$` cannot occur in a field.
  */
 #ifndef DIRECTORY_TOKEN_H
@@ -26,6 +26,7 @@ struct token {
 	struct slice user, service, store;
 	uint64_t claim;
 	uint64_t expires_s;
+	struct slice groups;
 };
 
 /* False: a field has `$` or a control byte, or out overflowed. */

@@ -42,7 +42,7 @@ route_result_text(enum route_result r)
 	static const char *const texts[] = {
 		[ROUTE_OK] = "ok",         [ROUTE_UNKNOWN] = "unknown", [ROUTE_FOREIGN] = "foreign",
 		[ROUTE_DENIED] = "denied", [ROUTE_INVALID] = "invalid", [ROUTE_NO_HOME] = "no-home",
-		[ROUTE_LATER] = "later",
+		[ROUTE_LOOP] = "loop",     [ROUTE_LATER] = "later",
 	};
 
 	return texts[r];
@@ -212,6 +212,10 @@ final_init(struct ask *a, size_t i, struct slice user, struct slice detail, cons
 static void
 resolved(struct ask *a, const struct auth_resolved *r)
 {
+	if (r->relay_count > 0) {
+		fail(a, ROUTE_LATER, "forwarded to addresses elsewhere, and there is no relay");
+		return;
+	}
 	if (r->final_count == 0 || r->final_count > ROUTE_FINALS_MAX) {
 		fail(a, ROUTE_LATER, "the directory gives no users, or too many");
 		return;
@@ -238,7 +242,8 @@ on_resolved(void *ctx, uint64_t id, const struct auth_resolved *r)
 		     "not in the directory");
 		return;
 	case AUTH_DENIED:
-		fail(a, ROUTE_DENIED, "the account may not receive");
+		fail(a, r->loop ? ROUTE_LOOP : ROUTE_DENIED,
+		     r->loop ? "its aliases lead to themselves" : "the account may not receive");
 		return;
 	case AUTH_INVALID:
 		fail(a, ROUTE_INVALID, "no address for the directory");

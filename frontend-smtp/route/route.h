@@ -25,6 +25,7 @@ enum route_result {
 	ROUTE_DENIED,  /* it is there and may not receive */
 	ROUTE_INVALID, /* nothing we could look up */
 	ROUTE_NO_HOME, /* an account without a mailbox, and nobody says where to make one */
+	ROUTE_LOOP,    /* aliases that lead to themselves */
 	ROUTE_LATER,
 };
 const char *route_result_text(enum route_result r); /* "ok", for logs */

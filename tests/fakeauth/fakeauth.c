@@ -14,17 +14,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { USER, IDENTITY, DOMAIN, ALIAS };
+enum kind { USER, IDENTITY, DOMAIN, ALIAS, LOOP, SENDER };
 
 struct entry {
 	struct list link;
 	enum kind kind;
 	char *name;            /* canonical user, identity, domain, or alias address */
-	char *password, *home; /* home: the users of an alias */
+	char *password, *home; /* home: the users of an alias, the user of a sender */
+	char *groups;          /* of a user */
 	bool disabled, admin;
 };
 
-enum op { OP_START, OP_STEP, OP_CREDENTIALS, OP_RESOLVE, OP_LOOKUP };
+enum op { OP_START, OP_STEP, OP_CREDENTIALS, OP_RESOLVE, OP_LOOKUP, OP_MAY_SEND };
 
 struct question {
 	struct list link;
@@ -32,7 +33,7 @@ struct question {
 	enum op op;
 	bool waiting; /* CONTINUE was answered; the response is awaited */
 	bool asked;   /* to be answered */
-	char *service, *mech, *grant, *store;
+	char *service, *mech, *grant, *store, *user;
 	struct buf data; /* initial response, response, address, user */
 	bool have_data;
 	uint64_t claim;
@@ -41,6 +42,7 @@ struct question {
 		auth_credentials_fn *credentials;
 		auth_resolve_fn *resolve;
 		auth_user_fn *lookup;
+		auth_may_send_fn *may_send;
 	} fn;
 	void *ctx;
 };
@@ -91,6 +93,7 @@ question_free(struct question *q)
 	free(q->mech);
 	free(q->grant);
 	free(q->store);
+	free(q->user);
 	buf_wipe(&q->data);
 	free(q);
 }
@@ -123,12 +126,12 @@ question_find(struct fake *f, uint64_t id)
 
 /* ---- answers ---------------------------------------------------------------------------- */
 
-/* "token:USER:SERVICE:STORE:CLAIM" */
+/* "token:USER:SERVICE:STORE:CLAIM" and, when there are any, ":GROUPS" */
 static void
 login_proxy(struct slice authzid, struct slice secret, struct auth_reply *r)
 {
 	struct slice rest = secret;
-	static char user[DIRECTORY_NAME_MAX + 1];
+	static char user[DIRECTORY_NAME_MAX + 1], groups[DIRECTORY_GROUPS_MAX + 1];
 
 	r->result = AUTH_DENIED;
 	if (!slice_eq_str(slice_cut(&rest, ':'), "token"))
@@ -137,11 +140,13 @@ login_proxy(struct slice authzid, struct slice secret, struct auth_reply *r)
 		return;
 	slice_cut(&rest, ':');
 	slice_cut(&rest, ':');
-	if (!num_parse_u64(rest, UINT64_MAX, &r->claim))
+	if (!num_parse_u64(slice_cut(&rest, ':'), UINT64_MAX, &r->claim))
 		return;
 	snprintf(user, sizeof(user), "%.*s", SLICE_ARG(authzid));
 	r->result = AUTH_OK;
 	r->user = user;
+	snprintf(groups, sizeof(groups), "%.*s", SLICE_ARG(rest));
+	r->groups = groups;
 	r->authcid = "roost-proxy";
 	r->proxied = true;
 }
@@ -151,7 +156,7 @@ login_plain(struct fake *f, const char *service, struct slice message, struct au
 {
 	struct slice rest = message, authzid = slice_cut(&rest, '\0');
 	struct slice authcid = slice_cut(&rest, '\0');
-	struct entry *e;
+	struct entry *e, *as;
 
 	r->result = AUTH_INVALID;
 	if (rest.p == NULL || authcid.n == 0 || memchr(rest.p, '\0', rest.n) != NULL)
@@ -168,13 +173,11 @@ login_plain(struct fake *f, const char *service, struct slice message, struct au
 		return;
 	r->authcid = r->user = e->name;
 	r->admin = e->admin;
-	if (authzid.n > 0 && !slice_eq_str(authzid, e->name)) {
-		struct entry *as = find_user(f, authzid);
-
-		if (as == NULL || (as != e && !e->admin))
-			return;
-		r->user = as->name;
-	}
+	as = authzid.n > 0 && !slice_eq_str(authzid, e->name) ? find_user(f, authzid) : e;
+	if (as == NULL || (as != e && !e->admin))
+		return;
+	r->user = as->name;
+	r->groups = as->groups;
 	r->result = AUTH_OK;
 	r->grant = r->user;
 }
@@ -182,7 +185,7 @@ login_plain(struct fake *f, const char *service, struct slice message, struct au
 static void
 answer_login(struct fake *f, struct question *q)
 {
-	struct auth_reply r = { .challenge = SLICE_INIT("") };
+	struct auth_reply r = { .challenge = SLICE_INIT(""), .groups = "" };
 	auth_fn *fn = q->fn.login;
 	void *ctx = q->ctx;
 	uint64_t id = q->id;
@@ -208,14 +211,16 @@ static void
 answer_credentials(struct fake *f, struct question *q)
 {
 	struct auth_credentials c = { .result = AUTH_OK, .authcid = "roost-proxy" };
-	char secret[1024], user[DIRECTORY_NAME_MAX + 1];
+	char secret[2048], user[DIRECTORY_NAME_MAX + 1];
+	struct entry *e = find_user(f, slice_of(q->grant));
+	const char *groups = e != NULL ? e->groups : "";
 	auth_credentials_fn *fn = q->fn.credentials;
 	void *ctx = q->ctx;
 	uint64_t id = q->id;
 
 	snprintf(user, sizeof(user), "%s", q->grant);
-	snprintf(secret, sizeof(secret), "token:%s:%s:%s:%llu", q->grant, q->service, q->store,
-	         (unsigned long long)q->claim);
+	snprintf(secret, sizeof(secret), "token:%s:%s:%s:%llu%s%s", q->grant, q->service, q->store,
+	         (unsigned long long)q->claim, *groups != '\0' ? ":" : "", groups);
 	c.authzid = user;
 	c.secret = secret;
 	if (f->temp)
@@ -236,7 +241,7 @@ has_domain(struct fake *f, struct slice domain)
 
 		if (e->kind == DOMAIN && slice_ieq_str(domain, e->name))
 			return true;
-		if (e->kind != USER && e->kind != ALIAS)
+		if (e->kind != USER && e->kind != ALIAS && e->kind != LOOP)
 			continue;
 		slice_cut(&rest, '@');
 		if (rest.p != NULL && slice_ieq(rest, domain))
@@ -245,27 +250,31 @@ has_domain(struct fake *f, struct slice domain)
 	return false;
 }
 
-#define FINALS_MAX 64
+#define FINALS_MAX DIRECTORY_TARGETS_MAX
 
-/* The users of an alias. */
+/* The users and the addresses elsewhere of an alias. */
 static void
-resolve_alias(struct fake *f, struct entry *alias, struct auth_final *finals,
+resolve_alias(struct fake *f, struct entry *alias, struct auth_final *finals, char **relays,
               struct auth_resolved *r)
 {
 	struct slice rest = slice_of(alias->home);
 
-	while (rest.n > 0 && r->final_count < FINALS_MAX) {
-		struct entry *e = find_user(f, slice_cut(&rest, ' '));
+	while (rest.n > 0 && r->final_count < FINALS_MAX && r->relay_count < FINALS_MAX) {
+		struct slice target = slice_cut(&rest, ' ');
+		bool elsewhere = target.n > 0 && *target.p == '>';
+		struct entry *e = elsewhere ? NULL : find_user(f, target);
 
 		if (e != NULL)
 			finals[r->final_count++] = (struct auth_final){ e->name, "", e->home };
+		else if (elsewhere)
+			relays[r->relay_count++] = slice_dup(slice_skip(target, 1));
 	}
 	r->result = AUTH_OK;
 }
 
 static void
 resolve(struct fake *f, struct slice address, char *detail, size_t room, struct auth_final *finals,
-        struct auth_resolved *r)
+        char **relays, struct auth_resolved *r)
 {
 	struct slice domain = address, local, plain, after;
 	struct entry *e = find(f, ALIAS, address);
@@ -273,7 +282,12 @@ resolve(struct fake *f, struct slice address, char *detail, size_t room, struct 
 
 	r->result = AUTH_OK;
 	if (e != NULL) {
-		resolve_alias(f, e, finals, r);
+		resolve_alias(f, e, finals, relays, r);
+		return;
+	}
+	if (find(f, LOOP, address) != NULL) {
+		r->result = AUTH_DENIED;
+		r->loop = true;
 		return;
 	}
 	local = slice_sub(address, 0, slice_find_last(address, '@'));
@@ -297,16 +311,23 @@ static void
 answer_resolve(struct fake *f, struct question *q)
 {
 	struct auth_final finals[FINALS_MAX];
-	struct auth_resolved r = { .result = AUTH_TEMP, .finals = finals };
+	char *relays[FINALS_MAX];
+	struct auth_resolved r = {
+		.result = AUTH_TEMP,
+		.finals = finals,
+		.relays = (const char *const *)relays,
+	};
 	char detail[DIRECTORY_NAME_MAX + 1] = "";
 	auth_resolve_fn *fn = q->fn.resolve;
 	void *ctx = q->ctx;
 	uint64_t id = q->id;
 
 	if (!f->temp)
-		resolve(f, buf_slice(&q->data), detail, sizeof(detail), finals, &r);
+		resolve(f, buf_slice(&q->data), detail, sizeof(detail), finals, relays, &r);
 	question_free(q);
 	fn(ctx, id, &r);
+	for (size_t i = 0; i < r.relay_count; i++)
+		free(relays[i]);
 }
 
 static void
@@ -324,6 +345,41 @@ answer_lookup(struct fake *f, struct question *q)
 		u = (struct auth_user){ .result = AUTH_TEMP };
 	question_free(q);
 	fn(ctx, id, &u);
+}
+
+static enum auth_result
+may_send(struct fake *f, const char *user, struct slice sender)
+{
+	struct auth_final finals[FINALS_MAX];
+	char detail[DIRECTORY_NAME_MAX + 1] = "", *relays[FINALS_MAX];
+	struct auth_resolved r = { .result = AUTH_TEMP };
+	struct entry *e;
+
+	if (sender.n == 0)
+		return AUTH_OK;
+	LIST_EACH (e, &f->entries, struct entry, link)
+		if (e->kind == SENDER && slice_ieq_str(sender, e->name) &&
+		    strcmp(e->home, user) == 0)
+			return AUTH_OK;
+	resolve(f, sender, detail, sizeof(detail), finals, relays, &r);
+	for (size_t i = 0; i < r.relay_count; i++)
+		free(relays[i]);
+	return r.result == AUTH_OK && r.final_count == 1 && r.relay_count == 0 &&
+	                       strcmp(finals[0].user, user) == 0
+	               ? AUTH_OK
+	               : AUTH_DENIED;
+}
+
+static void
+answer_may_send(struct fake *f, struct question *q)
+{
+	enum auth_result result = f->temp ? AUTH_TEMP : may_send(f, q->user, buf_slice(&q->data));
+	auth_may_send_fn *fn = q->fn.may_send;
+	void *ctx = q->ctx;
+	uint64_t id = q->id;
+
+	question_free(q);
+	fn(ctx, id, result);
 }
 
 static struct question *
@@ -362,6 +418,9 @@ on_timer(void *ctx)
 		break;
 	case OP_LOOKUP:
 		answer_lookup(f, q);
+		break;
+	case OP_MAY_SEND:
+		answer_may_send(f, q);
 		break;
 	}
 }
@@ -446,6 +505,18 @@ fake_lookup(struct auth *a, struct slice user, auth_user_fn *fn, void *ctx)
 	return q->id;
 }
 
+static uint64_t
+fake_may_send(struct auth *a, struct slice user, struct slice sender, auth_may_send_fn *fn,
+              void *ctx)
+{
+	struct question *q = question_new(fake_of(a), OP_MAY_SEND, ctx);
+
+	q->user = slice_dup(user);
+	buf_add_slice(&q->data, sender);
+	q->fn.may_send = fn;
+	return q->id;
+}
+
 static void
 fake_free(struct auth *a)
 {
@@ -459,6 +530,7 @@ fake_free(struct auth *a)
 		free(e->name);
 		free(e->password);
 		free(e->home);
+		free(e->groups);
 		free(e);
 	}
 	timer_fini(&f->timer);
@@ -474,6 +546,7 @@ static const struct auth_ops fake_ops = {
 	.credentials = fake_credentials,
 	.resolve = fake_resolve,
 	.lookup = fake_lookup,
+	.may_send = fake_may_send,
 	.free = fake_free,
 };
 
@@ -500,6 +573,7 @@ add(struct auth *a, enum kind kind, const char *name, const char *password, cons
 	e->name = xstrdup(name);
 	e->password = xstrdup(password);
 	e->home = xstrdup(home);
+	e->groups = xstrdup("");
 	list_add_tail(&f->entries, &e->link);
 	return e;
 }
@@ -526,6 +600,28 @@ void
 fakeauth_add_identity(struct auth *a, const char *name, const char *password, bool admin)
 {
 	add(a, IDENTITY, name, password, "")->admin = admin;
+}
+
+void
+fakeauth_add_loop(struct auth *a, const char *address)
+{
+	add(a, LOOP, address, "", "");
+}
+
+void
+fakeauth_add_sender(struct auth *a, const char *sender, const char *user)
+{
+	add(a, SENDER, sender, "", user);
+}
+
+void
+fakeauth_set_groups(struct auth *a, const char *user, const char *groups)
+{
+	struct entry *e = find(fake_of(a), USER, slice_of(user));
+
+	must(e != NULL);
+	free(e->groups);
+	e->groups = xstrdup(groups);
 }
 
 void

@@ -16,8 +16,15 @@ struct auth *fakeauth_new(struct loop *l, const char *default_domain);
 void fakeauth_add_user(struct auth *a, const char *user, const char *password, const char *home);
 /* Domains of users are ours by themselves; this adds empty ones. */
 void fakeauth_add_domain(struct auth *a, const char *domain);
-/* An alias or list: address resolves to these users ("fred ann@example.net"). */
+/* An alias or list: address resolves to these users ("fred ann@example.net"); what follows
+ * ">" are addresses elsewhere ("fred >x@example.com"). */
 void fakeauth_add_alias(struct auth *a, const char *address, const char *users);
+/* groups: as in struct auth_reply. */
+void fakeauth_set_groups(struct auth *a, const char *user, const char *groups);
+/* user may send as sender too, besides his own address and what leads to him alone. */
+void fakeauth_add_sender(struct auth *a, const char *sender, const char *user);
+/* This address is an alias that leads to itself. */
+void fakeauth_add_loop(struct auth *a, const char *address);
 void fakeauth_disable_user(struct auth *a, const char *user);
 
 /* An [identity]: user for services such as "mupdate"; admin may act for any user. */
@@ -28,7 +35,8 @@ void fakeauth_set_temp(struct auth *a, bool temp);
 /* Nothing answers at all until set back (then all at once): auth workers hang. */
 void fakeauth_set_silent(struct auth *a, bool silent);
 
-/* Credentials it gives: authcid "roost-proxy", secret "token:USER:SERVICE:STORE:CLAIM".
+/* Credentials it gives: authcid "roost-proxy", secret "token:USER:SERVICE:STORE:CLAIM" and, when
+ * there are groups, ":GROUPS".
  * As a store it takes such a secret as a valid login for authzid USER (claim in the
  * reply, proxied = true), whatever SERVICE and STORE say. */
 

@@ -28,8 +28,11 @@ full_frame(enum auth_frame_kind kind)
 		.authcid = "ann",
 		.secret = "s3cret",
 		.home = "store2",
+		.groups = "staff sales@example.net",
 		.data = slice_make("\0fred\0pass", 10),
 		.final_count = 2,
+		.relays = { "x@example.com" },
+		.relay_count = 1,
 	};
 
 	f.finals[0] = (struct auth_final){ "fred", "list", "store1" };
@@ -59,6 +62,7 @@ check_same(const struct auth_frame *got, const struct auth_frame *want)
 	eq_text("authcid", got->authcid, want->authcid);
 	eq_text("secret", got->secret, want->secret);
 	eq_text("home", got->home, want->home);
+	eq_text("groups", got->groups, want->groups);
 	if (got->data.n > 0)
 		test_eq_slice("data", got->data, want->data);
 	for (size_t i = 0; i < got->final_count; i++) {
@@ -66,6 +70,8 @@ check_same(const struct auth_frame *got, const struct auth_frame *want)
 		test_eq_str("detail", got->finals[i].detail, want->finals[i].detail);
 		test_eq_str("home", got->finals[i].home, want->finals[i].home);
 	}
+	for (size_t i = 0; i < got->relay_count; i++)
+		test_eq_str("relay", got->relays[i], want->relays[i]);
 }
 
 /* Decoded from memory of exactly its size, so that a sanitizer sees reads behind it. */
@@ -119,10 +125,17 @@ TEST(each_kind_has_the_members_its_answer_needs)
 	assert_int_equal(got.result, AUTH_DENIED);
 	assert_true(got.claim == 7);
 	test_eq_str("grant", got.grant, "v1$x");
+	test_eq_str("groups", got.groups, f.groups);
 	buf_clear(&b);
 	f = full_frame(AUTH_FRAME_RESOLVED);
 	assert_true(auth_wire_encode(&f, &b) && auth_wire_decode(buf_slice(&b), &got));
 	assert_int_equal(got.final_count, 2);
+	assert_int_equal(got.relay_count, 1);
+	buf_clear(&b);
+	f = full_frame(AUTH_FRAME_MAY_SEND);
+	assert_true(auth_wire_encode(&f, &b) && auth_wire_decode(buf_slice(&b), &got));
+	test_eq_str("user", got.user, f.user);
+	test_eq_slice("sender", got.data, f.data);
 	buf_fini(&b);
 }
 
@@ -146,6 +159,7 @@ TEST(damaged_frames_are_refused_or_whole)
 					assert_true(strlen(got.user) <= DIRECTORY_NAME_MAX);
 					assert_true(got.result <= AUTH_TEMP);
 					assert_true(got.final_count <= AUTH_WIRE_FINALS);
+					assert_true(got.relay_count <= AUTH_WIRE_FINALS);
 				}
 				free(memory);
 			}
@@ -169,7 +183,7 @@ TEST(random_garbage_is_refused)
 			bytes[i] = (char)(x >> 56);
 		}
 		if (n > 1) {
-			bytes[0] = 1; /* the version, so that it comes further */
+			bytes[0] = 2; /* the version, so that it comes further */
 			bytes[1] = (char)(round % (AUTH_FRAME_COUNT + 2));
 		}
 		if (auth_wire_decode(slice_make(bytes, n), &f))
@@ -195,6 +209,9 @@ TEST(what_is_too_long_is_not_sent)
 	f = full_frame(AUTH_FRAME_RESOLVED);
 	f.final_count = AUTH_WIRE_FINALS + 1;
 	assert_false(auth_wire_encode(&f, &b));
+	f = full_frame(AUTH_FRAME_RESOLVED);
+	f.relay_count = AUTH_WIRE_FINALS + 1;
+	assert_false(auth_wire_encode(&f, &b));
 	f = full_frame(AUTH_FRAME_START); /* for the log: cut */
 	f.session = long_text;
 	f.peer = long_text;
@@ -204,22 +221,24 @@ TEST(what_is_too_long_is_not_sent)
 	buf_fini(&b);
 }
 
-TEST(the_longest_frame_of_all_fits)
+TEST(as_many_targets_as_are_allowed_fit_with_names_of_common_length)
 {
 	struct auth_frame f = full_frame(AUTH_FRAME_RESOLVED), got;
 	struct buf b = BUF_INIT(AUTH_WIRE_MAX);
-	char name[DIRECTORY_NAME_MAX + 1], home[DIRECTORY_STORE_MAX + 1];
+	char name[128 + 1];
 
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	memset(home, 'h', sizeof(home) - 1);
-	home[sizeof(home) - 1] = '\0';
 	f.final_count = AUTH_WIRE_FINALS;
 	for (size_t i = 0; i < AUTH_WIRE_FINALS; i++)
-		f.finals[i] = (struct auth_final){ name, name, home };
+		f.finals[i] = (struct auth_final){ name, "detail", "store" };
 	assert_true(auth_wire_encode(&f, &b));
 	assert_true(auth_wire_decode(buf_slice(&b), &got));
 	assert_int_equal(got.final_count, AUTH_WIRE_FINALS);
-	test_eq_str("last", got.finals[AUTH_WIRE_FINALS - 1].home, home);
+	test_eq_str("last", got.finals[AUTH_WIRE_FINALS - 1].user, name);
+	buf_clear(&b);
+	for (size_t i = 0; i < AUTH_WIRE_FINALS; i++)
+		f.finals[i] = (struct auth_final){ name, name, name };
+	assert_false(auth_wire_encode(&f, &b)); /* which is AUTH_TEMP then */
 	buf_fini(&b);
 }

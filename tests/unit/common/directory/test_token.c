@@ -18,6 +18,7 @@ sample(void)
 		.store = SLICE("store1"),
 		.claim = 12,
 		.expires_s = NOW + TOKEN_LIFE_S,
+		.groups = SLICE("staff sales@example.net"),
 	};
 }
 
@@ -38,6 +39,7 @@ TEST(a_token_comes_back)
 	test_eq_slice("user", got.user, t.user);
 	test_eq_slice("service", got.service, t.service);
 	test_eq_slice("store", got.store, t.store);
+	test_eq_slice("groups", got.groups, t.groups);
 	assert_true(got.claim == 12 && got.expires_s == NOW + TOKEN_LIFE_S);
 	buf_fini(&b);
 }
