@@ -8,18 +8,20 @@
 
 struct attempt {
 	struct pool *pool;
-	const struct attempt_job *job;
+	struct attempt_job *job;
 	struct lease *lease;
 	struct timer timer;
 	bool granted;
 	bool reused; /* the connection */
-	bool heard;  /* the store has said something in this transaction */
+	bool heard;  /* the peer has said something in this transaction */
 	bool again;  /* this is the second connection */
 	bool in_body;
 	bool sent_all; /* the final dot is out */
+	bool decided;  /* DATA or RSET is said */
 	size_t open;   /* rcpts without a reply */
+	size_t heard_rcpts;
 	size_t head_sent;
-	uint64_t body_sent;
+	uint64_t body_sent; /* or skipped */
 	attempt_fn *fn;
 	void *ctx;
 };
@@ -49,21 +51,21 @@ done(struct attempt *a)
 }
 
 static void
-settle(struct attempt *a, struct attempt_rcpt *r, const struct smtp_reply *reply, bool from_store)
+settle(struct attempt *a, struct attempt_rcpt *r, const struct smtp_reply *reply, bool from_peer)
 {
 	if (r->settled)
 		return;
 	r->reply = *reply;
-	r->from_store = from_store;
+	r->from_peer = from_peer;
 	r->settled = true;
 	a->open--;
 }
 
 static void
-settle_all(struct attempt *a, const struct smtp_reply *reply, bool from_store)
+settle_all(struct attempt *a, const struct smtp_reply *reply, bool from_peer)
 {
 	for (size_t i = 0; i < a->job->count; i++)
-		settle(a, a->job->rcpts[i], reply, from_store);
+		settle(a, a->job->rcpts[i], reply, from_peer);
 }
 
 static void
@@ -81,10 +83,16 @@ fail(struct attempt *a, const char *why)
 {
 	/* that it cannot be reached the pool has logged, once for all who wait */
 	log_line(a->granted ? LOG_WARNING : LOG_DEBUG, a->job->log,
-	         "smtp.store_failed store=%s why=%s body=%d sent=%d", a->job->server->name,
-	         log_esc(why), a->in_body, a->sent_all);
+	         "smtp.%s_failed %s=%s why=%s body=%d sent=%d", peer_kind(&a->job->peer),
+	         peer_kind(&a->job->peer), a->job->peer.name, log_esc(why), a->in_body,
+	         a->sent_all);
 	lease_end(&a->lease); /* of no use to others */
-	if (a->sent_all)
+	a->job->end = a->sent_all ? ATTEMPT_LOST : ATTEMPT_UNREACHED;
+	if (a->job->peer.smtp && a->sent_all)
+		finish(a, 451, "4.4.2", "The next mail server was lost, please come again");
+	else if (a->job->peer.smtp)
+		finish(a, 451, "4.4.1", "No next mail server is available, please come again");
+	else if (a->sent_all)
 		finish(a, 451, "4.4.2", "The mail store was lost, please come again");
 	else
 		finish(a, 451, "4.3.0", "The mail store is not available, please come again");
@@ -103,19 +111,19 @@ needs_utf8(const struct attempt_job *job)
 	return false;
 }
 
-/* What a store cannot take does not go there (RFC 6531 section 3.2, RFC 6152 section 3). */
+/* What a peer cannot take does not go there (RFC 6531 section 3.2, RFC 6152 section 3). */
 static bool
-store_can(struct attempt *a)
+peer_can(struct attempt *a)
 {
 	const struct smtp_offer *offer = smtp_client_get_offer(lease_client(a->lease));
 	const struct attempt_job *job = a->job;
 
 	if (needs_utf8(job) && !offer->smtputf8)
-		finish(a, 553, "5.6.7", "The mail store does not take UTF-8 addresses");
+		finish(a, 553, "5.6.7", "The next server does not take UTF-8 addresses");
 	else if (job->mail.body == SMTP_BODY_8BIT && !offer->eightbitmime)
-		finish(a, 554, "5.6.3", "The mail store does not take 8-bit messages");
+		finish(a, 554, "5.6.3", "The next server does not take 8-bit messages");
 	else if (offer->size != 0 && job->mail.size > offer->size)
-		finish(a, 552, "5.3.4", "The message is too big for the mail store");
+		finish(a, 552, "5.3.4", "The message is too big for the next server");
 	else
 		return true;
 	return false;
@@ -130,15 +138,16 @@ on_granted(void *ctx)
 
 	a->granted = true;
 	a->reused = lease_is_reused(a->lease);
-	if (!store_can(a))
+	if (!peer_can(a))
 		return;
 	smtp_client_mail(core, &a->job->mail, out);
 	for (size_t i = 0; i < a->job->count; i++)
 		smtp_client_rcpt(core, &a->job->rcpts[i]->wire, out);
-	if (a->job->msg != NULL)
-		smtp_client_data(core, out);
-	else
+	if (a->job->msg == NULL)
 		smtp_client_rset(core, out);
+	else if (!a->job->together)
+		smtp_client_data(core, out);
+	a->decided = a->job->msg == NULL || !a->job->together;
 	lease_flush(a->lease);
 }
 
@@ -181,6 +190,41 @@ on_drained(void *ctx)
 
 /* ---- what is heard --------------------------------------------------------------------------- */
 
+static bool
+has_temporary(const struct attempt_job *job)
+{
+	for (size_t i = 0; i < job->count; i++)
+		if (job->rcpts[i]->settled && smtp_reply_is_temporary(&job->rcpts[i]->reply))
+			return true;
+	return false;
+}
+
+/* Every recipient has been answered: DATA, or not (attempt.h, together). */
+static void
+decide(struct attempt *a)
+{
+	struct smtp_client *core = lease_client(a->lease);
+	struct buf *out = lease_out(a->lease);
+	struct smtp_reply wait;
+
+	a->decided = true;
+	smtp_reply_set(&wait, 451, "4.5.0", "Another recipient has to wait, please come again");
+	if (has_temporary(a->job))
+		settle_all(a, &wait, false);
+	if (a->open > 0)
+		smtp_client_data(core, out);
+	else
+		smtp_client_rset(core, out);
+	lease_flush(a->lease);
+}
+
+/* The peer closes a connection that was at rest before: on a new one it may be well. */
+static bool
+is_stale(const struct attempt *a, const struct smtp_client_event *ev)
+{
+	return ev->reply->code == 421 && a->reused && !a->again;
+}
+
 /* RCPTs that were accepted wait for their final reply, or have it when we only asked. */
 static void
 on_reply(struct attempt *a, const struct smtp_client_event *ev)
@@ -195,6 +239,8 @@ on_reply(struct attempt *a, const struct smtp_client_event *ev)
 	case SMTP_CLIENT_RCPT:
 		if (!good || a->job->msg == NULL)
 			settle(a, a->job->rcpts[ev->number], ev->reply, true);
+		if (++a->heard_rcpts == a->job->count && !a->decided)
+			decide(a);
 		return;
 	case SMTP_CLIENT_DATA:
 		settle_all(a, ev->reply, true);
@@ -209,9 +255,11 @@ on_event(void *ctx, const struct smtp_client_event *ev)
 {
 	struct attempt *a = ctx;
 
-	a->heard = true;
 	switch (ev->kind) {
 	case SMTP_CLIENT_REPLY:
+		if (ev->what == SMTP_CLIENT_MAIL && is_stale(a, ev))
+			return; /* and on_failed() comes */
+		a->heard = true;
 		on_reply(a, ev);
 		break;
 	case SMTP_CLIENT_GO_AHEAD:
@@ -224,12 +272,12 @@ on_event(void *ctx, const struct smtp_client_event *ev)
 	default: /* READY comes behind the last answer */
 		return;
 	}
-	if (a->open == 0)
+	if (a->open == 0 && a->decided)
 		done(a);
 }
 
-/* A connection that was idle may be one that the store has closed: that is no failure of the
- * store yet. Nothing has been done as long as it has answered nothing. */
+/* A connection that was idle may be one that the peer has closed: that is no failure of the
+ * peer yet. Nothing has been done as long as it has answered nothing. */
 static void
 on_failed(void *ctx, const char *why)
 {
@@ -241,7 +289,8 @@ on_failed(void *ctx, const char *why)
 	}
 	a->again = true;
 	lease_end(&a->lease);
-	a->lease = lease_new(a->pool, a->job->server, a->job->session, a->job->peer, &lease_ops, a);
+	a->heard_rcpts = 0;
+	a->lease = lease_new(a->pool, &a->job->peer, a->job->session, a->job->client, &lease_ops, a);
 }
 
 static void
@@ -260,7 +309,7 @@ static const struct lease_ops lease_ops = {
 /* ---- for others -------------------------------------------------------------------------------- */
 
 struct attempt *
-attempt_new(struct pool *p, const struct attempt_job *job, attempt_fn *fn, void *ctx)
+attempt_new(struct pool *p, struct attempt_job *job, attempt_fn *fn, void *ctx)
 {
 	struct attempt *a = xcalloc(1, sizeof(*a));
 
@@ -272,9 +321,11 @@ attempt_new(struct pool *p, const struct attempt_job *job, attempt_fn *fn, void 
 	for (size_t i = 0; i < job->count; i++)
 		job->rcpts[i]->settled = false;
 	a->open = job->count;
+	a->body_sent = job->skip;
+	job->end = ATTEMPT_ANSWERED;
 	timer_init(&a->timer, pool_loop(p), on_timer, a);
 	timer_set(&a->timer, job->deadline_ms);
-	a->lease = lease_new(p, job->server, job->session, job->peer, &lease_ops, a);
+	a->lease = lease_new(p, &job->peer, job->session, job->client, &lease_ops, a);
 	return a;
 }
 

@@ -39,7 +39,7 @@ struct pool_conn {
 	struct smtp_client *core;
 	struct smtp_client_settings settings;
 	char session[SMTP_SESSION_MAX + 1]; /* the only one it is for; "": for all */
-	char peer[ADDR_TEXT_LEN];
+	char client[ADDR_TEXT_LEN];
 	struct lease *lease; /* LEASED */
 	bool reused;
 	unsigned round; /* of open_more(): somebody counts on it */
@@ -51,14 +51,14 @@ struct lease {
 	struct store *store;
 	struct pool_conn *conn; /* NULL: waiting, or lost */
 	char session[SMTP_SESSION_MAX + 1];
-	char peer[ADDR_TEXT_LEN];
+	char client[ADDR_TEXT_LEN];
 	const struct lease_ops *ops;
 	void *ctx;
 };
 
 struct store {
 	struct pool *pool;
-	struct server *server;
+	struct peer peer;
 	struct list conns, waiting;
 	size_t conn_count;
 	unsigned round;
@@ -125,8 +125,8 @@ store_is_down(struct store *s, const char *why)
 	s->down_ms = MIN(MAX(2 * s->down_ms, POOL_DOWN_MIN_MS), POOL_DOWN_MAX_MS);
 	s->down_until_ms = now + s->down_ms;
 	snprintf(s->why, sizeof(s->why), "%s", why);
-	log_warning(NULL, "smtp.store_down store=%s why=%s ms=%" PRIu64, s->server->name,
-	            log_esc(why), s->down_ms);
+	log_warning(NULL, "smtp.%s_down %s=%s why=%s ms=%" PRIu64, peer_kind(&s->peer),
+	            peer_kind(&s->peer), s->peer.name, log_esc(why), s->down_ms);
 	timer_set(&s->up_again, s->down_ms);
 }
 
@@ -179,11 +179,11 @@ conn_opened(struct pool_conn *c)
 
 	s->down_ms = 0;
 	s->down_until_ms = 0;
-	if (s->server->kind == SERVER_ROOST && !smtp_client_get_offer(c->core)->xroost)
+	if (s->peer.ours && !smtp_client_get_offer(c->core)->xroost)
 		log_warning(NULL,
 		            "smtp.store_plain store=%s why=\"it does not trust us (its "
 		            "trusted_networks): copies may double when senders retry\"",
-		            s->server->name);
+		            s->peer.name);
 	if (!smtp_client_get_offer(c->core)->xclient_addr)
 		c->session[0] = '\0';
 	conn_rest(c);
@@ -193,7 +193,7 @@ static void
 on_event(struct pool_conn *c, const struct smtp_client_event *ev)
 {
 	if (ev->kind == SMTP_CLIENT_TLS) {
-		link_start_tls_client(c->link, c->store->server->tls, c->store->server->tls_name);
+		link_start_tls_client(c->link, c->store->peer.tls, c->store->peer.tls_name);
 		return;
 	}
 	if (c->state == LEASED)
@@ -250,7 +250,8 @@ on_link_tls(void *core)
 {
 	struct pool_conn *c = core;
 
-	smtp_client_tls_done(c->core, link_out(c->link));
+	if (c->store->peer.tls_mode == PEER_TLS_STARTTLS)
+		smtp_client_tls_done(c->core, link_out(c->link));
 }
 
 static void
@@ -284,6 +285,7 @@ static void
 on_dialled(void *ctx, struct conn **net, const char *why)
 {
 	struct pool_conn *c = ctx;
+	const struct peer *peer = &c->store->peer;
 	uint64_t gone = clock_mono_ms() - c->opened_ms, most = c->store->pool->c.connect_ms;
 
 	c->dial = NULL;
@@ -293,6 +295,8 @@ on_dialled(void *ctx, struct conn **net, const char *why)
 	}
 	c->link = link_new(net, &link_handlers, c, NULL);
 	link_set_deadline(c->link, gone < most ? most - gone : 1);
+	if (peer->tls_mode == PEER_TLS_IMPLICIT)
+		link_start_tls_client(c->link, peer->tls, peer->tls_name);
 }
 
 static struct pool_conn *
@@ -304,23 +308,27 @@ conn_open(struct store *s, const struct lease *l)
 	c->store = s;
 	c->opened_ms = clock_mono_ms();
 	c->settings = (struct smtp_client_settings){
-		.lmtp = true,
+		.lmtp = !s->peer.smtp,
 		.hostname = p->c.hostname,
-		.tls_mode = s->server->starttls ? SMTP_TLS_REQUIRED : SMTP_TLS_NONE,
+		.tls_mode = s->peer.tls_mode == PEER_TLS_STARTTLS ? SMTP_TLS_REQUIRED
+		                                                  : SMTP_TLS_NONE,
+		.authcid = s->peer.user,
+		.secret = s->peer.password,
+		.plaintext_ok = s->peer.plaintext_ok,
 	};
-	if (s->server->kind == SERVER_FOREIGN) {
+	if (s->peer.wants_client) {
 		snprintf(c->session, sizeof(c->session), "%s", l->session);
-		snprintf(c->peer, sizeof(c->peer), "%s", l->peer);
-		c->settings.xclient_addr = c->peer;
+		snprintf(c->client, sizeof(c->client), "%s", l->client);
+		c->settings.xclient_addr = c->client;
 		c->settings.xclient_session = c->session;
 	}
-	c->core = smtp_client_new(&c->settings, false);
+	c->core = smtp_client_new(&c->settings, s->peer.tls_mode == PEER_TLS_IMPLICIT);
 	list_add_tail(&s->conns, &c->node);
 	s->conn_count++;
 	p->conn_count++;
 	metrics_add(&pool_metrics[POOL_M_CONNECTIONS], 1);
 	metrics_add(&pool_metrics[POOL_M_OPENED], 1);
-	c->dial = dial_start(p->c.loop, s->server->lmtp, p->c.connect_ms, on_dialled, c);
+	c->dial = dial_start(p->c.loop, s->peer.addr, p->c.connect_ms, on_dialled, c);
 	return c;
 }
 
@@ -444,33 +452,51 @@ on_up_again(void *ctx)
 
 /* ---- leases -------------------------------------------------------------------------------------- */
 
-static struct store *
-store_of(struct pool *p, struct server *server)
+#define STORE_KEY_LEN 300
+
+/* A next hop and a server may have one name. */
+static struct slice
+store_key(const struct peer *peer, char key_r[STORE_KEY_LEN])
 {
-	struct slice name = slice_of(server->name);
-	struct store *s = map_get(p->stores, name);
+	snprintf(key_r, STORE_KEY_LEN, "%s %s", peer_kind(peer), peer->name);
+	return slice_of(key_r);
+}
+
+static struct store *
+find_store(const struct pool *p, const struct peer *peer)
+{
+	char key[STORE_KEY_LEN];
+
+	return map_get(p->stores, store_key(peer, key));
+}
+
+static struct store *
+store_of(struct pool *p, const struct peer *peer)
+{
+	struct store *s = find_store(p, peer);
+	char key[STORE_KEY_LEN];
 
 	if (s != NULL)
 		return s;
 	s = xcalloc(1, sizeof(*s));
 	s->pool = p;
-	s->server = server;
+	s->peer = *peer;
 	list_init(&s->conns);
 	list_init(&s->waiting);
 	timer_init(&s->up_again, p->c.loop, on_up_again, s);
-	(void)map_set(p->stores, name, s);
+	(void)map_set(p->stores, store_key(peer, key), s);
 	return s;
 }
 
 struct lease *
-lease_new(struct pool *p, struct server *server, const char *session, const char *peer,
+lease_new(struct pool *p, const struct peer *to, const char *session, const char *client,
           const struct lease_ops *ops, void *ctx)
 {
 	struct lease *l = xcalloc(1, sizeof(*l));
 
-	l->store = store_of(p, server);
+	l->store = store_of(p, to);
 	snprintf(l->session, sizeof(l->session), "%s", session);
-	snprintf(l->peer, sizeof(l->peer), "%s", peer);
+	snprintf(l->client, sizeof(l->client), "%s", client);
 	l->ops = ops;
 	l->ctx = ctx;
 	list_add_tail(&l->store->waiting, &l->node);
@@ -598,6 +624,14 @@ struct loop *
 pool_loop(const struct pool *p)
 {
 	return p->c.loop;
+}
+
+bool
+pool_is_down(const struct pool *p, const struct peer *peer)
+{
+	const struct store *s = find_store(p, peer);
+
+	return s != NULL && clock_mono_ms() < s->down_until_ms;
 }
 
 size_t

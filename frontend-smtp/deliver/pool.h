@@ -1,5 +1,6 @@
 /*
- * pool - connections to the stores' LMTP, shared by all sessions of a worker.
+ * pool - connections to the stores' LMTP and to next hops, shared by all sessions of a worker.
+ * What is said of stores here holds for next hops, too.
  *
  * Whoever wants to speak to a store takes a lease and gets a connection between two
  * transactions: one that is idle, or a new one, or waits for one. A connection left between
@@ -22,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conf/servers.h"
+#include "deliver/peer.h"
 #include "link/link.h"
 #include "metrics/metrics.h"
 #include "net/loop.h"
@@ -63,9 +64,10 @@ struct lease_ops {
 	void (*failed)(void *ctx, const char *why);
 };
 
-/* server has an address for LMTP. session and peer: the client's, copied. */
-struct lease *lease_new(struct pool *p, struct server *server, const char *session,
-                        const char *peer, const struct lease_ops *ops, void *ctx);
+/* to is copied; of one kind and name the first counts. session and client (his address):
+ * copied. */
+struct lease *lease_new(struct pool *p, const struct peer *to, const char *session,
+                        const char *client, const struct lease_ops *ops, void *ctx);
 /* Granted or not; a connection that is not between two transactions is cut. Accepts NULL,
  * leaves NULL. Fine from inside a callback. */
 void lease_end(struct lease **l);
@@ -82,6 +84,8 @@ bool lease_is_congested(const struct lease *l);
  * closed meanwhile. */
 bool lease_is_reused(const struct lease *l);
 
+/* It could not be reached a moment ago: whoever wants it is told so at once. */
+bool pool_is_down(const struct pool *p, const struct peer *peer);
 /* For `status` and tests. */
 size_t pool_connections(const struct pool *p);
 

@@ -17,14 +17,15 @@ batch_get(struct txn *t, struct list *batches, struct server *server)
 	struct batch *b;
 
 	LIST_EACH (b, batches, struct batch, node)
-		if (b->job.server == server)
+		if (b->server == server)
 			return b;
 	b = xcalloc(1, sizeof(*b));
 	b->txn = t;
+	b->server = server;
 	b->job = (struct attempt_job){
-		.server = server,
+		.peer = peer_of_server(server),
 		.session = t->session,
-		.peer = t->peer,
+		.client = t->peer,
 		.log = t->log,
 	};
 	list_init(&b->waiting);

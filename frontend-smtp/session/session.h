@@ -1,7 +1,8 @@
 /*
- * session - SMTP for the Internet (port 25) and LMTP for an MTA before us (port 24), on a
- * front end that keeps nothing: what is answered 250 is on the disk of every store it
- * belongs to. RFC 5321, 2033; design section 7.
+ * session - SMTP for the Internet (port 25), for our users (587 with STARTTLS, 465 in TLS), and
+ * LMTP for an MTA before us (port 24), on a front end that keeps nothing: what is answered 250
+ * is on the disk of every store it belongs to, and with the next hop where it leaves us.
+ * RFC 5321, 2033, 6409, 8314; design section 7.
  */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
+#include "directory/auth.h"
 #include "deliver/pool.h"
 #include "metrics/metrics.h"
 #include "net/conn.h"
@@ -40,9 +42,19 @@ enum {
 };
 extern struct metric smtp_metrics[SMTP_M_COUNT];
 
+/* Whom a listener is for; the names of struct svc_listen_def are in the same order. */
+enum smtp_service {
+	SMTP_SERVICE_MX,
+	SMTP_SERVICE_LMTP,
+	SMTP_SERVICE_SUBMISSION,
+	SMTP_SERVICE_SUBMISSIONS, /* TLS from the first byte on */
+};
+const char *smtp_service_name(enum smtp_service s); /* "smtp lmtp submission submissions" */
+
 /* What all sessions of a worker share. Everything is borrowed for its life. */
 struct smtp_proxy_config {
 	struct loop *loop;
+	struct auth *auth; /* NULL: no directory, and no logins */
 	struct route *route;
 	struct pool *pool;
 	const struct conf *conf;
@@ -56,7 +68,7 @@ void smtp_proxy_free(struct smtp_proxy **p);
 
 /* Takes *c. Never fails: a session that cannot start tells the client why and ends
  * itself. */
-void smtp_session_start(struct smtp_proxy *p, struct conn **c, bool lmtp);
+void smtp_session_start(struct smtp_proxy *p, struct conn **c, enum smtp_service service);
 
 /* No new transactions: clients are sent away (421) as soon as theirs is over; with may_stay (a
  * reload) they go when they like. done is called when nobody is left, perhaps now. */
@@ -66,7 +78,9 @@ size_t smtp_proxy_count(const struct smtp_proxy *p);
 /* For the control command `who`: all strings borrowed for the call. */
 struct smtp_session_info {
 	const char *session, *peer, *state;
-	bool lmtp, tls;
+	const char *service; /* "submission" */
+	const char *user;    /* who has logged in; NULL */
+	bool tls;
 	uint64_t age_s;
 };
 typedef void smtp_session_each_fn(void *ctx, const struct smtp_session_info *info);

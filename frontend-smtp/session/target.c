@@ -174,7 +174,7 @@ take_reply(struct target *g)
 	char class;
 
 	*r = g->rcpt.reply;
-	g->from_store = g->rcpt.from_store;
+	g->from_store = g->rcpt.from_peer;
 	if (!smtp_reply_is_good(r) && r->code / 100 != 5)
 		set_temporary(g);
 	if (r->code == 421)

@@ -55,6 +55,7 @@ struct txn_rcpt {
 struct batch {
 	struct list node; /* in txn->askings or txn->deliveries */
 	struct txn *txn;
+	struct server *server;
 	struct attempt_job job;
 	struct attempt *attempt;
 	struct target **targets; /* as job.rcpts */

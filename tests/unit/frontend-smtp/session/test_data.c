@@ -85,7 +85,9 @@ static const struct phase_case {
 	  "452 4.3.1 disk" },
 	{ "it closes before the message",
 	  FRED_READY SEND GO_FRED "store1 > 250 ok\nstore1 closes\n", "451 4.3.0 *" },
-	{ "it says 421", FRED_READY SEND GO_FRED "store1 > 421 4.3.2 going down\n",
+	{ "it says 421, and again on a new connection",
+	  FRED_READY SEND GO_FRED "store1 > 421 4.3.2 going down\n" UP("store1") GO_FRED
+	  "store1 > 421 4.3.2 going down\n",
 	  "451 4.3.2 going down" },
 	{ "it says nothing to DATA",
 	  FRED_READY SEND GO_FRED
