@@ -6,6 +6,8 @@
 #include "front/location_ctl.h"
 #include "json/json.h"
 
+#include <string.h>
+
 static void
 on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 {
@@ -16,14 +18,24 @@ on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 	location_ctl_status(w->reader, detail);
 }
 
+struct who {
+	struct json *sessions;
+	const char *user; /* only his; NULL: all */
+};
+
 static void
 on_session(void *ctx, const struct smtp_session_info *i)
 {
-	struct json *o = json_add_object(ctx);
+	struct who *who = ctx;
+	struct json *o;
+
+	if (who->user != NULL && (i->user == NULL || strcmp(i->user, who->user) != 0))
+		return;
+	o = json_add_object(who->sessions);
 
 	json_set_str(o, "id", i->session);
-	json_set_str(o, "service", i->lmtp ? "lmtp" : "smtp");
-	json_set_str(o, "user", NULL);
+	json_set_str(o, "service", i->service);
+	json_set_str(o, "user", i->user);
 	json_set_str(o, "peer", i->peer);
 	json_set_bool(o, "tls", i->tls);
 	json_set_int(o, "age_s", (int64_t)i->age_s);
@@ -32,21 +44,22 @@ on_session(void *ctx, const struct smtp_session_info *i)
 	json_set_str(o, "store", NULL);
 }
 
-/* Nobody has logged in here, so none of the sessions is a user's. */
 static void
 cmd_who(void *ctx, struct ctl_req *req, const struct json *args)
 {
 	struct worker *w = ctx;
 	struct json *fields = json_new_object();
-	struct json *sessions = json_set_array(fields, "sessions");
+	struct who who = {
+		.sessions = json_set_array(fields, "sessions"),
+		.user = json_get_str(args, "user"),
+	};
 
-	if (json_get_str(args, "user") == NULL)
-		smtp_proxy_each(w->proxy, on_session, sessions);
+	smtp_proxy_each(w->proxy, on_session, &who);
 	ctl_reply(req, &fields);
 }
 
 static const struct ctl_cmd commands[] = {
-	{ "who", "[user]", "Sessions; of one user: none.", cmd_who },
+	{ "who", "[user]", "Sessions; or of one user.", cmd_who },
 	{ .name = NULL },
 };
 

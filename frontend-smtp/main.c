@@ -1,6 +1,6 @@
 /*
- * roost-smtp - the SMTP and LMTP front end of a cluster: asks the stores at RCPT, gives them
- * the message, and answers what they answer. Holds no mail and no queue.
+ * roost-smtp - the SMTP, submission and LMTP front end of a cluster: asks the stores and the next
+ * hop at RCPT, gives them the message, and answers what they answer. Holds no mail and no queue.
  */
 #include "worker.h"
 
@@ -9,14 +9,17 @@ static const struct conf_def *const tables[] = { smtp_conf_table, NULL };
 static const struct svc_listen_def listeners[] = {
 	{ "mx_listen", "smtp" },
 	{ "lmtp_listen", "lmtp" },
+	{ "submission_listen", "submission" },
+	{ "submissions_listen", "submissions" },
 	{ .setting = NULL },
 };
 
 static const struct svc_program program = {
 	.name = "roost-smtp",
-	.summary = "The SMTP and LMTP front end: takes mail from the Internet, or from an MTA "
-		   "before it, and gives each recipient's copy to the store that has his "
-		   "mailbox. It keeps nothing: a message is accepted when every store has it.",
+	.summary = "The SMTP and LMTP front end: takes mail from the Internet, from our users, or "
+		   "from an MTA before it, and gives each recipient's copy to the store that has "
+		   "his mailbox, or to the next hop. It keeps nothing: a message is accepted when "
+		   "everyone it is for has it.",
 	.flags = SVC_AUTH,
 	.tables = tables,
 	.listeners = listeners,

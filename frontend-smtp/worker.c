@@ -45,15 +45,45 @@ check_spool(const struct conf *c, struct err *err)
 	return -1;
 }
 
+static bool
+listens(const struct conf *c, const char *setting)
+{
+	size_t n;
+
+	(void)conf_addrs(c, setting, &n);
+	return n > 0;
+}
+
+static int
+check_submission(const struct conf *c, struct err *err)
+{
+	if (listens(c, "submissions_listen") && !front_tls_has_cert(c))
+		err_set(err, "submissions_listen needs tls_cert and tls_key");
+	else if ((listens(c, "submission_listen") || listens(c, "submissions_listen")) &&
+	         !conf_common_has_directory(c))
+		err_set(err, "submission needs logins, and there are none with directory = none");
+	else
+		return 0;
+	return -1;
+}
+
 int
 worker_check(const struct conf *c, struct err *err)
 {
-	if (check_stores(c, err) == -1 || check_times(c, err) == -1 || check_spool(c, err) == -1)
+	if (check_stores(c, err) == -1 || check_times(c, err) == -1 || check_spool(c, err) == -1 ||
+	    check_submission(c, err) == -1)
 		return -1;
 	return front_tls_check(c, err);
 }
 
 /* ---- a worker ------------------------------------------------------------------------------------ */
+
+/* NULL without a directory: the stores have accounts of their own, and nobody logs in here. */
+static struct auth *
+worker_auth(const struct worker *w)
+{
+	return conf_common_has_directory(w->conf) ? svc_auth(w->svc) : NULL;
+}
 
 static bool
 open_route(struct worker *w, struct err *err)
@@ -70,7 +100,7 @@ open_route(struct worker *w, struct err *err)
 	w->lookup = lookup_new(loop, w->reader, w->barrier);
 	w->route = route_new(&(struct route_config){
 		.loop = loop,
-		.auth = conf_common_has_directory(w->conf) ? svc_auth(w->svc) : NULL,
+		.auth = worker_auth(w),
 		.lookup = w->lookup,
 		.servers = w->servers,
 		.default_domain = domain != NULL ? domain : "",
@@ -91,6 +121,7 @@ open_proxy(struct worker *w)
 	});
 	w->proxy = smtp_proxy_new(&(struct smtp_proxy_config){
 		.loop = svc_loop(w->svc),
+		.auth = worker_auth(w),
 		.route = w->route,
 		.pool = w->pool,
 		.conf = w->conf,
@@ -98,17 +129,15 @@ open_proxy(struct worker *w)
 	});
 }
 
-static void
-on_smtp(void *ctx, struct conn **c)
-{
-	smtp_session_start(((struct worker *)ctx)->proxy, c, false);
-}
-
-static void
-on_lmtp(void *ctx, struct conn **c)
-{
-	smtp_session_start(((struct worker *)ctx)->proxy, c, true);
-}
+#define ON_CONN(name, service)                                                                     \
+	static void name(void *ctx, struct conn **c)                                               \
+	{                                                                                          \
+		smtp_session_start(((struct worker *)ctx)->proxy, c, service);                     \
+	}
+ON_CONN(on_mx, SMTP_SERVICE_MX)
+ON_CONN(on_lmtp, SMTP_SERVICE_LMTP)
+ON_CONN(on_submission, SMTP_SERVICE_SUBMISSION)
+ON_CONN(on_submissions, SMTP_SERVICE_SUBMISSIONS)
 
 void *
 worker_start(struct svc_worker *svc, struct err *err)
@@ -123,8 +152,10 @@ worker_start(struct svc_worker *svc, struct err *err)
 	}
 	open_proxy(w);
 	control_start(w);
-	svc_listen(svc, "smtp", on_smtp, w);
+	svc_listen(svc, "smtp", on_mx, w);
 	svc_listen(svc, "lmtp", on_lmtp, w);
+	svc_listen(svc, "submission", on_submission, w);
+	svc_listen(svc, "submissions", on_submissions, w);
 	return w;
 }
 

@@ -290,7 +290,8 @@ on_failed(void *ctx, const char *why)
 	a->again = true;
 	lease_end(&a->lease);
 	a->heard_rcpts = 0;
-	a->lease = lease_new(a->pool, &a->job->peer, a->job->session, a->job->client, &lease_ops, a);
+	a->lease =
+		lease_new(a->pool, &a->job->peer, a->job->session, a->job->client, &lease_ops, a);
 }
 
 static void

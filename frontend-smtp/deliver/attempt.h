@@ -23,7 +23,7 @@ struct attempt_rcpt {
 	struct smtp_rcpt wire; /* as it is said to the store */
 	/* When the attempt is done: */
 	struct smtp_reply reply;
-	bool settled;    /* always, then */
+	bool settled;   /* always, then */
 	bool from_peer; /* the peer's own words; else ours */
 };
 
@@ -39,10 +39,10 @@ struct attempt_job {
 	struct peer peer;
 	struct smtp_mail mail; /* its size is that of the message, or what the client said */
 	struct attempt_rcpt **rcpts;
-	size_t count;       /* at least 1 */
-	struct msg *msg;    /* finished; NULL: only ask */
-	struct slice head;  /* goes before the message */
-	uint64_t skip;      /* bytes of the message that head stands for */
+	size_t count;      /* at least 1 */
+	struct msg *msg;   /* finished; NULL: only ask */
+	struct slice head; /* goes before the message */
+	uint64_t skip;     /* bytes of the message that head stands for */
 	/* Nothing is sent while one recipient is refused for now: it will be sent again for all of
 	 * them, and the peer does not know a message it has already. */
 	bool together;

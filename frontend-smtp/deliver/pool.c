@@ -310,8 +310,8 @@ conn_open(struct store *s, const struct lease *l)
 	c->settings = (struct smtp_client_settings){
 		.lmtp = !s->peer.smtp,
 		.hostname = p->c.hostname,
-		.tls_mode = s->peer.tls_mode == PEER_TLS_STARTTLS ? SMTP_TLS_REQUIRED
-		                                                  : SMTP_TLS_NONE,
+		.tls_mode =
+			s->peer.tls_mode == PEER_TLS_STARTTLS ? SMTP_TLS_REQUIRED : SMTP_TLS_NONE,
 		.authcid = s->peer.user,
 		.secret = s->peer.password,
 		.plaintext_ok = s->peer.plaintext_ok,

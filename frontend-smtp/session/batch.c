@@ -24,9 +24,9 @@ batch_get(struct txn *t, struct list *batches, struct server *server)
 	b->server = server;
 	b->job = (struct attempt_job){
 		.peer = peer_of_server(server),
-		.session = t->session,
-		.client = t->peer,
-		.log = t->log,
+		.session = t->client.session,
+		.client = t->client.peer,
+		.log = t->client.log,
 	};
 	list_init(&b->waiting);
 	list_add_tail(batches, &b->node);

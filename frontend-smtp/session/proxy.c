@@ -12,6 +12,16 @@
 const struct conf_def smtp_conf_table[] = {
 	{ "mx_listen", CONF_ADDRESSES, NULL, 25,
 	  .help = "Where mail is taken from other mail servers by SMTP." },
+	{ "submission_listen", CONF_ADDRESSES, NULL, 587,
+	  .help = "Where our users hand in mail, after STARTTLS (plaintext_networks excepted) and a "
+	          "login." },
+	{ "submissions_listen", CONF_ADDRESSES, NULL, 465,
+	  .help = "The same with TLS from the first byte on." },
+	{ "mynetworks", CONF_NETWORKS,
+	  .help = "Clients whose mail to other domains is carried without a login, at mx_listen and "
+	          "submission_listen. Not set: nobody's." },
+	{ "open_relay_i_mean_it", CONF_BOOL, "no",
+	  .help = "Lets mynetworks and trusted_networks hold large public networks." },
 	{ "lmtp_listen", CONF_ADDRESSES, NULL, 24,
 	  .help = "Where an MTA of ours hands over mail by LMTP." },
 	{ "lmtp_networks", CONF_NETWORKS, "127.0.0.0/8 ::1",
@@ -56,6 +66,7 @@ const struct conf_def smtp_conf_table[] = {
 	{ .name = NULL },
 };
 
+#define LOGINS "roost_smtp_logins_total"
 #define MSGS "roost_smtp_messages_total"
 #define RCPTS "roost_smtp_recipients_total"
 #define COPIES "roost_smtp_deliveries_total"
@@ -64,6 +75,9 @@ struct metric smtp_metrics[SMTP_M_COUNT] = {
 	[SMTP_M_SESSIONS] = METRIC_GAUGE("roost_smtp_sessions", NULL, "Open sessions."),
 	[SMTP_M_CONNECTIONS] =
 		METRIC_COUNTER("roost_smtp_connections_total", NULL, "Connections accepted."),
+	[SMTP_M_LOGIN_OK] = METRIC_COUNTER(LOGINS, "result=\"ok\"", "Logins by result."),
+	[SMTP_M_LOGIN_DENIED] = METRIC_COUNTER(LOGINS, "result=\"denied\"", "Logins by result."),
+	[SMTP_M_LOGIN_TEMP] = METRIC_COUNTER(LOGINS, "result=\"later\"", "Logins by result."),
 	[SMTP_M_TOO_MANY] = METRIC_COUNTER("roost_smtp_connections_refused_total", NULL,
 	                                   "Connections sent away by a limit."),
 	[SMTP_M_RCPT_OK] = METRIC_COUNTER(RCPTS, "answer=\"ok\"", "Recipients by answer."),
@@ -215,7 +229,8 @@ smtp_proxy_each(const struct smtp_proxy *p, smtp_session_each_fn *fn, void *ctx)
 			.session = s->id,
 			.peer = s->peer,
 			.state = s->client != NULL ? smtp_server_state_name(s->core) : "gone",
-			.lmtp = s->settings.lmtp,
+			.service = smtp_service_name(s->service),
+			.user = *s->user != '\0' ? s->user : NULL,
 			.tls = smtp_server_is_tls(s->core),
 			.age_s = (clock_mono_ms() - s->started_ms) / 1000,
 		};

@@ -19,6 +19,25 @@
 
 STATIC_ASSERT(SMTP_SESSION_MAX >= IDS_SESSION_LEN);
 
+const char *
+smtp_service_name(enum smtp_service s)
+{
+	static const char *const names[] = {
+		[SMTP_SERVICE_MX] = "smtp",
+		[SMTP_SERVICE_LMTP] = "lmtp",
+		[SMTP_SERVICE_SUBMISSION] = "submission",
+		[SMTP_SERVICE_SUBMISSIONS] = "submissions",
+	};
+
+	return names[s];
+}
+
+static bool
+is_submission(const struct smtp_session *s)
+{
+	return s->service == SMTP_SERVICE_SUBMISSION || s->service == SMTP_SERVICE_SUBMISSIONS;
+}
+
 /* ---- the end ---------------------------------------------------------------------------------- */
 
 static void
@@ -41,9 +60,10 @@ session_end(struct smtp_session *s, const char *why)
 	log_info(&s->log,
 	         "smtp.session why=%s protocol=%s helo=%s transactions=%" PRIu64 " refused=%" PRIu64
 	         " tls=%d ms=%" PRIu64,
-	         log_esc(why), s->settings.lmtp ? "lmtp" : "smtp",
+	         log_esc(why), smtp_service_name(s->service),
 	         log_esc(smtp_server_get_helo(s->core)), s->transactions, s->refused,
 	         smtp_server_is_tls(s->core), clock_mono_ms() - s->started_ms);
+	session_login_cancel(s);
 	txn_end(&s->txn);
 	link_end(&s->client);
 	proxy_lost_session(s->proxy, s);
@@ -90,9 +110,8 @@ steer(struct smtp_session *s)
 	link_resume(s->client);
 }
 
-/* An answer was given, perhaps outside of the link's callbacks. */
-static void
-answered(struct smtp_session *s)
+void
+session_answered(struct smtp_session *s)
 {
 	if (s->ended || s->client == NULL)
 		return;
@@ -121,7 +140,7 @@ on_rcpt_answer(void *ctx, size_t number, const struct smtp_reply *r)
 		session_bye(s, 421, "4.7.0", "Too many refused recipients", "refused recipients");
 		return;
 	}
-	answered(s);
+	session_answered(s);
 }
 
 static void
@@ -161,7 +180,7 @@ on_delivered(void *ctx)
 	if (s->said_all)
 		session_end(s, conn_end_text(CONN_END_EOF));
 	else
-		answered(s);
+		session_answered(s);
 }
 
 static const struct txn_ops txn_ops = {
@@ -171,12 +190,41 @@ static const struct txn_ops txn_ops = {
 
 /* ---- what the client says --------------------------------------------------------------------------- */
 
+/* What the client's address allows. */
+static void
+set_rights(struct smtp_session *s)
+{
+	const struct smtp_proxy *p = s->proxy;
+
+	if (!is_submission(s))
+		return;
+	s->settings.plaintext_ok = conf_nets_has(p->c.conf, "plaintext_networks", &s->from);
+	s->settings.auth_required = !conf_nets_has(p->c.conf, "mynetworks", &s->from);
+}
+
+/* An address the core has checked; the port does not matter. */
+static void
+set_from(struct smtp_session *s, struct slice ip)
+{
+	bool is_v6 = slice_find(ip, ':') < ip.n;
+	char text[ADDR_TEXT_LEN];
+	struct err err;
+	struct addr a;
+
+	snprintf(s->peer, sizeof(s->peer), "%.*s", SLICE_ARG(ip));
+	snprintf(text, sizeof(text), is_v6 ? "[%s]:1" : "%s:1", s->peer);
+	if (addr_parse(slice_of(text), 0, &a, &err))
+		s->from = a;
+	set_rights(s);
+}
+
 /* From a proxy before us that we trust. */
 static void
 on_xclient(struct smtp_session *s, const struct smtp_xclient *x)
 {
 	if (x->addr.p != NULL)
-		snprintf(s->peer, sizeof(s->peer), "%.*s", SLICE_ARG(x->addr));
+		set_from(s, x->addr);
+	session_login_set(s, x->login);
 	if (x->session.p != NULL)
 		snprintf(s->id, sizeof(s->id), "%.*s", SLICE_ARG(x->session));
 }
@@ -191,7 +239,13 @@ on_mail(struct smtp_session *s, const struct smtp_mail *mail)
 		return;
 	}
 	s->transactions++;
-	s->txn = txn_new(&p->shared, mail, s->id, s->peer, &s->log, &txn_ops, s);
+	s->txn = txn_new(&p->shared, mail,
+	                 &(struct txn_client){ .session = s->id,
+	                                       .peer = s->peer,
+	                                       .log = &s->log,
+	                                       .one_reply = !s->settings.lmtp,
+	                                       .may_relay = session_may_relay(s) },
+	                 &txn_ops, s);
 	smtp_server_reply(s->core, 250, "2.1.0", "OK", link_out(s->client));
 }
 
@@ -219,16 +273,39 @@ on_body_end(struct smtp_session *s)
 }
 
 static void
+greet(struct smtp_session *s)
+{
+	smtp_server_greet(s->core, "ready", link_out(s->client));
+	link_flush(s->client);
+	steer(s);
+}
+
+static void
+start_tls(struct smtp_session *s)
+{
+	s->in_tls = true;
+	link_set_deadline(s->client, HANDSHAKE_MS);
+	link_start_tls_server(s->client, s->proxy->c.tls);
+}
+
+static void
 on_event(struct smtp_session *s, const struct smtp_event *ev)
 {
 	switch (ev->kind) {
 	case SMTP_STARTTLS:
-		s->in_tls = true;
-		link_set_deadline(s->client, HANDSHAKE_MS);
-		link_start_tls_server(s->client, s->proxy->c.tls);
+		start_tls(s);
 		return;
 	case SMTP_XCLIENT:
 		on_xclient(s, &ev->xclient);
+		return;
+	case SMTP_SASL_START:
+		session_login_start(s, ev);
+		return;
+	case SMTP_SASL_STEP:
+		session_login_step(s, ev->data);
+		return;
+	case SMTP_SASL_CANCEL:
+		session_login_cancel(s);
 		return;
 	case SMTP_MAIL:
 		on_mail(s, &ev->mail);
@@ -253,8 +330,6 @@ on_event(struct smtp_session *s, const struct smtp_event *ev)
 		return;
 	case SMTP_QUIT:
 		session_end(s, "quit");
-		return;
-	default: /* logins are not offered */
 		return;
 	}
 }
@@ -285,7 +360,12 @@ client_tls(void *core)
 	struct smtp_session *s = core;
 
 	s->in_tls = false;
+	if (s->service == SMTP_SERVICE_SUBMISSIONS) {
+		greet(s);
+		return;
+	}
 	smtp_server_tls_done(s->core);
+	session_login_forget(s);
 	txn_end(&s->txn);
 	steer(s);
 }
@@ -319,11 +399,14 @@ static const struct link_ops client_ops = {
 /* ---- the beginning ------------------------------------------------------------------------------------ */
 
 static void
-session_begin(struct smtp_session *s, struct conn **c, bool lmtp)
+session_begin(struct smtp_session *s, struct conn **c, enum smtp_service service)
 {
 	struct smtp_proxy *p = s->proxy;
 	const struct addr *peer = conn_peer(*c);
+	bool lmtp = service == SMTP_SERVICE_LMTP;
 
+	s->service = service;
+	s->from = *peer;
 	addr_host_text(peer, s->peer);
 	ids_session(s->id);
 	s->log = (struct log_ctx){ .session = s->id, .peer = s->peer };
@@ -334,14 +417,15 @@ session_begin(struct smtp_session *s, struct conn **c, bool lmtp)
 		.size_max = conf_bytes(p->c.conf, "message_size_limit"),
 		.rcpt_max = (unsigned)conf_int(p->c.conf, "recipient_limit"),
 		.rcpt_parallel = RCPT_PARALLEL,
-		.mechs = "",
+		.mechs = is_submission(s) && p->c.auth != NULL ? auth_mechs(p->c.auth) : "",
 		.tls_offered = p->c.tls != NULL,
 		.bare_ok = lmtp,
 		.smtputf8 = true,
 		.chunking = true,
 		.trusted = conf_nets_has(p->c.conf, "trusted_networks", peer),
 	};
-	s->core = smtp_server_new(&s->settings, false);
+	set_rights(s);
+	s->core = smtp_server_new(&s->settings, service == SMTP_SERVICE_SUBMISSIONS);
 	proxy_add_session(p, s, peer);
 	s->client = link_new(c, &client_ops, s, NULL);
 }
@@ -361,25 +445,26 @@ find_limit(const struct smtp_session *s, const struct addr *peer)
 }
 
 void
-smtp_session_start(struct smtp_proxy *p, struct conn **c, bool lmtp)
+smtp_session_start(struct smtp_proxy *p, struct conn **c, enum smtp_service service)
 {
 	struct smtp_session *s = xcalloc(1, sizeof(*s));
 	struct addr peer = *conn_peer(*c);
 	const char *limit;
 
 	s->proxy = p;
-	session_begin(s, c, lmtp);
-	if (lmtp && !conf_nets_has(p->c.conf, "lmtp_networks", &peer)) {
+	session_begin(s, c, service);
+	if (s->settings.lmtp && !conf_nets_has(p->c.conf, "lmtp_networks", &peer)) {
 		session_bye(s, 554, "5.7.1", "Not for you", "not in lmtp_networks");
 		return;
 	}
+	if (service == SMTP_SERVICE_SUBMISSIONS)
+		start_tls(s); /* and greets in it; nothing is said in clear */
 	limit = find_limit(s, &peer);
 	if (limit != NULL) {
 		metrics_add(&smtp_metrics[SMTP_M_TOO_MANY], 1);
 		session_bye(s, 421, "4.7.0", limit, "limit");
 		return;
 	}
-	smtp_server_greet(s->core, "ready", link_out(s->client));
-	link_flush(s->client);
-	steer(s);
+	if (!s->in_tls)
+		greet(s);
 }

@@ -1,5 +1,6 @@
 /*
- * session_impl - what session.c (a client) and proxy.c (all of them) share.
+ * session_impl - what session.c (a client), login.c (who he is), submit.c (what he may send)
+ * and proxy.c (all of them) share.
  */
 #ifndef SESSION_SESSION_IMPL_H
 #define SESSION_SESSION_IMPL_H
@@ -7,6 +8,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "conf/common.h"
+#include "directory/directory.h"
 #include "link/link.h"
 #include "log/log.h"
 #include "proto/smtp_server.h"
@@ -42,6 +44,7 @@ struct smtp_session {
 	struct link *client; /* NULL: gone, while the stores still answer */
 	struct smtp_server *core;
 	struct smtp_server_settings settings;
+	enum smtp_service service;
 	bool ended;
 	bool in_tls;       /* the handshake is under way */
 	bool delivering;   /* the stores have the message */
@@ -50,6 +53,10 @@ struct smtp_session {
 
 	char id[SMTP_SESSION_MAX + 1];
 	char peer[ADDR_TEXT_LEN];
+	struct addr from; /* what his rights depend on: the conn's peer, or whom XCLIENT named */
+	char user[DIRECTORY_NAME_MAX + 1];     /* canonical, who has logged in; "": nobody */
+	char new_user[DIRECTORY_NAME_MAX + 1]; /* the last word of his login is under way */
+	uint64_t auth_id;                      /* a login, or a question whether he may; 0: none */
 	struct log_ctx log;
 	struct address_count *address;
 	uint64_t started_ms;
@@ -64,6 +71,21 @@ void session_bye(struct smtp_session *s, int code, const char *enhanced, const c
 void session_end(struct smtp_session *s, const char *why);
 /* Is it in nobody's way when it ends now? */
 bool session_is_idle(const struct smtp_session *s);
+
+/* An answer was given outside of the link's callbacks. */
+void session_answered(struct smtp_session *s);
+
+/* ---- login.c ---- */
+
+void session_login_start(struct smtp_session *s, const struct smtp_event *ev);
+void session_login_step(struct smtp_session *s, struct slice data);
+void session_login_cancel(struct smtp_session *s);
+/* A trusted proxy says who has logged in; empty: nobody. */
+void session_login_set(struct smtp_session *s, struct slice user);
+/* What was said before TLS does not count. */
+void session_login_forget(struct smtp_session *s);
+/* May mail of his leave us? */
+bool session_may_relay(const struct smtp_session *s);
 
 /* ---- proxy.c ---- */
 

@@ -103,7 +103,7 @@ log_delivery(const struct target *g)
 	bool good = smtp_reply_is_good(r), temp = smtp_reply_is_temporary(r);
 	uint64_t ms = clock_mono_ms() - g->started_ms;
 
-	log_info(g->txn->log,
+	log_info(g->txn->client.log,
 	         "smtp.delivery user=%s detail=%s store=%s reply=%d enhanced=%s text=%s "
 	         "ms=%" PRIu64,
 	         log_esc(g->user), log_esc(g->detail), g->server->name, r->code,
@@ -146,7 +146,7 @@ on_looked_again(void *ctx, uint64_t id, const struct route_answer *a)
 	g->route_id = 0;
 	if (f->result == ROUTE_OK && !is_place(g, f) && !g->moved && g->state == TARGET_ASKING) {
 		g->moved = true;
-		log_debug(g->txn->log, "smtp.moved user=%s from=%s to=%s", log_esc(g->user),
+		log_debug(g->txn->client.log, "smtp.moved user=%s from=%s to=%s", log_esc(g->user),
 		          g->server->name, f->server->name);
 		set_place(g, f);
 		ask(g);

@@ -43,7 +43,7 @@ rcpt_answer(struct txn_rcpt *r, const struct smtp_reply *reply, const char *why)
 	                                                           : SMTP_M_RCPT_REFUSED],
 	            1);
 	if (!good)
-		log_info(t->log, "smtp.refused from=%s rcpt=%s reply=%d enhanced=%s why=%s",
+		log_info(t->client.log, "smtp.refused from=%s rcpt=%s reply=%d enhanced=%s why=%s",
 		         log_esc(t->from), log_esc(r->text), reply->code, log_esc(reply->enhanced),
 		         log_esc(why));
 	t->ops->rcpt(t->ctx, r->number, &r->reply);
@@ -166,8 +166,8 @@ txn_rcpt(struct txn *t, size_t number, const struct smtp_rcpt *rcpt)
 		                              rcpt->detail.p != NULL ? rcpt->detail : SLICE(""), "",
 		                              false, on_routed, r);
 	else
-		r->route_id =
-			route_find(t->shared->route, slice_of(r->text), t->session, on_routed, r);
+		r->route_id = route_find(t->shared->route, slice_of(r->text), t->client.session,
+		                         on_routed, r);
 }
 
 /* ---- the end ---------------------------------------------------------------------------------------- */
@@ -197,7 +197,7 @@ txn_finish(struct txn *t)
 		r->reply = *worst(r->targets, r->count);
 	}
 	txn_get_common_reply(t, &common);
-	log_info(t->log,
+	log_info(t->client.log,
 	         "smtp.transaction from=%s bytes=%" PRIu64 " rcpts=%zu users=%zu reply=%d "
 	         "ms=%" PRIu64,
 	         log_esc(t->from), msg_bytes(t->msg), accepted, map_count(t->by_user), common.code,
@@ -259,15 +259,13 @@ txn_get_common_reply(const struct txn *t, struct smtp_reply *reply_r)
 /* ---- making one ----------------------------------------------------------------------------------------- */
 
 struct txn *
-txn_new(const struct txn_shared *shared, const struct smtp_mail *mail, const char *session,
-        const char *peer, const struct log_ctx *log, const struct txn_ops *ops, void *ctx)
+txn_new(const struct txn_shared *shared, const struct smtp_mail *mail,
+        const struct txn_client *client, const struct txn_ops *ops, void *ctx)
 {
 	struct txn *t = xcalloc(1, sizeof(*t));
 
 	t->shared = shared;
-	t->session = session;
-	t->peer = peer;
-	t->log = log;
+	t->client = *client;
 	t->ops = ops;
 	t->ctx = ctx;
 	t->arena = arena_new("txn");
@@ -281,9 +279,9 @@ txn_new(const struct txn_shared *shared, const struct smtp_mail *mail, const cha
 	t->mail.ret = SMTP_RET_NONE;
 	t->mail.envid = slice_make(NULL, 0);
 	t->mail.session = mail->session.p != NULL ? arena_slice_dup(t->arena, mail->session)
-	                                          : slice_of(session);
-	t->mail.addr =
-		mail->addr.p != NULL ? arena_slice_dup(t->arena, mail->addr) : slice_of(peer);
+	                                          : slice_of(client->session);
+	t->mail.addr = mail->addr.p != NULL ? arena_slice_dup(t->arena, mail->addr)
+	                                    : slice_of(client->peer);
 	address_text(&mail->from, t->from);
 	return t;
 }

@@ -54,12 +54,19 @@ struct txn_ops {
 	void (*delivered)(void *ctx);
 };
 
+/* Whose it is. Strings and log are borrowed for the transaction's life. */
+struct txn_client {
+	const char *session, *peer;
+	const struct log_ctx *log;
+	bool one_reply; /* SMTP: to all recipients together; else LMTP */
+	bool may_relay; /* to other domains, too; forwards keep the sender as it is */
+};
+
 struct txn;
 
-/* session, peer, log, ops and ctx are borrowed. mail is copied. */
+/* ops and ctx are borrowed. mail and client are copied. */
 struct txn *txn_new(const struct txn_shared *shared, const struct smtp_mail *mail,
-                    const char *session, const char *peer, const struct log_ctx *log,
-                    const struct txn_ops *ops, void *ctx);
+                    const struct txn_client *client, const struct txn_ops *ops, void *ctx);
 /* No callback comes any more; what the stores are being asked is given up. Fine from inside a
  * callback: the memory goes at the end of the loop's turn. Accepts NULL, leaves NULL. */
 void txn_end(struct txn **t);

@@ -66,8 +66,7 @@ struct batch {
 
 struct txn {
 	const struct txn_shared *shared;
-	const char *session, *peer;
-	const struct log_ctx *log;
+	struct txn_client client;
 	const struct txn_ops *ops;
 	void *ctx;
 	struct arena *arena;

@@ -29,13 +29,13 @@ static char fake_tls;
 static void
 on_smtp(void *ctx, struct conn **c)
 {
-	smtp_session_start(((struct world *)ctx)->proxy, c, false);
+	smtp_session_start(((struct world *)ctx)->proxy, c, SMTP_SERVICE_MX);
 }
 
 static void
 on_lmtp(void *ctx, struct conn **c)
 {
-	smtp_session_start(((struct world *)ctx)->proxy, c, true);
+	smtp_session_start(((struct world *)ctx)->proxy, c, SMTP_SERVICE_LMTP);
 }
 
 /* auth is away | back | silent */
@@ -120,8 +120,8 @@ on_info(void *ctx, const struct smtp_session_info *i)
 	struct world *w = ctx;
 	size_t n = strlen(w->who);
 
-	snprintf(w->who + n, sizeof(w->who) - n, "%s%s %s %s", n > 0 ? "; " : "",
-	         i->lmtp ? "lmtp" : "smtp", i->peer, i->state);
+	snprintf(w->who + n, sizeof(w->who) - n, "%s%s %s %s", n > 0 ? "; " : "", i->service,
+	         i->peer, i->state);
 }
 
 /* who is there[ TEXT] */
@@ -224,6 +224,7 @@ world_init(struct world *w, const char *more)
 		.connections = (unsigned)conf_int(w->conf, "store_connections") });
 	w->proxy = smtp_proxy_new(
 		&(struct smtp_proxy_config){ .loop = play_loop(w->play),
+	                                     .auth = w->auth,
 	                                     .route = w->route,
 	                                     .pool = w->pool,
 	                                     .conf = w->conf,
