@@ -142,7 +142,7 @@ mapdb_commit(struct mapdb *m, struct err *err)
 		m->info = m->next;
 		return MAPDB_DONE;
 	}
-	m->last_server_id = 0;
+	mapdb_servers_forget(m);
 	m->damaged = m->damaged || e == KV_CORRUPT;
 	if (e == KV_FULL)
 		grow_if_full(m);
@@ -153,7 +153,7 @@ void
 mapdb_abort(struct mapdb *m)
 {
 	kv_end(&m->txn);
-	m->last_server_id = 0;
+	mapdb_servers_forget(m);
 }
 
 void
@@ -244,13 +244,13 @@ mapdb_has_pushed(struct mapdb *m, struct slice server)
 /* ---- reading ------------------------------------------------------------------------------- */
 
 bool
-mapdb_row_location(struct kv_txn *txn, struct slice name, struct slice value,
+mapdb_row_location(struct mapdb *m, struct kv_txn *txn, struct slice name, struct slice value,
                    struct location *loc_r)
 {
 	struct location_row row;
 
 	if (!location_row_parse(name, value, &row) ||
-	    !location_intern_text(txn, 's', row.server_id, &row.loc.server)) {
+	    !mapdb_server_text(m, txn, row.server_id, &row.loc.server)) {
 		log_error(NULL, "map.damaged mbox=%s", log_esc_slice(name));
 		return false;
 	}
@@ -292,7 +292,7 @@ each_name(struct mapdb *m, struct slice from, bool skip, struct slice prefix, ma
 	for (; more && slice_starts(name, prefix); more = kv_cursor_next(c, &name, &value)) {
 		struct location loc;
 
-		ok = mapdb_row_location(txn, name, value, &loc);
+		ok = mapdb_row_location(m, txn, name, value, &loc);
 		if (!ok || !fn(ctx, &loc))
 			break;
 	}
@@ -327,7 +327,8 @@ mapdb_count(struct mapdb *m)
 
 /* Names of one server behind `after`. 1: on; 0: fn has enough; -1: damaged. */
 static int
-each_of_id(struct kv_txn *txn, uint32_t id, struct slice after, mapdb_each_fn *fn, void *ctx)
+each_of_id(struct mapdb *m, struct kv_txn *txn, uint32_t id, struct slice after, mapdb_each_fn *fn,
+           void *ctx)
 {
 	uint8_t head_bytes[LOCATION_ID_KEY_MAX], from_bytes[LOCATION_ID_KEY_MAX];
 	struct slice head = location_id_key(head_bytes, id, SLICE(""));
@@ -343,7 +344,7 @@ each_of_id(struct kv_txn *txn, uint32_t id, struct slice after, mapdb_each_fn *f
 		struct location loc;
 
 		if (!kv_get(txn, LOCATION_T_NAMES, name, &row) ||
-		    !mapdb_row_location(txn, name, row, &loc))
+		    !mapdb_row_location(m, txn, name, row, &loc))
 			r = -1;
 		else if (!fn(ctx, &loc))
 			r = 0;
@@ -376,7 +377,7 @@ mapdb_each_of(struct mapdb *m, const struct mapdb_by_server *by, mapdb_each_fn *
 		if (!slice_starts(server, by->prefix) || (by->whole && server.n > by->prefix.n) ||
 		    value.n != 4)
 			break;
-		r = each_of_id(txn, num_get_le32((const uint8_t *)value.p),
+		r = each_of_id(m, txn, num_get_le32((const uint8_t *)value.p),
 		               slice_eq(server, by->after_server) ? by->after_name : SLICE(""), fn,
 		               ctx);
 	}
@@ -420,8 +421,8 @@ mapdb_each_server(struct mapdb *m, mapdb_server_fn *fn, void *ctx)
 
 /* False: the database is damaged. *want_r: tell it. */
 static bool
-make_change(struct kv_txn *txn, struct slice key, struct slice value, struct mapdb_change *ch_r,
-            struct location *loc, bool *want_r)
+make_change(struct mapdb *m, struct kv_txn *txn, struct slice key, struct slice value,
+            struct mapdb_change *ch_r, struct location *loc, bool *want_r)
 {
 	struct slice row;
 
@@ -436,7 +437,7 @@ make_change(struct kv_txn *txn, struct slice key, struct slice value, struct map
 		*want_r = value.p[0] == LOCATION_LOG_DELETE;
 		return true;
 	}
-	if (!mapdb_row_location(txn, ch_r->name, row, loc))
+	if (!mapdb_row_location(m, txn, ch_r->name, row, loc))
 		return false;
 	if (loc->revision > ch_r->revision)
 		*want_r = false;
@@ -466,7 +467,7 @@ mapdb_each_change(struct mapdb *m, uint64_t after, mapdb_change_fn *fn, void *ct
 		struct location loc;
 		bool want;
 
-		ok = make_change(txn, key, value, &change, &loc, &want);
+		ok = make_change(m, txn, key, value, &change, &loc, &want);
 		if (!ok || (want && !fn(ctx, &change)))
 			break;
 	}

@@ -149,7 +149,7 @@ add_new(struct mapdb *m, struct kv_txn *fresh, bool own_revisions)
 		if (!ok)
 			break;
 		if (kv_get(m->txn, LOCATION_T_NAMES, name, &old) &&
-		    mapdb_row_location(m->txn, name, old, &have) &&
+		    mapdb_row_location(m, m->txn, name, old, &have) &&
 		    is_same(&have, &want, !own_revisions))
 			continue;
 		if (own_revisions)

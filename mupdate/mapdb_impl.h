@@ -7,6 +7,14 @@
 #include "kv/kv.h"
 #include "mapdb.h"
 
+/* A server of the table intern, kept at hand: each row that is read needs its text. */
+#define MAPDB_SERVERS_KEPT 64
+struct mapdb_server {
+	uint32_t id; /* 0: the slot is free */
+	size_t len;
+	char text[LOCATION_SERVER_MAX];
+};
+
 struct mapdb {
 	char *dir, *cluster;
 	struct mapdb_config conf; /* dir and cluster are ours */
@@ -17,11 +25,9 @@ struct mapdb {
 	struct mapdb_info info; /* committed */
 	struct mapdb_info next; /* what info will be after the commit */
 	bool no_log;            /* changes are written without rows in the log */
-	/* The server interned last: most changes in a row are one server's. 0: none. */
-	uint32_t last_server_id;
-	size_t last_server_len;
-	char last_server[LOCATION_SERVER_MAX];
-	struct kv_env *collect; /* NULL: nothing is being collected */
+	struct mapdb_server servers[MAPDB_SERVERS_KEPT]; /* a slot is id % MAPDB_SERVERS_KEPT */
+	const struct mapdb_server *last_server; /* most changes in a row are one's; or NULL */
+	struct kv_env *collect;                 /* NULL: nothing is being collected */
 	struct kv_txn *collect_txn;
 	uint64_t collect_rows; /* in collect_txn */
 };
@@ -30,8 +36,16 @@ struct mapdb {
 void mapdb_put_u64(struct mapdb *m, const char *key, uint64_t v);
 void mapdb_put_u32(struct mapdb *m, const char *key, uint32_t v);
 /* row with its server's name. False: the database is damaged. */
-bool mapdb_row_location(struct kv_txn *txn, struct slice name, struct slice value,
+bool mapdb_row_location(struct mapdb *m, struct kv_txn *txn, struct slice name, struct slice value,
                         struct location *loc_r) MUST_CHECK;
+/* mapdb_servers.c: the id of a server, given to it when it has none (in m->txn); the text of
+ * one, borrowed from txn or m. False: no such server. */
+uint32_t mapdb_server_id(struct mapdb *m, struct slice text);
+bool mapdb_server_text(struct mapdb *m, struct kv_txn *txn, uint32_t id,
+                       struct slice *text_r) MUST_CHECK;
+/* What was interned has not been committed, or the environment is another. */
+void mapdb_servers_forget(struct mapdb *m);
+uint32_t mapdb_intern(struct mapdb *m, char kind, struct slice text);
 void mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r);
 void mapdb_log_clear(struct mapdb *m);
 void mapdb_put_history(struct mapdb *m, const uint8_t history[LOCATION_HISTORY_LEN]);

@@ -272,7 +272,7 @@ open_anew(struct mapdb *m, const char *why, struct err *err)
 		return -1;
 	write_deaths(m, 1);
 	m->damaged = false;
-	m->last_server_id = 0;
+	mapdb_servers_forget(m);
 	return prepare(m, err);
 }
 

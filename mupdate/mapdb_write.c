@@ -20,8 +20,8 @@ left_key(struct slice name, char key_r[sizeof(LEFT) + LOCATION_NAME_MAX])
 	return slice_make(key_r, sizeof(LEFT) - 1 + name.n);
 }
 
-static uint32_t
-intern(struct mapdb *m, char kind, struct slice text)
+uint32_t
+mapdb_intern(struct mapdb *m, char kind, struct slice text)
 {
 	uint8_t id_le[4], by_id[5] = { (uint8_t)(kind - 'a' + 'A') };
 	char by_text[1 + LOCATION_ACL_IDENTIFIER_MAX];
@@ -41,19 +41,6 @@ intern(struct mapdb *m, char kind, struct slice text)
 	return id;
 }
 
-static uint32_t
-intern_server(struct mapdb *m, struct slice server)
-{
-	if (m->last_server_id != 0 &&
-	    slice_eq(server, slice_make(m->last_server, m->last_server_len)))
-		return m->last_server_id;
-	must(server.n <= sizeof(m->last_server));
-	m->last_server_id = intern(m, 's', server);
-	m->last_server_len = server.n;
-	memcpy(m->last_server, server.p, server.n);
-	return m->last_server_id;
-}
-
 /* ---- indexes -------------------------------------------------------------------------------- */
 
 static void
@@ -63,7 +50,7 @@ index_acl(struct mapdb *m, struct slice name, struct slice acl, bool add)
 	struct slice id, rights, key;
 
 	while (location_acl_next(&acl, &id, &rights)) {
-		key = location_id_key(bytes, intern(m, 'a', id), name);
+		key = location_id_key(bytes, mapdb_intern(m, 'a', id), name);
 		if (add)
 			kv_put(m->txn, LOCATION_T_ACL, key, rights);
 		else
@@ -142,7 +129,7 @@ mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location 
 	if (txn == NULL && kv_begin_read(m->env, &txn, NULL) != KV_OK)
 		return false;
 	found = kv_get(txn, LOCATION_T_NAMES, name, &value);
-	if (found && !mapdb_row_location(txn, name, value, &loc)) {
+	if (found && !mapdb_row_location(m, txn, name, value, &loc)) {
 		m->damaged = true;
 		found = false;
 	}
@@ -187,7 +174,7 @@ mapdb_set(struct mapdb *m, const struct location *loc, bool left)
 	char key[sizeof(LEFT) + LOCATION_NAME_MAX];
 	struct buf row = BUF_INIT(SIZE_MAX);
 	struct location with = *loc;
-	uint32_t server = intern_server(m, loc->server);
+	uint32_t server = mapdb_server_id(m, loc->server);
 	bool was_reserved;
 
 	must(m->txn != NULL);
@@ -228,7 +215,7 @@ mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision)
 uint64_t
 mapdb_claim(struct mapdb *m, struct slice inbox, struct slice server, uint64_t at_least)
 {
-	uint32_t id = intern_server(m, server), old_id = 0;
+	uint32_t id = mapdb_server_id(m, server), old_id = 0;
 	uint64_t old = 0, claim;
 	uint8_t row[12];
 	struct slice value;
