@@ -1,5 +1,5 @@
-# Roost. Targets: all, demo, demo-stop, test, check, deps, install, interop, perf, format,
-# lint, clean.
+# Roost. Targets: all, demo, demo-stop, test, check, deps, man, install, interop, perf,
+# format, lint, clean.
 # Variants: SAN=address (with undefined), SAN=thread, COV=1, FUZZ=1, CC=clang; each has its own
 # folder below build/. Each folder with code has a short module.mk.
 
@@ -125,7 +125,7 @@ $(B)/obj/%.o: %.c
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: all libs fuzzers fuzz-smoke units scenarios crashes check deps lint format format-check clean \
-	test demo demo-stop interop perf install T
+	test demo demo-stop interop perf man install T
 all: $$(PROGRAMS)
 libs: $$(foreach m,$$(MODULES),$$(call lib,$$(m)))
 
@@ -175,15 +175,26 @@ perf: all
 	@tests/perf/run
 	@tests/perf/mupdate/run $(B)/bin
 
+# ---- manual pages and the settings reference, printed by the programs ----------------
+DAEMONS := roost-mupdate roost-store roost-imap roost-smtp
+man: all
+	@mkdir -p build/man
+	@for p in $(DAEMONS) roostctl; do $(B)/bin/$$p --man >build/man/$$p.8 || exit 1; done
+	@for p in roostctl $(DAEMONS); do $(B)/bin/$$p --man-settings || exit 1; done \
+		>build/man/roost.conf.5
+	@echo "  MAN  build/man"
+
 # ---- install ------------------------------------------------------------------------
 PREFIX ?= /usr/local
 UNITS ?= $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/systemd/system
-DAEMONS := roost-mupdate roost-store roost-imap roost-smtp
-install: all
+install: all man
 	install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin $(UNITS) \
+		$(PREFIX)/share/man/man5 $(PREFIX)/share/man/man8 \
 		/usr/lib/sysusers.d /usr/lib/tmpfiles.d $(PREFIX)/share/doc/roost/examples)
 	install $(addprefix $(B)/bin/,$(DAEMONS)) $(DESTDIR)$(PREFIX)/sbin
 	install $(B)/bin/roostctl $(DESTDIR)$(PREFIX)/bin
+	install -m 644 build/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 build/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	for u in deploy/systemd/*.service; do \
 		sed 's,/usr/local/,$(PREFIX)/,g' $$u >"$(DESTDIR)$(UNITS)/$${u##*/}"; done
 	install -m 644 deploy/systemd/roost.sysusers $(DESTDIR)/usr/lib/sysusers.d/roost.conf

@@ -14,6 +14,7 @@ static const struct svc_listen_def listeners[] = {
 
 static const struct svc_program program = {
 	.name = "roost-store",
+	.title = "mail store",
 	.summary = "The store: keeps the mail of its users, takes it in by LMTP and serves it by "
 		   "IMAP and POP3, alone or as one of the stores of a cluster.",
 	.flags = SVC_ONE_WORKER | SVC_AUTH,

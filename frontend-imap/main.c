@@ -13,6 +13,7 @@ static const struct svc_listen_def listeners[] = {
 
 static const struct svc_program program = {
 	.name = "roost-imap",
+	.title = "IMAP and POP3 front end",
 	.summary = "The IMAP and POP3 front end: clients log in here and are led to the store "
 		   "that has their mail.",
 	.flags = SVC_AUTH,

@@ -16,6 +16,7 @@ static const struct svc_listen_def listeners[] = {
 
 static const struct svc_program program = {
 	.name = "roost-smtp",
+	.title = "SMTP, submission and LMTP front end",
 	.summary = "The SMTP and LMTP front end: takes mail from the Internet, from our users, or "
 		   "from an MTA before it, and gives each recipient's copy to the store that has "
 		   "his mailbox, or to the next hop. It keeps nothing: a message is accepted when "

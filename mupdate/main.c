@@ -13,6 +13,7 @@ static const struct svc_listen_def listeners[] = {
 
 static const struct svc_program program = {
 	.name = "roost-mupdate",
+	.title = "which store has which mailbox: master or replica",
 	.summary = "The location server: knows which store has which mailbox. As a master it "
 		   "decides; as a replica it keeps the list for the front ends of its host.",
 	.flags = SVC_ONE_WORKER | SVC_AUTH,

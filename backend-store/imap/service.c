@@ -13,9 +13,9 @@
 #define MESSAGE_MOST (64ull << 20) /* what the store takes */
 
 const struct conf_def imap_conf_table[] = {
-	{ "imap_listen", CONF_ADDRESSES, NULL, 143,
+	{ "imap_listen", CONF_ADDRESSES, NULL, 143, .flags = CONF_RESTART,
 	  .help = "Where IMAP is served (with STARTTLS)." },
-	{ "imaps_listen", CONF_ADDRESSES, NULL, 993,
+	{ "imaps_listen", CONF_ADDRESSES, NULL, 993, .flags = CONF_RESTART,
 	  .help = "Where IMAP is served in TLS from the first byte." },
 	{ "imap_login_timeout", CONF_DURATION, "60s", 1000, 600000,
 	  .help = "An IMAP client has to be logged in after this time." },

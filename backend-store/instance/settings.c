@@ -1,32 +1,33 @@
 #include "instance/instance.h"
 
 const struct conf_def instance_settings[] = {
-	{ "data_dir", CONF_PATH, .flags = CONF_REQUIRED,
+	{ "data_dir", CONF_PATH, .flags = CONF_REQUIRED | CONF_RESTART,
 	  .help = "Where the mail lies: log and index. Made when it is not there; it belongs to "
 	          "one store, and never to two at a time." },
-	{ "server", CONF_STRING,
+	{ "server", CONF_STRING, .flags = CONF_RESTART,
 	  .help = "This store's name in the cluster, as front ends and the master know it. "
 	          "Default: the instance's name." },
 	{ "new_user_folders", CONF_LIST,
 	  "Drafts=\\Drafts Sent=\\Sent Junk=\\Junk Trash=\\Trash Archive=\\Archive",
+	  .flags = CONF_RESTART,
 	  .help = "Folders made beside a new INBOX, each with the special use behind the = (RFC "
 	          "6154), or without one." },
-	{ "segment_bytes", CONF_BYTES, "256M", 1ull << 20, 4ull << 30,
+	{ "segment_bytes", CONF_BYTES, "256M", 1ull << 20, 4ull << 30, .flags = CONF_RESTART,
 	  .help = "Size of the log's files." },
-	{ "free_floor", CONF_BYTES, "0", 0, 0,
+	{ "free_floor", CONF_BYTES, "0", 0, 0, .flags = CONF_RESTART,
 	  .help = "With less free disk than this, deliveries are put off; 0: two log files and "
 	          "64 MiB." },
-	{ "cache_bytes", CONF_BYTES, "256M", 1ull << 20, 0,
+	{ "cache_bytes", CONF_BYTES, "256M", 1ull << 20, 0, .flags = CONF_RESTART,
 	  .help = "Message lists of mailboxes that nobody has open are kept in memory up to "
 	          "this." },
-	{ "duplicate_window", CONF_DURATION, "7d", 60000, 31ull * 86400000,
+	{ "duplicate_window", CONF_DURATION, "7d", 60000, 31ull * 86400000, .flags = CONF_RESTART,
 	  .help = "A message that is offered again within this time is acknowledged without a "
 	          "second copy." },
 	{ .name = NULL },
 };
 
 struct metric store_metrics[STORE_M_COUNT] = {
-	[STORE_M_MAILBOXES] = METRIC_GAUGE("roost_store_mailboxes", NULL, "Mailboxes."),
+	[STORE_M_MAILBOXES] = METRIC_GAUGE("roost_store_mailboxes", NULL, "Mailboxes it has."),
 	[STORE_M_HOT] =
 		METRIC_GAUGE("roost_store_hot_mailboxes", NULL, "Mailboxes held in memory."),
 	[STORE_M_HOT_BYTES] =

@@ -9,7 +9,8 @@
 #define TRACE_MAX (64u << 10) /* header fields of ours in front of a message */
 
 const struct conf_def lmtp_conf_table[] = {
-	{ "lmtp_listen", CONF_ADDRESSES, NULL, 24, .help = "Where mail is taken in by LMTP." },
+	{ "lmtp_listen", CONF_ADDRESSES, NULL, 24, .flags = CONF_RESTART,
+	  .help = "Where mail is taken in by LMTP." },
 	{ "lmtp_timeout", CONF_DURATION, "5m", 1000, 86400000,
 	  .help = "An LMTP client that says nothing for so long is sent away." },
 	{ "lmtp_body_timeout", CONF_DURATION, "10m", 1000, 86400000,

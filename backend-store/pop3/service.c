@@ -7,8 +7,9 @@
 #include <stdlib.h>
 
 const struct conf_def pop3_conf_table[] = {
-	{ "pop3_listen", CONF_ADDRESSES, NULL, 110, .help = "Where POP3 is served (with STLS)." },
-	{ "pop3s_listen", CONF_ADDRESSES, NULL, 995,
+	{ "pop3_listen", CONF_ADDRESSES, NULL, 110, .flags = CONF_RESTART,
+	  .help = "Where POP3 is served (with STLS)." },
+	{ "pop3s_listen", CONF_ADDRESSES, NULL, 995, .flags = CONF_RESTART,
 	  .help = "Where POP3 is served in TLS from the first byte." },
 	{ "pop3_login_timeout", CONF_DURATION, "60s", 1000, 600000,
 	  .help = "A POP3 client has to be logged in after this time." },

@@ -21,6 +21,7 @@
 struct conf {
 	char *kind, *name; /* of the section; kind is the program for the main one */
 	char *path;
+	bool in_place; /* of the schema */
 	struct conf_value *values;
 	size_t count;
 	struct conf **sections; /* named ones; main only */
@@ -347,6 +348,7 @@ conf_new(const struct conf_file *f, const struct conf_schema *schema, const char
 	struct conf *c = conf_blank(schema->program, instance, f->path);
 	const struct conf_head *h;
 
+	c->in_place = schema->in_place;
 	add_table(c, conf_common_settings);
 	for (size_t i = 0; schema->tables != NULL && schema->tables[i] != NULL; i++)
 		add_table(c, schema->tables[i]);
@@ -603,6 +605,28 @@ conf_nets_has(const struct conf *c, const char *name, const struct addr *a)
 		if (addr_net_has(&nets[i], a))
 			return true;
 	return false;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+const char *
+conf_next_restart(const struct conf *a, const struct conf *b, size_t *pos)
+{
+	unsigned flags = CONF_RESTART | (a->in_place ? CONF_RESTART_IN_PLACE : 0);
+
+	must(a->count == b->count);
+	while (*pos < a->count) {
+		const struct conf_value *v = &a->values[*pos], *w = &b->values[*pos];
+
+		++*pos;
+		if ((v->def->flags & flags) != 0 && !same_text(v->text, w->text))
+			return v->def->name;
+	}
+	return NULL;
 }
 
 bool

@@ -50,6 +50,10 @@ enum {
 	CONF_REQUIRED = 1,  /* no default: the setting must be there */
 	CONF_SECRET = 2,    /* never printed */
 	CONF_AUTH_ONLY = 4, /* wiped in every process but the auth workers */
+	/* SIGHUP does not change it: a new value counts from the next start on. Always, or
+	 * only in programs with one worker, which take new settings in place. */
+	CONF_RESTART = 8,
+	CONF_RESTART_IN_PLACE = 16,
 };
 
 /* A row; a table ends with a row whose name is NULL. All borrowed for ever. */
@@ -77,6 +81,7 @@ struct conf_kind {
 struct conf_schema {
 	const char *program;                  /* "roost-imap" */
 	const struct conf_def *const *tables; /* NULL-terminated list; may be NULL */
+	bool in_place;                        /* CONF_RESTART_IN_PLACE means this program */
 };
 
 /* ---- reading ---------------------------------------------------------------------- */
@@ -121,6 +126,9 @@ bool conf_nets_has(const struct conf *c, const char *name, const struct addr *a)
 const struct addr_net *conf_nets(const struct conf *c, const char *name, size_t *count_r);
 /* Was it written in the file (or does it only have its default)? */
 bool conf_is_set(const struct conf *c, const char *name);
+/* A setting that only a restart changes and whose value differs between a and b, of one
+ * schema; the next one each time, NULL at the end. *pos starts at 0. */
+const char *conf_next_restart(const struct conf *a, const struct conf *b, size_t *pos);
 /* "/etc/roost.conf:12: setting imap of [server store1]": for errors found later. */
 const char *conf_where(const struct conf *c, const char *name, char *text_r, size_t room);
 
@@ -154,6 +162,10 @@ struct conf_file *conf_file_unpack(struct slice packed) MUST_CHECK; /* NULL: dam
 
 /* All settings of the schema for people, from the tables. */
 void conf_print_help(const struct conf_schema *schema, struct buf *out);
+/* The same as parts of manual pages (base/roff.h): of the schema, with in_place the
+ * remark that fits; and what the file looks like and all programs know. */
+void conf_print_man(const struct conf_schema *schema, struct buf *out);
+void conf_print_man_common(struct buf *out);
 /* The settings in force, as a file; secrets as "(secret)". */
 void conf_print(const struct conf *c, struct buf *out);
 

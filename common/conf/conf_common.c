@@ -13,8 +13,9 @@ const char *const conf_common_programs[] = {
 };
 
 const struct conf_def conf_common_settings[] = {
-	{ "run_dir", CONF_PATH, "/run/roost", .help = "Folder of control sockets and pid files." },
-	{ "user", CONF_STRING,
+	{ "run_dir", CONF_PATH, "/run/roost", .flags = CONF_RESTART,
+	  .help = "Folder of control sockets and pid files." },
+	{ "user", CONF_STRING, .flags = CONF_RESTART,
 	  .help = "Daemons started as root become this user once their sockets are open. Not "
 	          "set: they stay what they are." },
 	{ "log", CONF_STRING, "stderr",
@@ -24,7 +25,7 @@ const struct conf_def conf_common_settings[] = {
 	{ "hostname", CONF_STRING,
 	  .help = "This host's name in greetings and Received headers. Not set: the name the "
 	          "system has." },
-	{ "default_domain", CONF_STRING,
+	{ "default_domain", CONF_STRING, .flags = CONF_RESTART_IN_PLACE,
 	  .help = "Domain of logins without one. Mailboxes of its users are named without the "
 	          "domain; do not change it later." },
 	{ "recipient_delimiter", CONF_STRING, "+",
@@ -43,21 +44,21 @@ const struct conf_def conf_common_settings[] = {
 	  .help = "Clients there may log in without TLS." },
 	{ "tls_cert", CONF_PATH, .help = "PEM file with the certificate and its chain." },
 	{ "tls_key", CONF_PATH, .help = "PEM file with the private key." },
-	{ "tls_ca", CONF_PATH,
+	{ "tls_ca", CONF_PATH, .flags = CONF_RESTART_IN_PLACE,
 	  .help = "PEM file with the authorities for the links between our programs. Not set: "
 	          "the system's." },
-	{ "location_dir", CONF_PATH, "/var/lib/roost/location",
+	{ "location_dir", CONF_PATH, "/var/lib/roost/location", .flags = CONF_RESTART_IN_PLACE,
 	  .help = "Folder of this host's location replica." },
-	{ "location_socket", CONF_PATH, "/run/roost/location.sock",
+	{ "location_socket", CONF_PATH, "/run/roost/location.sock", .flags = CONF_RESTART_IN_PLACE,
 	  .help = "Unix socket of this host's location replica, for barriers." },
 	{ "workers", CONF_INT, "2", 1, 256,
 	  .help = "Processes that serve sessions; one for each core is a good number. Stores and "
 	          "location servers always have one." },
-	{ "auth_workers", CONF_INT, "2", 1, 64,
+	{ "auth_workers", CONF_INT, "2", 1, 64, .flags = CONF_RESTART_IN_PLACE,
 	  .help = "Processes that check passwords and ask the directory." },
-	{ "auth_timeout", CONF_DURATION, "10s", 100, 300000,
+	{ "auth_timeout", CONF_DURATION, "10s", 100, 300000, .flags = CONF_RESTART_IN_PLACE,
 	  .help = "An answer of an auth worker that takes longer counts as \"later\"." },
-	{ "login_failure_delay", CONF_DURATION, "2s", 0, 60000,
+	{ "login_failure_delay", CONF_DURATION, "2s", 0, 60000, .flags = CONF_RESTART_IN_PLACE,
 	  .help = "A failed login is answered after this time." },
 	{ "drain_timeout", CONF_DURATION, "60s", 0, 86400000,
 	  .help = "How long sessions may go on after SIGTERM, or with the old settings after "

@@ -8,6 +8,7 @@
 #include "metrics/metrics.h"
 
 #include "base/must.h"
+#include "base/roff.h"
 #include "base/xalloc.h"
 
 #include <stdio.h>
@@ -213,6 +214,47 @@ metrics_print(struct buf *out)
 				print_histogram(out, m);
 			else
 				print_line(out, m, "", NULL, (double)(int64_t)sum_cell(m, 0));
+		}
+	}
+}
+
+/* ---- reference ---- */
+
+static void
+print_labels(const struct metric *rows, size_t count, struct buf *out)
+{
+	size_t printed = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].labels != NULL)
+			buf_printf(out, "%s%s", printed++ == 0 ? " {" : " | ", rows[i].labels);
+	if (printed > 0)
+		buf_add_char(out, '}');
+}
+
+void
+metrics_print_man(struct buf *out)
+{
+	static const char *const types[] = {
+		[METRIC_TYPE_COUNTER] = "counter",
+		[METRIC_TYPE_GAUGE] = "gauge",
+		[METRIC_TYPE_HISTOGRAM] = "histogram",
+	};
+
+	for (size_t t = 0; t < table_count; t++) {
+		const struct metric *rows = tables[t].rows;
+		size_t next;
+
+		for (size_t i = 0; i < tables[t].count; i = next) {
+			struct buf more = BUF_INIT(4096);
+
+			for (next = i; next < tables[t].count; next++)
+				if (strcmp(rows[next].name, rows[i].name) != 0)
+					break;
+			print_labels(&rows[i], next - i, &more);
+			buf_printf(&more, " (%s)", types[rows[i].type]);
+			roff_item(out, rows[i].name, buf_cstr(&more), rows[i].help);
+			buf_fini(&more);
 		}
 	}
 }

@@ -73,6 +73,9 @@ void metrics_observe(struct metric *m, uint64_t value); /* histogram */
 /* Sum over all processes; of a histogram the number of observations. */
 uint64_t metrics_value(const struct metric *m);
 
+/* The list of them as a part of a manual page (base/roff.h). */
+void metrics_print_man(struct buf *out);
+
 /* Prometheus text format 0.0.4, all registered metrics, summed. */
 void metrics_print(struct buf *out);
 

@@ -26,52 +26,17 @@ svc_reload_end(struct svc_supervisor *s, const char *failure)
 
 /* ---- what only a restart changes ---- */
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool
-same_addresses(const struct conf *a, const struct conf *b, const char *setting)
-{
-	char text_a[ADDR_TEXT_LEN], text_b[ADDR_TEXT_LEN];
-	size_t n, m;
-	const struct addr *list_a = conf_addrs(a, setting, &n);
-	const struct addr *list_b = conf_addrs(b, setting, &m);
-
-	for (size_t i = 0; i < n && n == m; i++)
-		if (strcmp(addr_text(&list_a[i], text_a), addr_text(&list_b[i], text_b)) != 0)
-			return false;
-	return n == m;
-}
-
-static void
-warn_restart(const char *setting)
-{
-	log_warning(NULL,
-	            "svc.restart_needed setting=%s reason=\"its new value counts from the "
-	            "next start on\"",
-	            setting);
-}
-
 static void
 warn_of_restarts(const struct svc_supervisor *s, const struct conf *c)
 {
-	static const char *const fixed[] = { "user", "run_dir" };
-	const struct conf *old = s->current->conf;
-	const struct svc_listen_def *d = s->program->listeners;
-	bool one = (s->program->flags & SVC_ONE_WORKER) != 0;
+	const char *setting;
+	size_t pos = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-		if (!same_text(conf_str(old, fixed[i]), conf_str(c, fixed[i])))
-			warn_restart(fixed[i]);
-	if (one && (s->program->flags & SVC_AUTH) != 0 &&
-	    conf_int(old, "auth_workers") != conf_int(c, "auth_workers"))
-		warn_restart("auth_workers");
-	for (; one && d != NULL && d->setting != NULL; d++)
-		if (!same_addresses(old, c, d->setting))
-			warn_restart(d->setting);
+	while ((setting = conf_next_restart(s->current->conf, c, &pos)) != NULL)
+		log_warning(NULL,
+		            "svc.restart_needed setting=%s reason=\"its new value counts from the "
+		            "next start on\"",
+		            setting);
 }
 
 /* ---- both ways ---- */

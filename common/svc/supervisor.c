@@ -490,7 +490,6 @@ start(struct svc_supervisor *s, struct conf **c, struct err *err)
 	svc_raise_limits();
 	if (svc_make_run_dir(s, *c, err) == -1)
 		return SVC_EXIT_START;
-	metrics_register(svc_metrics, SVC_M_COUNT);
 	open_slots(s, *c);
 	svc_name_pid_file(s, *c);
 	if (!open_first(s, c, err))
@@ -521,7 +520,7 @@ svc_supervise(const struct svc_program *p, const struct svc_args *args, struct c
 	struct svc_supervisor s = {
 		.program = p,
 		.args = args,
-		.schema = { p->name, p->tables },
+		.schema = svc_schema(p),
 	};
 	struct err err;
 

@@ -41,15 +41,29 @@ print(struct buf *text)
 	buf_fini(text);
 }
 
+struct conf_schema
+svc_schema(const struct svc_program *p)
+{
+	return (struct conf_schema){
+		.program = p->name,
+		.tables = p->tables,
+		.in_place = (p->flags & SVC_ONE_WORKER) != 0,
+	};
+}
+
 /* What needs no settings. */
 static void
 tell(const struct svc_program *p, enum svc_mode mode)
 {
-	const struct conf_schema schema = { p->name, p->tables };
+	const struct conf_schema schema = svc_schema(p);
 	struct buf text = BUF_INIT((size_t)1 << 20);
 
 	if (mode == SVC_VERSION)
 		buf_printf(&text, "%s " ROOST_VERSION "\n", p->name);
+	else if (mode == SVC_MAN)
+		svc_args_print_man(p, &schema, &text);
+	else if (mode == SVC_MAN_SETTINGS)
+		svc_args_print_man_settings(p, &schema, &text);
 	else
 		svc_args_print_help(p, &schema, &text);
 	print(&text);
@@ -79,7 +93,7 @@ static struct conf *
 judge(const struct svc_program *p, const struct svc_args *args, const struct conf_file *f,
       int *code_r, struct err *err)
 {
-	const struct conf_schema schema = { p->name, p->tables };
+	const struct conf_schema schema = svc_schema(p);
 	struct conf *c = conf_new(f, &schema, args->instance, err);
 
 	if (c == NULL)
@@ -145,11 +159,12 @@ svc_main(const struct svc_program *p, int argc, char **argv)
 	int code;
 
 	must(log_open(p->name, NULL) == 0);
+	metrics_register(svc_metrics, SVC_M_COUNT);
 	if (svc_args_parse(argc, argv, &args, &err) == -1) {
 		svc_say_failure(p, err.text);
 		return SVC_EXIT_USAGE;
 	}
-	if (args.mode == SVC_HELP || args.mode == SVC_VERSION) {
+	if (args.mode >= SVC_HELP) {
 		tell(p, args.mode);
 		return 0;
 	}

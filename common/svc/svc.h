@@ -57,6 +57,7 @@ struct svc_worker;
 
 struct svc_program {
 	const char *name;    /* "roost-imap": program and section of the settings */
+	const char *title;   /* what it is, in a few words, for lists of programs */
 	const char *summary; /* what --help says first, one paragraph */
 	unsigned flags;
 	const struct conf_def *const *tables;   /* NULL-terminated list of tables */

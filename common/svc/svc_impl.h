@@ -30,7 +30,15 @@
 
 /* ---- args.c ------------------------------------------------------------------------------ */
 
-enum svc_mode { SVC_RUN, SVC_CHECK, SVC_PRINT, SVC_HELP, SVC_VERSION };
+enum svc_mode {
+	SVC_RUN,
+	SVC_CHECK,
+	SVC_PRINT,
+	SVC_HELP,         /* from here on: modes that need no settings */
+	SVC_MAN,          /* the manual page */
+	SVC_MAN_SETTINGS, /* this program's part of roost.conf(5) */
+	SVC_VERSION,
+};
 
 struct svc_args {
 	enum svc_mode mode;
@@ -40,9 +48,14 @@ struct svc_args {
 int svc_args_parse(int argc, char **argv, struct svc_args *args_r, struct err *err) MUST_CHECK;
 void svc_args_print_help(const struct svc_program *p, const struct conf_schema *schema,
                          struct buf *out);
+void svc_args_print_man(const struct svc_program *p, const struct conf_schema *schema,
+                        struct buf *out);
+void svc_args_print_man_settings(const struct svc_program *p, const struct conf_schema *schema,
+                                 struct buf *out);
 
 /* ---- svc.c --------------------------------------------------------------------------------- */
 
+struct conf_schema svc_schema(const struct svc_program *p);
 /* Reads the file and judges all of it. f_r may be NULL; else the file, the caller's.
  * NULL: *code_r is the exit code that fits. */
 struct conf *svc_load(const struct svc_program *p, const struct svc_args *args,

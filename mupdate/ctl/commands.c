@@ -120,6 +120,15 @@ const struct command commands[] = {
 	{ .name = NULL },
 };
 
+const struct exit_line exit_lines[] = {
+	{ "0", "Done." },
+	{ "1", "No: it cannot be done, or the answer is bad news." },
+	{ "64", "Wrong words on the command line." },
+	{ "75", "Not now: somebody is away; try again." },
+	{ "78", "Wrong settings." },
+	{ NULL, NULL },
+};
+
 /* ---- help -------------------------------------------------------------------------------- */
 
 static void
@@ -155,10 +164,10 @@ commands_print_help(struct buf *out)
 	}
 	buf_add_str(out, "\nOptions:\n");
 	print_opts(OPTS_GLOBAL, out);
-	buf_add_str(out, "\n`roostctl help COMMAND` shows options and examples.\n\n"
-	                 "Exit status: 0 done, 1 no (it cannot be, or the answer is bad news), 64 "
-	                 "wrong words,\n75 not now (somebody is away; try again), 78 wrong "
-	                 "settings.\n");
+	buf_add_str(out, "\n`roostctl help COMMAND` shows options and examples.\n\nExit "
+	                 "status:\n");
+	for (const struct exit_line *e = exit_lines; e->what != NULL; e++)
+		buf_printf(out, "  %-4s%s\n", e->what, e->text);
 }
 
 /* "what: command" lines, the commands in a column of their own. */

@@ -17,4 +17,12 @@ command_fn cmd_mailbox_list, cmd_mailbox_create, cmd_mailbox_delete, cmd_mailbox
 void commands_print_help(struct buf *out);
 void commands_print_command(const struct command *c, struct buf *out);
 
+void commands_print_man(struct buf *out);
+
+/* What exit codes mean; ended by what == NULL. */
+struct exit_line {
+	const char *what, *text;
+};
+extern const struct exit_line exit_lines[];
+
 #endif

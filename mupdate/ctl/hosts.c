@@ -19,7 +19,7 @@
 
 #define FILES_MOST 256
 
-static const struct conf_schema schema = { "roostctl", NULL };
+static const struct conf_schema schema = { .program = "roostctl" };
 
 /* In the order people think of a cluster. */
 static const char *const programs[] = { "roost-mupdate", "roost-store", "roost-imap",

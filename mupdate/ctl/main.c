@@ -88,6 +88,23 @@ print_result(struct run *r, int code)
 	buf_wipe(&out); /* it may have a password that was made */
 }
 
+/* `make man` asks for these; they are no commands. */
+static bool
+print_manual(int argc, char **argv)
+{
+	struct buf out = BUF_INIT(1 << 20);
+
+	if (argc == 2 && strcmp(argv[1], "--man") == 0)
+		commands_print_man(&out);
+	else if (argc == 2 && strcmp(argv[1], "--man-settings") == 0)
+		conf_print_man_common(&out);
+	if (out.len == 0)
+		return false;
+	(void)fwrite(buf_slice(&out).p, 1, out.len, stdout);
+	buf_fini(&out);
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -95,6 +112,8 @@ main(int argc, char **argv)
 	struct err err;
 	int code;
 
+	if (print_manual(argc, argv))
+		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_NO;
 	log_set_level(LOG_WARNING);
 	if (args_parse(commands, argc, argv, &r.args, &err) == -1) {
 		code = run_fail(&r, EXIT_USAGE, "%s", err.text);

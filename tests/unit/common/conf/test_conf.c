@@ -439,6 +439,56 @@ TEST(secrets_are_not_printed)
 	conf_free(&c);
 }
 
+static const struct conf_def fixed_table[] = {
+	{ "always", CONF_INT, "1", .flags = CONF_RESTART, .help = "Never reloaded." },
+	{ "in_place", CONF_INT, "1", .flags = CONF_RESTART_IN_PLACE, .help = "Sometimes." },
+	{ "free", CONF_INT, "1", .help = "Reloaded." },
+	{ NULL },
+};
+
+TEST(what_only_a_restart_changes_is_found)
+{
+	static const struct conf_def *const lists[] = { fixed_table, NULL };
+	static const char was[] = "[x]\nrun_dir = /a\n";
+	static const char is[] = "[x]\nrun_dir = /b\nalways = 2\nin_place = 2\nfree = 2\n";
+
+	for (int in_place = 0; in_place < 2; in_place++) {
+		const struct conf_schema sx = { "x", lists, in_place == 1 };
+		struct err err;
+		struct conf *a = conf_load_text("a", slice_of(was), &sx, NULL, &err);
+		struct conf *b = conf_load_text("b", slice_of(is), &sx, NULL, &err);
+		size_t pos = 0;
+
+		assert_string_equal(conf_next_restart(a, b, &pos), "run_dir");
+		assert_string_equal(conf_next_restart(a, b, &pos), "always");
+		if (in_place)
+			assert_string_equal(conf_next_restart(a, b, &pos), "in_place");
+		assert_null(conf_next_restart(a, b, &pos));
+		pos = 0;
+		assert_null(conf_next_restart(a, a, &pos));
+		conf_free(&a);
+		conf_free(&b);
+	}
+}
+
+TEST(the_manual_names_every_setting_and_what_needs_a_restart)
+{
+	static const struct conf_def *const lists[] = { fixed_table, NULL };
+	const struct conf_schema sx = { "x", lists, true };
+	struct buf b = BUF_INIT(SIZE_MAX);
+
+	conf_print_man(&sx, &b);
+	assert_non_null(strstr(buf_cstr(&b), "\\fBin_place\\fR = 1\nSometimes.\n"));
+	assert_non_null(
+		strstr(buf_cstr(&b), "Allowed: a whole number. A new value needs a restart."));
+	buf_clear(&b);
+	conf_print_man_common(&b);
+	for (const struct conf_def *d = conf_common_settings; d->name != NULL; d++)
+		assert_non_null(strstr(buf_cstr(&b), d->name));
+	assert_non_null(strstr(buf_cstr(&b), ".SH \"SECTIONS [server NAME]\""));
+	buf_fini(&b);
+}
+
 TEST(the_reference_names_every_setting)
 {
 	struct buf b = BUF_INIT(SIZE_MAX);

@@ -96,3 +96,16 @@ TEST(text_is_what_prometheus_reads)
 	assert_non_null(strstr(s, "t_seconds_count 3\n"));
 	buf_fini(&b);
 }
+
+TEST(the_manual_has_one_row_for_each_name)
+{
+	struct buf b = BUF_INIT(1 << 16);
+
+	open_once();
+	metrics_print_man(&b);
+	assert_non_null(strstr(buf_cstr(&b), "\\fBt_total\\fR {r=\"ok\" | r=\"bad\"} (counter)\n"
+	                                     "Things by result.\n.TP\n"));
+	assert_non_null(strstr(buf_cstr(&b), "\\fBt_seconds\\fR (histogram)\n"));
+	assert_null(strstr(buf_cstr(&b), "loose"));
+	buf_fini(&b);
+}

@@ -206,7 +206,7 @@ probe_stop(void *app)
 }
 
 static const struct conf_def settings[] = {
-	{ "listen", CONF_ADDRESSES, .help = "Where it listens." },
+	{ "listen", CONF_ADDRESSES, .flags = CONF_RESTART_IN_PLACE, .help = "Where it listens." },
 	{ "greeting", CONF_STRING, "hello", .help = "What it says first." },
 	{ "trouble", CONF_ENUM, "none", .words = "none check start crash reload",
 	  .help = "What goes wrong." },
@@ -217,6 +217,7 @@ static const struct svc_listen_def listeners[] = { { "listen", "probe" }, { NULL
 
 static const struct svc_program workers = {
 	.name = "probe",
+	.title = "a program for tests",
 	.summary = "A program for tests.",
 	.flags = SVC_AUTH,
 	.tables = tables,
