@@ -1,15 +1,18 @@
 /*
- * Cyrus SASL as a library of mechanisms only: it reads no settings (getopt answers for
+ * A conversation is of one kind, chosen by its mechanism: Cyrus SASL's or ours.
+ *
+ * Cyrus SASL is a library of mechanisms only: it reads no settings (getopt answers for
  * every option), loads plug-ins from the system's folder alone, and asks our callback
  * about passwords and authorisation.
  *
- * PLAIN calls the password check first and the authorisation later, in two callbacks;
+ * PLAIN and LOGIN call the password check first and the authorisation later, in two callbacks;
  * ours is one question. So the first keeps what it was told, and the second asks. The
  * password is wiped as soon as it was asked about.
  */
 #include "sasl/sasl_conv.h"
 
 #include "base/xalloc.h"
+#include "sasl/scram_server.h"
 
 #include <sasl/sasl.h>
 #include <sasl/saslplug.h>
@@ -19,15 +22,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum scram_state { SCRAM_BEGIN, SCRAM_FIRST, SCRAM_FINAL };
+
 struct sasl_conv {
 	sasl_conn_t *conn;
-	sasl_check_fn *check;
+	const struct sasl_conv_ops *ops;
 	void *ctx;
+	struct scram_server *scram; /* NULL: another mechanism */
+	enum scram_state scram_state;
+	struct buf challenge; /* SCRAM */
 	sasl_callback_t callbacks[4];
 	struct buf authcid, password; /* between the two callbacks */
 	enum sasl_result verdict;     /* of check(); INVALID before it was asked */
 	bool done;                    /* ended: no further step */
-	bool too_long;                /* name or password: nobody is asked */
+	bool is_login;
+	bool too_long; /* name or password: nobody is asked */
 	char reason[256];
 };
 
@@ -122,8 +131,8 @@ on_authorize(sasl_conn_t *conn, void *ctx, const char *authzid, unsigned authzid
 {
 	struct sasl_conv *c = ctx;
 
-	c->verdict = c->check(c->ctx, slice_make(authzid, authzid_len), buf_slice(&c->authcid),
-	                      buf_slice(&c->password));
+	c->verdict = c->ops->check(c->ctx, slice_make(authzid, authzid_len), buf_slice(&c->authcid),
+	                           buf_slice(&c->password));
 	buf_wipe(&c->password);
 	buf_init(&c->password, 4096);
 	return c->verdict == SASL_RESULT_OK ? SASL_OK : SASL_NOAUTHZ;
@@ -174,17 +183,18 @@ sasl_conv_global_close(void)
 }
 
 struct sasl_conv *
-sasl_conv_new(const char *service, const char *hostname, bool tls, sasl_check_fn *check, void *ctx,
-              struct err *err)
+sasl_conv_new(const char *service, const char *hostname, bool tls, const struct sasl_conv_ops *ops,
+              void *ctx, struct err *err)
 {
 	struct sasl_conv *c = xcalloc(1, sizeof(*c));
 	sasl_security_properties_t props = { .max_ssf = 0 }; /* no security layers */
 	sasl_ssf_t ssf = tls ? 128 : 0;
 	int r;
 
-	c->check = check;
+	c->ops = ops;
 	c->ctx = ctx;
 	c->verdict = SASL_RESULT_INVALID;
+	buf_init(&c->challenge, SCRAM_MESSAGE_MAX);
 	buf_init(&c->authcid, 1024);
 	buf_init(&c->password, 4096);
 	c->callbacks[0] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS,
@@ -213,6 +223,8 @@ sasl_conv_free(struct sasl_conv **c)
 		return;
 	if ((*c)->conn != NULL)
 		sasl_dispose(&(*c)->conn);
+	scram_server_free(&(*c)->scram);
+	buf_fini(&(*c)->challenge);
 	buf_fini(&(*c)->authcid);
 	buf_wipe(&(*c)->password);
 	free(*c);
@@ -251,6 +263,64 @@ result_of(struct sasl_conv *c, int r, const char *out, unsigned out_len, struct 
 	}
 }
 
+/* ---- SCRAM --------------------------------------------------------------------------------- */
+
+static enum sasl_result
+scram_first(struct sasl_conv *c, struct slice message)
+{
+	struct scram_keys keys;
+	enum sasl_result r;
+
+	if (!scram_server_first(c->scram, message))
+		return SASL_RESULT_INVALID;
+	r = c->ops->keys(c->ctx, scram_server_authcid(c->scram), &keys);
+	if (r != SASL_RESULT_OK)
+		return r;
+	scram_server_challenge(c->scram, &keys, &c->challenge);
+	secret_wipe(&keys, sizeof(keys));
+	c->scram_state = SCRAM_FINAL;
+	return SASL_RESULT_CONTINUE;
+}
+
+static enum sasl_result
+scram_final(struct sasl_conv *c, struct slice message)
+{
+	int r = scram_server_final(c->scram, message, &c->challenge);
+
+	if (r == -1)
+		return SASL_RESULT_INVALID;
+	if (r == 0)
+		return SASL_RESULT_DENIED;
+	return c->ops->permit(c->ctx, scram_server_authzid(c->scram),
+	                      scram_server_authcid(c->scram));
+}
+
+/* message.p NULL: there was no initial response, and the first message is asked for. */
+static enum sasl_result
+scram_step(struct sasl_conv *c, struct slice message, struct slice *challenge_r)
+{
+	enum sasl_result r = SASL_RESULT_INVALID;
+
+	buf_clear(&c->challenge);
+	if (c->scram_state == SCRAM_BEGIN && message.p == NULL) {
+		c->scram_state = SCRAM_FIRST;
+		r = SASL_RESULT_CONTINUE;
+	} else if (c->done) {
+		snprintf(c->reason, sizeof(c->reason), "a message behind the end");
+	} else if (c->scram_state == SCRAM_FINAL) {
+		r = scram_final(c, message);
+	} else {
+		r = scram_first(c, message);
+	}
+	c->done = r != SASL_RESULT_CONTINUE;
+	if (r == SASL_RESULT_DENIED || r == SASL_RESULT_INVALID)
+		buf_clear(&c->challenge); /* our proof is for him alone */
+	*challenge_r = c->challenge.len > 0 ? buf_slice(&c->challenge) : SLICE("");
+	return r;
+}
+
+/* ---- all ----------------------------------------------------------------------------------- */
+
 /* The library would start any mechanism it has; ours are those asked for. */
 static bool
 is_offered(const char *mech)
@@ -263,6 +333,13 @@ is_offered(const char *mech)
 	return false;
 }
 
+/* The library's LOGIN takes what is before a NUL for the whole. */
+static bool
+can_be_message(const struct sasl_conv *c, struct slice s)
+{
+	return s.n <= INT_MAX && !(c->is_login && s.n > 0 && memchr(s.p, '\0', s.n) != NULL);
+}
+
 enum sasl_result
 sasl_conv_start(struct sasl_conv *c, const char *mech, struct slice initial,
                 struct slice *challenge_r)
@@ -271,7 +348,12 @@ sasl_conv_start(struct sasl_conv *c, const char *mech, struct slice initial,
 	unsigned out_len = 0;
 	int r = SASL_NOMECH;
 
-	if (initial.n > INT_MAX)
+	if (is_offered(mech) && slice_ieq_str(slice_of(mech), SCRAM_MECH) && c->scram == NULL) {
+		c->scram = scram_server_new();
+		return scram_step(c, initial, challenge_r);
+	}
+	c->is_login = slice_ieq_str(slice_of(mech), "LOGIN");
+	if (!can_be_message(c, initial))
 		r = SASL_BADPROT;
 	else if (is_offered(mech))
 		r = sasl_server_start(c->conn, mech, initial.p, (unsigned)initial.n, &out,
@@ -286,9 +368,12 @@ sasl_conv_step(struct sasl_conv *c, struct slice response, struct slice *challen
 	unsigned out_len = 0;
 	int r = SASL_BADPROT;
 
-	if (!c->done && response.n <= INT_MAX)
-		r = sasl_server_step(c->conn, response.p != NULL ? response.p : "",
-		                     (unsigned)response.n, &out, &out_len);
+	if (response.p == NULL)
+		response = SLICE("");
+	if (c->scram != NULL)
+		return scram_step(c, response, challenge_r);
+	if (!c->done && can_be_message(c, response))
+		r = sasl_server_step(c->conn, response.p, (unsigned)response.n, &out, &out_len);
 	return result_of(c, r, out, out_len, challenge_r);
 }
 

@@ -1,5 +1,6 @@
 /*
- * sasl_conv - SASL conversations of servers, by Cyrus SASL; the only includer of it.
+ * sasl_conv - SASL conversations of servers: PLAIN and LOGIN by Cyrus SASL (this is the only
+ * includer of it), SCRAM-SHA-256 by scram_server.h.
  *
  * No configuration of the host has a say: paths and options come from callbacks, and
  * only the mechanisms asked for are offered. Blocking (password checks), so it runs in
@@ -15,6 +16,7 @@
 #include "base/err.h"
 #include "base/must.h"
 #include "base/slice.h"
+#include "sasl/scram.h"
 
 enum sasl_result {
 	SASL_RESULT_OK,
@@ -24,11 +26,23 @@ enum sasl_result {
 	SASL_RESULT_TEMP,
 };
 
-/* Is this password right, and may authcid act for authzid (empty: for himself)? */
-typedef enum sasl_result sasl_check_fn(void *ctx, struct slice authzid, struct slice authcid,
-                                       struct slice password);
+/* Asked by the mechanisms, each at most once in a conversation. OK, DENIED, INVALID, TEMP. */
+struct sasl_conv_ops {
+	/* PLAIN, LOGIN: is this password right, and may authcid act for authzid (empty: for
+	 * himself)? */
+	enum sasl_result (*check)(void *ctx, struct slice authzid, struct slice authcid,
+	                          struct slice password);
+	/* SCRAM: the keys of authcid. For names that are unknown or have none: made-up ones, OK,
+	 * and the same every time, so that nobody learns which names there are. */
+	enum sasl_result (*keys)(void *ctx, struct slice authcid, struct scram_keys *k_r);
+	/* SCRAM: authcid has proved that he is he. May he log in, and act for authzid? */
+	enum sasl_result (*permit)(void *ctx, struct slice authzid, struct slice authcid);
+};
 
-/* Once per process. mechs: "PLAIN". -1 with the operator's text. */
+/* Everything there is, in the order of preference. */
+#define SASL_CONV_MECHS "SCRAM-SHA-256 PLAIN LOGIN"
+
+/* Once per process. mechs: some of SASL_CONV_MECHS. -1 with the operator's text. */
 int sasl_conv_global_open(const char *mechs, struct err *err) MUST_CHECK;
 void sasl_conv_global_close(void);
 
@@ -36,7 +50,8 @@ struct sasl_conv;
 
 /* service: "imap". NULL with the text when out of means. */
 struct sasl_conv *sasl_conv_new(const char *service, const char *hostname, bool tls,
-                                sasl_check_fn *check, void *ctx, struct err *err) MUST_CHECK;
+                                const struct sasl_conv_ops *ops, void *ctx,
+                                struct err *err) MUST_CHECK;
 void sasl_conv_free(struct sasl_conv **c);
 /* initial.p NULL: none was sent. challenge_r is borrowed until the next call on c. */
 enum sasl_result sasl_conv_start(struct sasl_conv *c, const char *mech, struct slice initial,
