@@ -20,6 +20,7 @@
  *	workers		INT	event loops (programs with more than one)
  *	auth_workers	INT
  *	auth_timeout	DURATION  an answer of an auth worker
+ *	login_mechs	LIST	SCRAM-SHA-256 PLAIN LOGIN
  *	login_failure_delay DURATION  before a failed login is answered
  *	drain_timeout	DURATION  sessions may go on that long after SIGTERM or a reload
  *	metrics		ADDRESSES  Prometheus text over HTTP
@@ -32,7 +33,7 @@
  *	proxy_user, proxy_secret  STRING  kind = imap: PLAIN with authzid (auth workers only)
  *
  * [identity NAME]: who may speak to servers without being a mail user.
- *	password	STRING	plain, or a crypt(3) hash (auth workers only)
+ *	password	STRING	plain, a crypt(3) hash, SCRAM keys (auth workers only)
  *	services	LIST	mupdate imap pop3 lmtp: where it may log in
  *	servers		LIST	mupdate: servers it may speak for; empty: any
  *	admin		BOOL	may act for any user (authzid), and administer

@@ -39,7 +39,7 @@ enum conf_type {
 	CONF_INT,
 	CONF_BYTES,    /* 512, 64K, 10M, 2G (or KiB, MiB, GiB): powers of 1024 */
 	CONF_DURATION, /* 500ms, 30s, 5m, 2h, 7d; kept in milliseconds; 0 needs no unit */
-	CONF_LIST,     /* of words */
+	CONF_LIST,     /* of words: of `words` only, when the row has them */
 	CONF_ADDRESS,  /* one net/addr.h address */
 	CONF_ADDRESSES,
 	CONF_NETWORKS, /* list of net/addr.h networks */
@@ -63,7 +63,7 @@ struct conf_def {
 	const char *deflt; /* as it would stand in the file; NULL: not set */
 	uint64_t min, max; /* INT, BYTES, DURATION (ms); max 0: none. ADDRESS(ES): min is
 				 * the port when none is given, 0: it must be given */
-	const char *words; /* ENUM: allowed words, separated by one space */
+	const char *words; /* ENUM, LIST: allowed words, separated by one space */
 	const char *help;  /* one or two sentences */
 	unsigned flags;
 };

@@ -58,6 +58,12 @@ const struct conf_def conf_common_settings[] = {
 	  .help = "Processes that check passwords and ask the directory." },
 	{ "auth_timeout", CONF_DURATION, "10s", 100, 300000, .flags = CONF_RESTART_IN_PLACE,
 	  .help = "An answer of an auth worker that takes longer counts as \"later\"." },
+	{ "login_mechs", CONF_LIST, "SCRAM-SHA-256 PLAIN LOGIN",
+	  .flags = CONF_RESTART_IN_PLACE, .words = "SCRAM-SHA-256 PLAIN LOGIN",
+	  .help = "SASL mechanisms on offer where a login is allowed. Leave SCRAM-SHA-256 out when "
+	          "accounts have crypt(3) hashes from elsewhere: clients prefer it, and it needs keys "
+	          "that only passwords set here have. Stores and location servers always have PLAIN: "
+	          "our own programs use it." },
 	{ "login_failure_delay", CONF_DURATION, "2s", 0, 60000, .flags = CONF_RESTART_IN_PLACE,
 	  .help = "A failed login is answered after this time." },
 	{ "drain_timeout", CONF_DURATION, "60s", 0, 86400000,
@@ -89,7 +95,8 @@ static const struct conf_def server_settings[] = {
 
 static const struct conf_def identity_settings[] = {
 	{ "password", CONF_STRING, .flags = CONF_SECRET | CONF_AUTH_ONLY | CONF_REQUIRED,
-	  .help = "Its password, plain or as a crypt(3) hash." },
+	  .help = "Its password: plain, as a crypt(3) hash, or as SCRAM-SHA-256 keys. A hash cannot "
+	          "do SCRAM." },
 	{ "services", CONF_LIST, "mupdate",
 	  .help = "Where it may log in: mupdate, imap, pop3, lmtp." },
 	{ "servers", CONF_LIST,

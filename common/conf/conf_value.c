@@ -85,15 +85,13 @@ parse_bool(struct conf_value *v)
 }
 
 static bool
-parse_enum(struct conf_value *v)
+find_word(const struct conf_def *def, const char *word, uint64_t *at_r)
 {
-	struct slice rest = slice_of(v->def->words);
+	struct slice rest = slice_of(def->words);
 
-	for (uint64_t i = 0; rest.n > 0; i++)
-		if (slice_eq_str(slice_cut(&rest, ' '), v->text)) {
-			v->num = i;
+	for (*at_r = 0; rest.n > 0; ++*at_r)
+		if (slice_eq_str(slice_cut(&rest, ' '), word))
 			return true;
-		}
 	return false;
 }
 
@@ -113,6 +111,20 @@ split(struct conf_value *v)
 		}
 		s = slice_skip(s, n + 1);
 	}
+}
+
+static bool
+parse_list(struct conf_value *v, struct err *reason)
+{
+	uint64_t at;
+
+	split(v);
+	for (size_t i = 0; v->def->words != NULL && i < v->count; i++)
+		if (!find_word(v->def, v->list[i], &at)) {
+			err_set(reason, "%s is none of them", v->list[i]);
+			return false;
+		}
+	return true;
 }
 
 static bool
@@ -164,15 +176,14 @@ parse_typed(struct conf_value *v, struct err *reason)
 	case CONF_DURATION:
 		return parse_number(v);
 	case CONF_LIST:
-		split(v);
-		return true;
+		return parse_list(v, reason);
 	case CONF_ADDRESS:
 	case CONF_ADDRESSES:
 		return parse_addresses(v, reason);
 	case CONF_NETWORKS:
 		return parse_networks(v, reason);
 	case CONF_ENUM:
-		return parse_enum(v);
+		return find_word(v->def, v->text, &v->num);
 	}
 	must_not_reach();
 }
@@ -252,10 +263,9 @@ print_number(const struct conf_def *def, struct buf *out)
 }
 
 static void
-print_enum(const struct conf_def *def, struct buf *out)
+print_words(const struct conf_def *def, const char *before, struct buf *out)
 {
 	struct slice rest = slice_of(def->words);
-	const char *before = "one of ";
 
 	while (rest.n > 0) {
 		buf_add_str(out, before);
@@ -271,7 +281,6 @@ conf_value_print_allowed(const struct conf_def *def, struct buf *out)
 		[CONF_STRING] = "any text",
 		[CONF_PATH] = "the path of a file or folder",
 		[CONF_BOOL] = "yes or no",
-		[CONF_LIST] = "words separated by spaces",
 		[CONF_NETWORKS] = "networks such as 10.0.0.0/8 or ::1, separated by spaces",
 	};
 
@@ -282,7 +291,13 @@ conf_value_print_allowed(const struct conf_def *def, struct buf *out)
 		print_number(def, out);
 		break;
 	case CONF_ENUM:
-		print_enum(def, out);
+		print_words(def, "one of ", out);
+		break;
+	case CONF_LIST:
+		if (def->words != NULL)
+			print_words(def, "some of ", out);
+		else
+			buf_add_str(out, "words separated by spaces");
 		break;
 	case CONF_ADDRESS:
 	case CONF_ADDRESSES:

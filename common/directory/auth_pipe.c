@@ -25,8 +25,10 @@
 #include "base/xalloc.h"
 #include "directory/auth_wire.h"
 #include "log/log.h"
+#include "sasl/sasl_conv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +57,7 @@ struct request {
 	char *frame;       /* QUEUED: it has secrets */
 	size_t frame_len;
 	enum auth_result result; /* DECIDED */
+	uint64_t asked_ms;
 	struct timer timer;
 	union {
 		auth_fn *login;
@@ -88,6 +91,7 @@ struct pipe {
 	struct list idle;      /* struct request: OPEN or DECIDED */
 	uint64_t last_id;
 	uint64_t timeout_ms, failure_delay_ms;
+	char mechs[AUTH_MECHS_MAX];
 	struct buf scratch; /* a frame being built or read; wiped behind each use */
 };
 
@@ -305,6 +309,7 @@ request_send(struct request *r, struct auth_frame *f)
 		return;
 	}
 	r->state = QUEUED;
+	r->asked_ms = clock_mono_ms();
 	r->peer->cost += cost_of(r);
 	list_del(&r->link);
 	list_add_tail(&r->peer->queued, &r->link);
@@ -404,6 +409,16 @@ is_answer_to(enum auth_frame_kind answer_kind, enum auth_frame_kind asked)
 	return answers[asked] == answer_kind;
 }
 
+/* From when it was asked: how long the check took (an unknown user, a dear hash) shows in
+ * nothing. */
+static uint64_t
+rest_of(uint64_t delay_ms, uint64_t asked_ms)
+{
+	uint64_t passed_ms = clock_mono_ms() - asked_ms;
+
+	return delay_ms > passed_ms ? delay_ms - passed_ms : 0;
+}
+
 static void
 hear(struct peer *peer, const struct auth_frame *f)
 {
@@ -424,7 +439,7 @@ hear(struct peer *peer, const struct auth_frame *f)
 	}
 	lose_before(peer, r);
 	if (r->kind == AUTH_FRAME_START && f->result == AUTH_DENIED)
-		request_decide(r, AUTH_DENIED, peer->pipe->failure_delay_ms);
+		request_decide(r, AUTH_DENIED, rest_of(peer->pipe->failure_delay_ms, r->asked_ms));
 	else
 		answer(r, f);
 }
@@ -513,10 +528,31 @@ pipe_cancel(struct auth *a, uint64_t id)
 	request_free(r);
 }
 
+void
+auth_mechs_of(const struct conf *c, char mechs_r[AUTH_MECHS_MAX])
+{
+	bool is_front = strcmp(conf_program(c), "roost-imap") == 0 ||
+	                strcmp(conf_program(c), "roost-smtp") == 0;
+	struct slice rest = SLICE(SASL_CONV_MECHS);
+	size_t n = 0;
+
+	mechs_r[0] = '\0';
+	while (rest.n > 0) {
+		struct slice mech = slice_cut(&rest, ' ');
+		char word[AUTH_MECHS_MAX];
+
+		snprintf(word, sizeof(word), "%.*s", SLICE_ARG(mech));
+		if (conf_list_has(c, "login_mechs", word) ||
+		    (!is_front && strcmp(word, "PLAIN") == 0))
+			n += (size_t)snprintf(mechs_r + n, AUTH_MECHS_MAX - n, "%s%s",
+			                      n > 0 ? " " : "", word);
+	}
+}
+
 static const char *
 pipe_mechs(const struct auth *a)
 {
-	return AUTH_PIPE_MECHS;
+	return CONTAINER_OF(a, struct pipe, auth)->mechs;
 }
 
 static uint64_t
@@ -622,6 +658,7 @@ auth_pipe_new(struct loop *l, const int *fds, unsigned count, const struct conf 
 	p->last_id = ids_random_u64();
 	p->timeout_ms = conf_ms(c, "auth_timeout");
 	p->failure_delay_ms = conf_ms(c, "login_failure_delay");
+	auth_mechs_of(c, p->mechs);
 	list_init(&p->idle);
 	buf_init(&p->scratch, AUTH_WIRE_MAX);
 	must(buf_extend(&p->scratch, AUTH_WIRE_MAX) != NULL); /* never moves: it has secrets */

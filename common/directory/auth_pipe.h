@@ -13,8 +13,10 @@
 #include "directory/auth.h"
 #include "net/loop.h"
 
-/* What auth_mechs() says, and auth workers have. */
-#define AUTH_PIPE_MECHS "PLAIN"
+/* What auth_mechs() says: the setting `login_mechs` in the order of our preference; but for
+ * front ends always PLAIN too, by which front ends and stores log in. */
+#define AUTH_MECHS_MAX 64
+void auth_mechs_of(const struct conf *c, char mechs_r[AUTH_MECHS_MAX]);
 
 /* fds[i] leads to auth worker i; they stay the caller's. c gives time-outs. */
 struct auth *auth_pipe_new(struct loop *l, const int *fds, unsigned count, const struct conf *c);

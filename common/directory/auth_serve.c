@@ -159,21 +159,53 @@ expire(struct serve *s)
 		conversation_free(c);
 }
 
-/* Asked by the mechanism, once it knows who and what. */
 static enum sasl_result
-on_check(void *ctx, struct slice authzid, struct slice authcid, struct slice password)
+sasl_result_of(enum auth_result r)
 {
 	static const enum sasl_result results[] = {
 		[AUTH_OK] = SASL_RESULT_OK,          [AUTH_CONTINUE] = SASL_RESULT_TEMP,
 		[AUTH_DENIED] = SASL_RESULT_DENIED,  [AUTH_INVALID] = SASL_RESULT_INVALID,
 		[AUTH_UNKNOWN] = SASL_RESULT_DENIED, [AUTH_TEMP] = SASL_RESULT_TEMP,
 	};
+
+	return results[r];
+}
+
+static void
+set_authcid(struct conversation *c, struct slice authcid)
+{
+	snprintf(c->authcid, sizeof(c->authcid), "%.*s", SLICE_ARG(authcid));
+}
+
+static enum sasl_result
+on_check(void *ctx, struct slice authzid, struct slice authcid, struct slice password)
+{
 	struct conversation *c = ctx;
 
-	snprintf(c->authcid, sizeof(c->authcid), "%.*s", SLICE_ARG(authcid));
+	set_authcid(c, authcid);
 	policy_login(c->serve->policy, c->service, authzid, authcid, password, &c->answer);
-	return results[c->answer.result];
+	return sasl_result_of(c->answer.result);
 }
+
+static enum sasl_result
+on_keys(void *ctx, struct slice authcid, struct scram_keys *k_r)
+{
+	struct conversation *c = ctx;
+
+	set_authcid(c, authcid);
+	return sasl_result_of(policy_scram_keys(c->serve->policy, c->service, authcid, k_r));
+}
+
+static enum sasl_result
+on_permit(void *ctx, struct slice authzid, struct slice authcid)
+{
+	struct conversation *c = ctx;
+
+	policy_permit(c->serve->policy, c->service, authzid, authcid, &c->answer);
+	return sasl_result_of(c->answer.result);
+}
+
+static const struct sasl_conv_ops conversation_ops = { on_check, on_keys, on_permit };
 
 static enum auth_result
 result_of(enum sasl_result r)
@@ -229,7 +261,7 @@ conversation_new(struct serve *s, const struct end *e, const struct auth_frame *
 	list_add_tail(&s->by_age, &c->link);
 	map_set(s->conversations, key_slice(&c->key), c);
 	c->sasl = sasl_conv_new(f->service, conf_common_hostname(s->conf),
-	                        (f->flags & AUTH_FLAG_TLS) != 0, on_check, c, &err);
+	                        (f->flags & AUTH_FLAG_TLS) != 0, &conversation_ops, c, &err);
 	if (c->sasl != NULL)
 		return c;
 	log_error(NULL, "auth.sasl err=%s", log_esc(err.text));
@@ -507,7 +539,8 @@ auth_pipe_serve(const int *fds, unsigned count, const struct conf *c)
 	sigprocmask(SIG_BLOCK, &block, &waiting);
 	sigdelset(&waiting, SIGTERM);
 	sigaction(SIGTERM, &term, NULL);
-	if (sasl_conv_global_open(AUTH_PIPE_MECHS, &err) == -1) {
+	/* all of them: what is offered is the workers' to say, and LOGIN and USER/PASS are PLAIN */
+	if (sasl_conv_global_open(SASL_CONV_MECHS, &err) == -1) {
 		log_error(NULL, "auth.sasl err=%s", log_esc(err.text));
 		return EXIT_FAILURE;
 	}

@@ -1,24 +1,17 @@
 /*
  * Who may log in. Unknown users cost the time of a wrong password; a database that
  * cannot answer is "later" for everybody it might know.
- *
- * A password that was right stays so for CACHE_LIFE_S as long as the hash in the database
- * is the same one: hashing is slow on purpose, and clients log in all the time. What is
- * kept is a keyed MAC of user, hash and password, the key living in this process only.
- * Nothing but the hashing is remembered: status, service and identity are looked up for
- * each login, and a changed password has another hash, so it holds at once.
  */
 #include "directory/policy.h"
 
 #include "base/clock.h"
-#include "base/ids.h"
 #include "base/must.h"
-#include "base/text.h"
 #include "base/xalloc.h"
 #include "directory/passwd.h"
+#include "directory/secrets.h"
 #include "directory/token.h"
 #include "log/log.h"
-#include "tls/digest.h"
+#include "text/prep.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +19,6 @@
 
 #define SECRET_MIN 16
 #define GRANT_LIFE_S (7 * 86400)
-#define CACHE_ROWS 4096 /* direct-mapped */
-#define CACHE_LIFE_S 30
-
-struct cache_row {
-	uint8_t mac[DIGEST_LEN];
-	uint64_t until_ms;
-};
 
 struct policy {
 	const struct conf *conf;
@@ -40,8 +26,7 @@ struct policy {
 	const char *default_domain;
 	struct slice secret; /* n == 0: none */
 	bool is_store;
-	uint8_t cache_key[DIGEST_LEN];
-	struct cache_row *cache;
+	struct secrets *secrets;
 };
 
 struct policy *
@@ -57,8 +42,7 @@ policy_new(const struct conf *c, struct directory **d)
 	if (p->secret.n < SECRET_MIN)
 		p->secret.n = 0;
 	p->is_store = strcmp(conf_program(c), "roost-store") == 0;
-	p->cache = xcalloc(CACHE_ROWS, sizeof(*p->cache));
-	ids_random(p->cache_key, sizeof(p->cache_key));
+	p->secrets = secrets_new(p->secret);
 	return p;
 }
 
@@ -68,8 +52,7 @@ policy_free(struct policy **p)
 	if (*p == NULL)
 		return;
 	directory_close(&(*p)->directory);
-	secret_wipe((*p)->cache_key, sizeof((*p)->cache_key));
-	free((*p)->cache);
+	secrets_free(&(*p)->secrets);
 	free(*p);
 	*p = NULL;
 }
@@ -104,58 +87,6 @@ get_account(struct policy *p, const char *user, struct directory_account *a_r)
 	return directory_answer(directory_get(p->directory, user, a_r, &err), &err);
 }
 
-/* ---- passwords ---------------------------------------------------------------------------- */
-
-static struct cache_row *
-cache_find(struct policy *p, const char *user, const char *hash, struct slice password,
-           uint8_t mac_r[DIGEST_LEN])
-{
-	struct buf b = BUF_INIT(4096);
-	uint32_t row;
-
-	buf_add(&b, user, strlen(user) + 1);
-	buf_add(&b, hash, strlen(hash) + 1);
-	buf_add_slice(&b, password);
-	digest_hmac(slice_make(p->cache_key, sizeof(p->cache_key)), buf_slice(&b), mac_r);
-	buf_wipe(&b);
-	memcpy(&row, mac_r, sizeof(row));
-	return &p->cache[row % CACHE_ROWS];
-}
-
-static bool
-check_hash(struct policy *p, const char *user, const char *hash, struct slice password)
-{
-	uint8_t mac[DIGEST_LEN];
-	struct cache_row *row;
-
-	if (password.n >= PASSWD_MAX)
-		return false;
-	row = cache_find(p, user, hash, password, mac);
-	if (clock_mono_ms() < row->until_ms &&
-	    text_secret_eq(slice_make(row->mac, sizeof(mac)), slice_make(mac, sizeof(mac))))
-		return true;
-	if (passwd_check(password, hash) != 1)
-		return false;
-	memcpy(row->mac, mac, sizeof(mac));
-	row->until_ms = clock_mono_ms() + CACHE_LIFE_S * 1000;
-	return true;
-}
-
-/* Settings hold passwords in clear or hashed. */
-static bool
-check_setting(struct policy *p, const char *name, const char *want, struct slice password)
-{
-	uint8_t a[DIGEST_LEN], b[DIGEST_LEN];
-
-	if (want == NULL || *want == '\0')
-		return false;
-	if (*want == '$')
-		return check_hash(p, name, want, password);
-	digest_of(slice_of(want), a);
-	digest_of(password, b);
-	return text_secret_eq(slice_make(a, sizeof(a)), slice_make(b, sizeof(b)));
-}
-
 /* ---- logins ---------------------------------------------------------------------------------- */
 
 static void
@@ -181,15 +112,15 @@ login_token(struct policy *p, const char *service, struct slice authzid, struct 
 	a->result = AUTH_OK;
 }
 
+/* Its password, or its proof, was right. */
 static void
-login_identity(struct policy *p, const struct conf *identity, const char *service,
-               struct slice authzid, struct slice password, struct policy_answer *a)
+permit_identity(struct policy *p, const struct conf *identity, const char *service,
+                struct slice authzid, struct policy_answer *a)
 {
 	const char *name = conf_instance(identity);
 
 	a->result = AUTH_DENIED;
-	if (!check_setting(p, name, conf_str(identity, "password"), password) ||
-	    !conf_list_has(identity, "services", service))
+	if (!conf_list_has(identity, "services", service))
 		return;
 	snprintf(a->authcid, sizeof(a->authcid), "%s", name);
 	snprintf(a->user, sizeof(a->user), "%s", name);
@@ -200,33 +131,52 @@ login_identity(struct policy *p, const struct conf *identity, const char *servic
 	a->result = AUTH_OK;
 }
 
+/* The same for the account of a->user. */
 static void
-login_account(struct policy *p, struct slice authzid, struct slice authcid, struct slice password,
-              struct policy_answer *a)
+permit_account(struct policy *p, const struct directory_account *account, struct slice authzid,
+               struct policy_answer *a)
 {
-	struct directory_account account;
 	char other[DIRECTORY_NAME_MAX + 1];
-	bool right;
 
-	a->result = AUTH_UNKNOWN;
-	if (directory_canon(authcid, p->default_domain, a->user))
-		a->result = get_account(p, a->user, &account);
-	if (a->result == AUTH_UNKNOWN) {
-		passwd_waste_time(password);
-		a->result = AUTH_DENIED;
-	}
-	if (a->result != AUTH_OK)
-		return;
-	right = check_hash(p, a->user, account.hash, password);
-	secret_wipe(account.hash, sizeof(account.hash));
 	a->result = AUTH_DENIED;
-	if (!right || account.status != DIRECTORY_ACTIVE)
+	if (account->status != DIRECTORY_ACTIVE)
 		return;
 	if (authzid.n > 0 &&
 	    (!directory_canon(authzid, p->default_domain, other) || strcmp(other, a->user) != 0))
 		return;
 	snprintf(a->authcid, sizeof(a->authcid), "%s", a->user);
 	a->result = AUTH_OK;
+}
+
+static enum auth_result
+find_account(struct policy *p, struct slice authcid, char user_r[DIRECTORY_NAME_MAX + 1],
+             struct directory_account *account_r)
+{
+	if (!directory_canon(authcid, p->default_domain, user_r))
+		return AUTH_UNKNOWN;
+	return get_account(p, user_r, account_r);
+}
+
+static void
+login_account(struct policy *p, struct slice authzid, struct slice authcid, struct slice password,
+              struct policy_answer *a)
+{
+	struct directory_account account;
+	bool right;
+
+	a->result = find_account(p, authcid, a->user, &account);
+	if (a->result == AUTH_UNKNOWN) {
+		passwd_waste_time(password);
+		a->result = AUTH_DENIED;
+	}
+	if (a->result != AUTH_OK)
+		return;
+	right = secrets_check(p->secrets, a->user, account.hash, password);
+	secret_wipe(account.hash, sizeof(account.hash));
+	if (right)
+		permit_account(p, &account, authzid, a);
+	else
+		a->result = AUTH_DENIED;
 }
 
 static void
@@ -246,29 +196,117 @@ add_grant(struct policy *p, const char *service, struct policy_answer *a)
 	buf_wipe(&out);
 }
 
+/* The names of a login as they are used from here on. */
+struct names {
+	struct buf authzid, authcid;
+	const struct conf *identity; /* NULL: an account's, or a front end's */
+};
+
+static bool
+names_init(struct policy *p, struct names *n, struct slice authzid, struct slice authcid)
+{
+	buf_init(&n->authzid, DIRECTORY_NAME_MAX);
+	buf_init(&n->authcid, DIRECTORY_NAME_MAX);
+	n->identity = NULL;
+	if (!prep_sasl(&n->authzid, authzid) || !prep_sasl(&n->authcid, authcid) ||
+	    n->authcid.len == 0)
+		return false;
+	n->identity = conf_section(p->conf, "identity", buf_cstr(&n->authcid));
+	return true;
+}
+
+static void
+names_fini(struct names *n)
+{
+	buf_fini(&n->authzid);
+	buf_fini(&n->authcid);
+}
+
+static void
+login_by_password(struct policy *p, const char *service, struct names *n, struct slice secret,
+                  struct policy_answer *a)
+{
+	struct slice authzid = buf_slice(&n->authzid), authcid = buf_slice(&n->authcid);
+
+	if (slice_eq_str(authcid, TOKEN_PROXY_AUTHCID)) {
+		login_token(p, service, authzid, secret, a);
+		return;
+	}
+	if (n->identity == NULL && strcmp(service, "mupdate") != 0)
+		login_account(p, authzid, authcid, secret, a);
+	else if (n->identity != NULL &&
+	         secrets_check_setting(p->secrets, conf_instance(n->identity),
+	                               conf_str(n->identity, "password"), secret))
+		permit_identity(p, n->identity, service, authzid, a);
+	if (a->result == AUTH_OK && p->secret.n > 0)
+		add_grant(p, service, a);
+}
+
 void
 policy_login(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
              struct slice secret, struct policy_answer *a_r)
 {
-	char name[DIRECTORY_NAME_MAX + 1] = "";
-	const struct conf *identity;
+	struct names n;
 
 	memset(a_r, 0, sizeof(*a_r));
 	a_r->result = AUTH_DENIED;
-	if (authcid.n == 0 || authcid.n > DIRECTORY_NAME_MAX || authzid.n > DIRECTORY_NAME_MAX)
-		return;
-	copy_str(name, sizeof(name), authcid);
-	if (strcmp(name, TOKEN_PROXY_AUTHCID) == 0) {
-		login_token(p, service, authzid, secret, a_r);
-		return;
+	if (names_init(p, &n, authzid, authcid))
+		login_by_password(p, service, &n, secret, a_r);
+	names_fini(&n);
+}
+
+enum auth_result
+policy_scram_keys(struct policy *p, const char *service, struct slice authcid,
+                  struct scram_keys *k_r)
+{
+	char user[DIRECTORY_NAME_MAX + 1] = "";
+	struct directory_account account = { .hash = "" };
+	enum auth_result r = AUTH_UNKNOWN;
+	struct names n;
+	bool real = false;
+
+	if (!names_init(p, &n, SLICE(""), authcid)) {
+		secrets_keys(p->secrets, "", "", k_r);
+	} else if (n.identity != NULL) {
+		real = secrets_setting_keys(p->secrets, conf_instance(n.identity),
+		                            conf_str(n.identity, "password"), k_r);
+	} else {
+		if (strcmp(service, "mupdate") != 0)
+			r = find_account(p, buf_slice(&n.authcid), user, &account);
+		real = secrets_keys(p->secrets, *user != '\0' ? user : buf_cstr(&n.authcid),
+		                    r == AUTH_OK ? account.hash : "", k_r);
+		secret_wipe(account.hash, sizeof(account.hash));
 	}
-	identity = conf_section(p->conf, "identity", name);
-	if (identity != NULL)
-		login_identity(p, identity, service, authzid, secret, a_r);
-	else if (strcmp(service, "mupdate") != 0)
-		login_account(p, authzid, authcid, secret, a_r);
+	if (!real)
+		log_debug(NULL, "auth.scram user=%s has no keys", log_esc(buf_cstr(&n.authcid)));
+	names_fini(&n);
+	return r == AUTH_TEMP ? AUTH_TEMP : AUTH_OK;
+}
+
+void
+policy_permit(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
+              struct policy_answer *a_r)
+{
+	struct directory_account account;
+	struct names n;
+
+	memset(a_r, 0, sizeof(*a_r));
+	a_r->result = AUTH_DENIED;
+	if (names_init(p, &n, authzid, authcid)) {
+		if (n.identity != NULL) {
+			permit_identity(p, n.identity, service, buf_slice(&n.authzid), a_r);
+		} else if (strcmp(service, "mupdate") != 0) {
+			a_r->result = find_account(p, buf_slice(&n.authcid), a_r->user, &account);
+			if (a_r->result == AUTH_OK)
+				permit_account(p, &account, buf_slice(&n.authzid), a_r);
+			else if (a_r->result == AUTH_UNKNOWN)
+				a_r->result = AUTH_DENIED;
+			secret_wipe(account.hash, sizeof(account.hash));
+		}
+	}
 	if (a_r->result == AUTH_OK && p->secret.n > 0)
 		add_grant(p, service, a_r);
+	names_fini(&n);
 }
 
 /* ---- credentials -------------------------------------------------------------------------------- */

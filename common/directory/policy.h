@@ -13,6 +13,7 @@
 #include "conf/conf.h"
 #include "directory/auth.h"
 #include "directory/directory.h"
+#include "sasl/scram.h"
 
 struct policy;
 
@@ -30,9 +31,17 @@ struct policy_answer {
 	char grant[AUTH_GRANT_MAX];
 };
 
-/* authzid empty: the same as authcid. */
+/* By password. authzid empty: the same as authcid. Names are prepared here (SASLprep). */
 void policy_login(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
                   struct slice secret, struct policy_answer *a_r);
+
+/* SCRAM, first step: the keys to prove against. Names that may not log in so get made-up ones
+ * (directory/secrets.h) and OK, or TEMP with a directory that is away. */
+enum auth_result policy_scram_keys(struct policy *p, const char *service, struct slice authcid,
+                                   struct scram_keys *k_r);
+/* SCRAM, last step: authcid has proved that he knows the password of those keys. */
+void policy_permit(struct policy *p, const char *service, struct slice authzid,
+                   struct slice authcid, struct policy_answer *a_r);
 
 #define POLICY_SECRET_MAX 1536
 struct policy_credentials {

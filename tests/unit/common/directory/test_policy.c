@@ -1,4 +1,5 @@
 /* policy - who may log in where, and as whom. */
+#include "directory/passwd.h"
 #include "directory/policy.h"
 #include "directory/token.h"
 #include "base/clock.h"
@@ -189,7 +190,6 @@ TEST(an_unknown_user_costs_as_much_as_a_wrong_password)
 	uint64_t at, wrong, unknown;
 
 	begin(&w, &schemas[0], "store1");
-	login(&w, "imap", "", "nobody", "x", &a); /* makes its salt */
 	at = cpu_us();
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(login(&w, "imap", "", "fred", "x", &a), AUTH_DENIED);
@@ -200,6 +200,108 @@ TEST(an_unknown_user_costs_as_much_as_a_wrong_password)
 	unknown = cpu_us() - at;
 	test_check(unknown * 2 > wrong && wrong * 2 > unknown, "wrong %lu us, unknown %lu us",
 	           wrong, unknown);
+	end(&w);
+}
+
+/* ---- SCRAM ---------------------------------------------------------------------------------- */
+
+static const struct scram_case {
+	const char *name, *service, *authzid, *authcid, *password;
+	bool fits; /* the password fits the keys */
+	enum auth_result permit;
+	const char *user;
+	bool admin;
+} scrams[] = {
+	{ "an account", "imap", "", "fred", "secret", true, AUTH_OK, "fred" },
+	{ "by its other names", "pop3", "", "FRED@Example.Org", "secret", true, AUTH_OK, "fred" },
+	{ "by a name of another form", "pop3", "", "\xef\xbd\x86red", "secret", true, AUTH_OK,
+	  "fred" },
+	{ "for itself", "imap", "Fred", "fred@example.org", "secret", true, AUTH_OK, "fred" },
+	{ "not for others", "imap", "ann", "fred", "secret", true, AUTH_DENIED },
+	{ "not at the location master", "mupdate", "", "fred", "secret", false, AUTH_DENIED },
+	{ "with a wrong password", "imap", "", "fred", "secret2", false, AUTH_OK, "fred" },
+	{ "nobody", "imap", "", "nobody", "secret", false, AUTH_DENIED },
+	{ "not a name", "imap", "", "fr ed", "secret", false, AUTH_DENIED },
+	{ "no name at all", "imap", "", "a\x01", "secret", false, AUTH_DENIED },
+	{ "an administrator", "imap", "", "boss", "pass", true, AUTH_OK, "boss", true },
+	{ "an administrator for a user", "imap", "ann", "boss", "pass", true, AUTH_OK, "ann",
+	  true },
+	{ "an administrator at a service that is not his", "pop3", "", "boss", "pass", true,
+	  AUTH_DENIED },
+	{ "an identity with a hash has no keys", "mupdate", "", "murder", "Hello world!", false,
+	  AUTH_OK, "murder" },
+	{ "no keys for a front end", "imap", "fred", TOKEN_PROXY_AUTHCID, "x", false, AUTH_DENIED },
+};
+
+TEST(scram_keys_and_permissions)
+{
+	struct world w;
+	struct policy_answer a;
+	struct scram_keys k;
+
+	begin(&w, &schemas[0], "store1");
+	for (size_t i = 0; i < ARRAY_LEN(scrams); i++) {
+		const struct scram_case *c = &scrams[i];
+
+		assert_int_equal(policy_scram_keys(w.policy, c->service, slice_of(c->authcid), &k),
+		                 AUTH_OK);
+		test_check(scram_keys_match(&k, slice_of(c->password)) == c->fits, "%s", c->name);
+		policy_permit(w.policy, c->service, slice_of(c->authzid), slice_of(c->authcid), &a);
+		test_check(a.result == c->permit, "%s: %s", c->name, auth_result_name(a.result));
+		if (c->permit != AUTH_OK) {
+			test_check(a.grant[0] == '\0', "%s: a grant", c->name);
+			continue;
+		}
+		test_eq_str(c->name, a.user, c->user);
+		test_check(a.admin == c->admin && !a.proxied && a.grant[0] != '\0', "%s", c->name);
+	}
+	end(&w);
+}
+
+/* Asked again, by another process, on another host of the cluster. */
+TEST(keys_of_unknown_users_look_like_others_and_stay)
+{
+	static const char *const names[] = { "nobody", "nologin", "murder", "x@nowhere.org" };
+	struct world w, other;
+	struct scram_keys a, b, last = { 0 };
+
+	begin(&w, &schemas[0], "store1");
+	begin(&other, &schemas[1], NULL);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct slice name = slice_of(names[i]);
+
+		assert_int_equal(policy_scram_keys(w.policy, "imap", name, &a), AUTH_OK);
+		assert_int_equal(policy_scram_keys(other.policy, "imap", name, &b), AUTH_OK);
+		assert_memory_equal(&a, &b, sizeof(a));
+		assert_int_equal(a.rounds, PASSWD_ROUNDS);
+		assert_int_equal(a.salt_n, PASSWD_SALT_LEN);
+		assert_memory_not_equal(&a, &last, sizeof(a));
+		last = a;
+	}
+	assert_int_equal(policy_scram_keys(w.policy, "imap", SLICE("NoBody@EXAMPLE.org"), &a),
+	                 AUTH_OK);
+	assert_int_equal(policy_scram_keys(w.policy, "imap", SLICE("nobody"), &b), AUTH_OK);
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_int_equal(policy_scram_keys(w.policy, "imap", SLICE("fred"), &a), AUTH_OK);
+	assert_int_equal(a.rounds, PASSWD_ROUNDS);
+	assert_int_equal(a.salt_n, PASSWD_SALT_LEN);
+	end(&w);
+	end(&other);
+}
+
+TEST(a_disabled_user_proves_in_vain)
+{
+	struct world w;
+	struct policy_answer a;
+	struct scram_keys k;
+	struct err err;
+
+	begin(&w, &schemas[0], "store1");
+	assert_int_equal(directory_set_status(w.writer, "fred", DIRECTORY_DISABLED, &err),
+	                 DIRECTORY_OK);
+	assert_int_equal(policy_scram_keys(w.policy, "imap", SLICE("fred"), &k), AUTH_OK);
+	policy_permit(w.policy, "imap", SLICE(""), SLICE("fred"), &a);
+	assert_int_equal(a.result, AUTH_DENIED);
 	end(&w);
 }
 
@@ -273,6 +375,7 @@ TEST(a_directory_that_is_away_is_later_never_unknown)
 	struct policy_answer a;
 	struct policy_final f;
 	struct directory_account account;
+	struct scram_keys k;
 
 	begin(&w, &schemas[0], "store1");
 	directory_close(&w.writer);
@@ -280,6 +383,11 @@ TEST(a_directory_that_is_away_is_later_never_unknown)
 	assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_TEMP);
 	assert_int_equal(login(&w, "imap", "", "nobody", "secret", &a), AUTH_TEMP);
 	assert_int_equal(login(&w, "imap", "", "boss", "pass", &a), AUTH_OK);
+	assert_int_equal(policy_scram_keys(w.policy, "imap", SLICE("fred"), &k), AUTH_TEMP);
+	assert_int_equal(policy_scram_keys(w.policy, "imap", SLICE("nobody"), &k), AUTH_TEMP);
+	assert_int_equal(policy_scram_keys(w.policy, "imap", SLICE("boss"), &k), AUTH_OK);
+	policy_permit(w.policy, "imap", SLICE(""), SLICE("fred"), &a);
+	assert_int_equal(a.result, AUTH_TEMP);
 	policy_resolve(w.policy, SLICE("fred@example.org"), &f);
 	assert_int_equal(f.result, AUTH_TEMP);
 	policy_resolve(w.policy, SLICE("fred@nowhere.org"), &f);
