@@ -154,19 +154,18 @@ accepted(struct imap_session *s, const struct auth_reply *r)
 	snprintf(s->user, sizeof(s->user), "%s", r->user);
 	s->log.user = s->user;
 	s->claim = r->proxied ? r->claim : 0;
-	if (r->challenge.n == 0)
-		find_inbox(s, true);
+	find_inbox(s, true);
 }
 
 static void
-challenge(struct imap_session *s, struct slice raw, enum imap_sasl next)
+challenge(struct imap_session *s, struct slice raw)
 {
 	struct buf *out = imap_out(s);
 
 	buf_add_str(out, "+ ");
 	text_base64_add(out, raw);
 	buf_add_str(out, "\r\n");
-	s->sasl = next;
+	s->sasl = true;
 	command_expect_line(s);
 	imap_session_wake(s);
 }
@@ -180,13 +179,10 @@ on_auth(void *ctx, UNUSED uint64_t id, const struct auth_reply *r)
 		s->auth_id = 0;
 	switch (r->result) {
 	case AUTH_CONTINUE:
-		challenge(s, r->challenge, SASL_RESPONSE);
+		challenge(s, r->challenge);
 		return;
 	case AUTH_OK:
 		accepted(s, r);
-		/* the server's last word: the client answers with an empty line */
-		if (r->challenge.n > 0 && s->log.user != NULL)
-			challenge(s, r->challenge, SASL_FINAL);
 		return;
 	case AUTH_INVALID:
 		denied(s, COMMAND_BAD, NULL, "This login is malformed");
@@ -273,12 +269,9 @@ login_line(struct imap_session *s, struct slice line)
 {
 	struct auth *auth = s->service->c.auth;
 	struct buf raw = BUF_INIT(16384);
-	enum imap_sasl was = s->sasl;
 
-	s->sasl = SASL_NO;
-	if (was == SASL_FINAL) {
-		find_inbox(s, true);
-	} else if (slice_eq(line, SLICE("*")) || !text_base64_decode(line, &raw)) {
+	s->sasl = false;
+	if (slice_eq(line, SLICE("*")) || !text_base64_decode(line, &raw)) {
 		auth_cancel(auth, s->auth_id);
 		s->auth_id = 0;
 		command_bad(s, line.n == 1 ? "AUTHENTICATE is cancelled" : "This is not base64");

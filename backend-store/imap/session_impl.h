@@ -124,8 +124,6 @@ struct command {
 	uint64_t slice_started_us;
 };
 
-enum imap_sasl { SASL_NO, SASL_RESPONSE, SASL_FINAL };
-
 struct append;
 struct idle;
 struct view;
@@ -151,8 +149,8 @@ struct imap_session {
 	uint64_t started_ms;
 
 	/* login.c */
-	uint64_t auth_id; /* 0: no conversation */
-	enum imap_sasl sasl;
+	uint64_t auth_id;        /* 0: no conversation */
+	bool sasl;               /* the next line answers a challenge */
 	uint64_t login_store_id; /* INBOX is being made; 0: no */
 	uint64_t claim;          /* what the front end knew of the user's; 0: nothing */
 

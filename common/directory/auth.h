@@ -42,7 +42,7 @@ struct auth_session {
 
 struct auth_reply {
 	enum auth_result result;
-	struct slice challenge; /* CONTINUE: raw, not base64. OK: final data, mostly empty */
+	struct slice challenge; /* CONTINUE: raw, not base64 */
 	/* OK: */
 	const char *user;    /* authorised identity, canonical (lower case, no default domain) */
 	const char *authcid; /* who proved who he is; often the same */

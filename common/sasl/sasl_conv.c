@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum scram_state { SCRAM_BEGIN, SCRAM_FIRST, SCRAM_FINAL };
+enum scram_state { SCRAM_BEGIN, SCRAM_FIRST, SCRAM_FINAL, SCRAM_PROVED };
 
 struct sasl_conv {
 	sasl_conn_t *conn;
@@ -285,14 +285,18 @@ scram_first(struct sasl_conv *c, struct slice message)
 static enum sasl_result
 scram_final(struct sasl_conv *c, struct slice message)
 {
-	int r = scram_server_final(c->scram, message, &c->challenge);
+	int proved = scram_server_final(c->scram, message, &c->challenge);
+	enum sasl_result r;
 
-	if (r == -1)
+	if (proved == -1)
 		return SASL_RESULT_INVALID;
-	if (r == 0)
+	if (proved == 0)
 		return SASL_RESULT_DENIED;
-	return c->ops->permit(c->ctx, scram_server_authzid(c->scram),
-	                      scram_server_authcid(c->scram));
+	r = c->ops->permit(c->ctx, scram_server_authzid(c->scram), scram_server_authcid(c->scram));
+	if (r != SASL_RESULT_OK)
+		return r;
+	c->scram_state = SCRAM_PROVED;
+	return SASL_RESULT_CONTINUE;
 }
 
 /* message.p NULL: there was no initial response, and the first message is asked for. */
@@ -307,14 +311,16 @@ scram_step(struct sasl_conv *c, struct slice message, struct slice *challenge_r)
 		r = SASL_RESULT_CONTINUE;
 	} else if (c->done) {
 		snprintf(c->reason, sizeof(c->reason), "a message behind the end");
+	} else if (c->scram_state == SCRAM_PROVED) {
+		r = message.n == 0 ? SASL_RESULT_OK : SASL_RESULT_INVALID;
 	} else if (c->scram_state == SCRAM_FINAL) {
 		r = scram_final(c, message);
 	} else {
 		r = scram_first(c, message);
 	}
 	c->done = r != SASL_RESULT_CONTINUE;
-	if (r == SASL_RESULT_DENIED || r == SASL_RESULT_INVALID)
-		buf_clear(&c->challenge); /* our proof is for him alone */
+	if (c->done)
+		buf_clear(&c->challenge); /* our proof is for him alone who may come in */
 	*challenge_r = c->challenge.len > 0 ? buf_slice(&c->challenge) : SLICE("");
 	return r;
 }

@@ -53,7 +53,8 @@ struct sasl_conv *sasl_conv_new(const char *service, const char *hostname, bool 
                                 const struct sasl_conv_ops *ops, void *ctx,
                                 struct err *err) MUST_CHECK;
 void sasl_conv_free(struct sasl_conv **c);
-/* initial.p NULL: none was sent. challenge_r is borrowed until the next call on c. */
+/* initial.p NULL: none was sent. OK never has a challenge: the server's last word (SCRAM) is a
+ * challenge of its own, to be answered by nothing. challenge_r is borrowed until the next call on c. */
 enum sasl_result sasl_conv_start(struct sasl_conv *c, const char *mech, struct slice initial,
                                  struct slice *challenge_r) MUST_CHECK;
 enum sasl_result sasl_conv_step(struct sasl_conv *c, struct slice response,

@@ -84,21 +84,20 @@ accepted(struct imap_session *s, const struct auth_reply *reply)
 	memcpy(s->user, user.p, user.n + 1);
 	memcpy(s->grant, grant.p, grant.n + 1);
 	s->log.user = s->user;
-	if (reply->challenge.n == 0)
-		imap_reach_home(s);
+	imap_reach_home(s);
 }
 
 /* ---- the conversation ------------------------------------------------------------------------------------ */
 
 static void
-challenge(struct imap_session *s, struct slice raw, enum imap_sasl next)
+challenge(struct imap_session *s, struct slice raw)
 {
 	struct buf text = BUF_INIT(65536);
 
 	text_base64_add(&text, raw);
 	imap_session_say(s, "+ %s", buf_cstr(&text));
 	buf_fini(&text);
-	s->sasl = next;
+	s->sasl = true;
 	imap_cmd_expect_line(&s->cmd);
 }
 
@@ -112,12 +111,10 @@ on_auth(void *ctx, uint64_t id, const struct auth_reply *reply)
 		s->auth_id = 0;
 	switch (reply->result) {
 	case AUTH_CONTINUE:
-		challenge(s, reply->challenge, SASL_RESPONSE);
+		challenge(s, reply->challenge);
 		break;
 	case AUTH_OK:
 		accepted(s, reply);
-		if (reply->challenge.n > 0 && *s->user != '\0')
-			challenge(s, reply->challenge, SASL_FINAL);
 		break;
 	case AUTH_INVALID:
 		denied(s, "BAD This login is malformed");
@@ -211,12 +208,9 @@ void
 imap_login_line(struct imap_session *s, struct slice line)
 {
 	struct buf raw = BUF_INIT(16384);
-	enum imap_sasl was = s->sasl;
 
-	s->sasl = SASL_NO;
-	if (was == SASL_FINAL) {
-		imap_reach_home(s);
-	} else if (slice_eq(line, SLICE("*"))) {
+	s->sasl = false;
+	if (slice_eq(line, SLICE("*"))) {
 		cancel(s, "BAD AUTHENTICATE is cancelled");
 	} else if (!text_base64_decode(line, &raw)) {
 		cancel(s, "BAD This is not base64");

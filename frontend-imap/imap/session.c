@@ -212,7 +212,7 @@ on_swallowed(struct imap_session *s)
 static void
 on_line(struct imap_session *s, struct slice line)
 {
-	if (s->sasl != SASL_NO)
+	if (s->sasl)
 		imap_login_line(s, line);
 	else
 		imap_forward_idle_line(s, line);

@@ -101,12 +101,6 @@ enum imap_idle {
 	IDLE_DONE,
 };
 
-enum imap_sasl {
-	SASL_NO,
-	SASL_RESPONSE, /* the next line answers a challenge */
-	SASL_FINAL,    /* the next line answers the server's last word */
-};
-
 struct imap_session {
 	struct list node; /* in proxy->sessions */
 	struct imap_proxy *proxy;
@@ -132,7 +126,7 @@ struct imap_session {
 	/* login.c */
 	uint64_t auth_id; /* 0: no conversation */
 	bool auth_busy;   /* the answer is with the auth workers */
-	enum imap_sasl sasl;
+	bool sasl;        /* the next line answers a challenge */
 	char grant[AUTH_GRANT_MAX];
 
 	/* reach.c */

@@ -48,19 +48,6 @@ accept_login(struct smtp_session *s, const char *user)
 	smtp_server_logged_in(s->core, link_out(s->client));
 }
 
-/* SCRAM proves the server's knowledge with its last word, which goes out as a challenge that is
- * answered by nothing (RFC 4954 section 4). */
-static void
-succeed(struct smtp_session *s, const struct auth_reply *r)
-{
-	if (r->challenge.n == 0) {
-		accept_login(s, r->user);
-		return;
-	}
-	snprintf(s->new_user, sizeof(s->new_user), "%s", r->user);
-	smtp_server_challenge(s->core, r->challenge, link_out(s->client));
-}
-
 static void
 refuse(struct smtp_session *s, enum smtp_auth_refusal why)
 {
@@ -83,7 +70,7 @@ on_auth(void *ctx, uint64_t id, const struct auth_reply *r)
 		smtp_server_challenge(s->core, r->challenge, link_out(s->client));
 		break;
 	case AUTH_OK:
-		succeed(s, r);
+		accept_login(s, r->user);
 		break;
 	case AUTH_INVALID:
 		refuse(s, SMTP_AUTH_INVALID);
@@ -115,18 +102,7 @@ session_login_start(struct smtp_session *s, const struct smtp_event *ev)
 void
 session_login_step(struct smtp_session *s, struct slice data)
 {
-	char user[sizeof(s->new_user)];
-
-	if (*s->new_user == '\0') {
-		auth_step(s->proxy->c.auth, s->auth_id, data);
-		return;
-	}
-	snprintf(user, sizeof(user), "%s", s->new_user);
-	*s->new_user = '\0';
-	if (data.n > 0)
-		refuse(s, SMTP_AUTH_INVALID);
-	else
-		accept_login(s, user);
+	auth_step(s->proxy->c.auth, s->auth_id, data);
 }
 
 void
@@ -135,5 +111,4 @@ session_login_cancel(struct smtp_session *s)
 	if (s->auth_id != 0)
 		auth_cancel(s->proxy->c.auth, s->auth_id);
 	s->auth_id = 0;
-	*s->new_user = '\0';
 }

@@ -55,7 +55,6 @@ struct smtp_session {
 	char peer[ADDR_TEXT_LEN];
 	struct addr from; /* what his rights depend on: the conn's peer, or whom XCLIENT named */
 	char user[DIRECTORY_NAME_MAX + 1];     /* canonical, who has logged in; "": nobody */
-	char new_user[DIRECTORY_NAME_MAX + 1]; /* the last word of his login is under way */
 	uint64_t auth_id;                      /* a login, or a question whether he may; 0: none */
 	struct log_ctx log;
 	struct address_count *address;
