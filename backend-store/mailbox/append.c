@@ -92,6 +92,7 @@ append_msg(struct op *o, struct mailbox *m, struct msg *msg)
 	msg->uid = m->tip_uidnext++;
 	msg->modseq = c->modseq = ++m->tip_modseq;
 	c->msgs[0] = *msg;
+	quota_add_tip(m->entry, msg);
 	fact_append_add(&b, msg);
 	op_fact(o, m->entry->id, FACT_APPEND, &b);
 	buf_fini(&b);
@@ -134,6 +135,7 @@ mailbox_append(struct mailbox *m, const struct msg_new *msgs, size_t count, mail
 	struct added_op *ao = op_new(m->store, sizeof(*ao), append_done, append_destroy);
 	uint64_t id = ao->op.id;
 	enum mbox_result r = hot_check(m);
+	struct quota_mark mark;
 
 	ao->fn = fn;
 	ao->ctx = ctx;
@@ -145,8 +147,11 @@ mailbox_append(struct mailbox *m, const struct msg_new *msgs, size_t count, mail
 		op_defer(&ao->op, r);
 		return id;
 	}
+	mark = quota_mark(m->entry);
 	op_begin(&ao->op, 0);
 	r = build(ao, m, msgs, count);
+	if (r == MBOX_OK && quota_mark_is_over(m->store, &mark))
+		r = MBOX_OVERQUOTA;
 	if (r == MBOX_OK) {
 		op_commit_or_defer(&ao->op);
 	} else {
@@ -214,6 +219,7 @@ mailbox_copy(struct mailbox *from, const uint32_t *uids, size_t count, struct ma
 	struct op *o = &ao->op;
 	uint64_t id = o->id;
 	enum mbox_result r = hot_check(to);
+	struct quota_mark mark;
 
 	ao->fn = fn;
 	ao->ctx = ctx;
@@ -228,6 +234,7 @@ mailbox_copy(struct mailbox *from, const uint32_t *uids, size_t count, struct ma
 		op_defer(o, r);
 		return id;
 	}
+	mark = quota_mark(to->entry);
 	op_begin(o, ENGINE_TX_SMALL);
 	ao->added.count = copy_msgs(o, from, uids, count, to, ao->uids, ao->source_uids);
 	if (ao->added.count == 0) {
@@ -238,6 +245,11 @@ mailbox_copy(struct mailbox *from, const uint32_t *uids, size_t count, struct ma
 	/* Behind the appends: the bodies must not be without a reference in between. */
 	if (move)
 		(void)expunge_msgs(o, from, ao->source_uids, (uint32_t)ao->added.count);
+	if (quota_mark_is_over(to->store, &mark)) {
+		op_abort(o);
+		op_defer(o, MBOX_OVERQUOTA);
+		return id;
+	}
 	op_commit_or_defer(o);
 	return id;
 }

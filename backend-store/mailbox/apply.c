@@ -143,6 +143,7 @@ apply_delete(struct applying *a)
 	delete_rows(a, T_SUMMARIES, h.id);
 	delete_rows(a, T_VANISHED, h.id);
 	(void)kv_del(a->txn, T_HEADS, index_key_id(key, h.id));
+	(void)kv_del(a->txn, T_QUOTAS, index_key_id(key, h.id));
 	buf_fini(&b);
 	return 0;
 }
@@ -345,6 +346,24 @@ apply_to_mailbox(struct applying *a)
 	return rc;
 }
 
+/* A row of its own: heads are written with every message. */
+static int
+apply_quota(struct applying *a)
+{
+	uint8_t key[8];
+	struct slice id = index_key_id(key, a->r->object);
+	struct quota_limits limits;
+	bool own;
+
+	if (!fact_quota_read(a->r->payload, &own, &limits) || !kv_has(a->txn, T_HEADS, id))
+		return -1;
+	if (own)
+		kv_put(a->txn, T_QUOTAS, id, a->r->payload);
+	else
+		(void)kv_del(a->txn, T_QUOTAS, id);
+	return 0;
+}
+
 /* ---- what belongs to no mailbox --------------------------------------------------------------- */
 
 static int
@@ -422,6 +441,8 @@ index_apply(UNUSED void *ctx, struct engine *e, struct kv_txn *txn, const struct
 		return apply_delete(&a);
 	case FACT_RENAME:
 		return apply_rename(&a);
+	case FACT_QUOTA:
+		return apply_quota(&a);
 	case FACT_SUBSCRIBE:
 		return apply_subscribe(&a);
 	case FACT_DUPLICATE:

@@ -18,6 +18,7 @@ delete_show_entry(struct store *s, struct entry *e)
 	tree_remove(&s->tree, e);
 	(void)map_del(s->by_id, map_key_u64(&e->id));
 	e->gone = true;
+	quota_detach(s, e);
 	if (e->hot != NULL)
 		hot_tell(e->hot, TELL_GONE); /* frees both when nobody has it open */
 	else

@@ -49,7 +49,8 @@ check_inbox(const struct store *s, const struct entry *inbox, uint64_t claim)
 enum mbox_result
 deliver_check(struct store *s, struct slice user, uint64_t claim, uint64_t size)
 {
-	enum mbox_result r = check_inbox(s, find_inbox(s, user), claim);
+	const struct entry *inbox = find_inbox(s, user);
+	enum mbox_result r = check_inbox(s, inbox, claim);
 	struct engine_stats st;
 
 	if (r != MBOX_OK)
@@ -59,7 +60,9 @@ deliver_check(struct store *s, struct slice user, uint64_t claim, uint64_t size)
 	engine_get_stats(s->engine, &st);
 	if (st.failed)
 		return MBOX_UNAVAILABLE;
-	return st.full ? MBOX_FULL : MBOX_OK;
+	if (st.full)
+		return MBOX_FULL;
+	return quota_fits_delivery(s, inbox->root, size) ? MBOX_OK : MBOX_OVERQUOTA;
 }
 
 /* The folder a detail names, else the INBOX. */
@@ -116,6 +119,23 @@ fail_all(struct deliver_op *dp, enum mbox_result result)
 	}
 }
 
+/* How full they are with it. */
+static void
+tell_quotas(struct deliver_op *dp)
+{
+	for (size_t i = 0; i < dp->count; i++) {
+		struct deliver_result *r = &dp->results[i];
+		const struct entry *e;
+		struct quota_info q;
+
+		if (r->result != MBOX_OK || r->duplicate)
+			continue;
+		e = map_get(dp->op.store->by_id, map_key_u64(&r->mbox_id));
+		if (e != NULL && quota_find(dp->op.store, e->name, &q))
+			r->quota_percent = quota_percent(&q);
+	}
+}
+
 static void
 deliver_done(struct op *o, enum mbox_result result)
 {
@@ -123,6 +143,7 @@ deliver_done(struct op *o, enum mbox_result result)
 
 	if (result != MBOX_OK)
 		fail_all(dp, result);
+	tell_quotas(dp);
 	if (!o->cancelled)
 		dp->fn(dp->ctx, dp->results, dp->count);
 	op_free(o);
@@ -163,6 +184,7 @@ is_duplicate(struct deliver_op *dp, size_t i)
 struct body {
 	const struct slice *pieces;
 	size_t count;
+	uint64_t bytes;
 	struct msg msg;
 };
 
@@ -181,11 +203,13 @@ add_copy(struct deliver_op *dp, size_t i, const struct deliver_rcpt *rcpt, struc
 	m = hot_get(s, find_folder(s, rcpt, inbox), false, &r->result);
 	if (m == NULL)
 		return;
-	if (b->msg.blob == 0)
+	if (b->bytes <= ENGINE_BLOB_MAX && !quota_fits_delivery(s, m->entry->root, b->bytes))
+		r->result = MBOX_OVERQUOTA;
+	else if (b->msg.blob == 0)
 		b->msg.blob = append_body(&dp->op, b->pieces, b->count, &b->msg);
-	if (b->msg.blob == 0)
+	if (r->result == MBOX_OK && b->msg.blob == 0)
 		r->result = MBOX_TOOBIG;
-	else if (m->tip_uidnext == UINT32_MAX)
+	else if (r->result == MBOX_OK && m->tip_uidnext == UINT32_MAX)
 		r->result = MBOX_CANNOT;
 	if (r->result == MBOX_OK) {
 		msg = b->msg;
@@ -242,6 +266,8 @@ deliver(struct store *s, const struct deliver_rcpt *rcpts, size_t count,
 	dp->copied = xcalloc(count + 1, sizeof(*dp->copied));
 	b.msg.internal_date = date;
 	b.msg.save_date = (int64_t)clock_wall_s();
+	for (size_t i = 0; i < piece_count; i++)
+		b.bytes += pieces[i].n;
 	for (size_t i = 0; i < count; i++)
 		make_key(key, &rcpts[i], dp->keys[i]);
 	op_begin(&dp->op, 0);

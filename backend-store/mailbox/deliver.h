@@ -14,7 +14,7 @@
 #define DELIVER_KEY_LEN 32 /* SHA-256 of MAIL FROM and of DATA as received */
 #define DELIVER_RCPT_MAX 1000
 
-/* What RCPT needs to know, now: OK, ABSENT (no INBOX here), FULL, UNAVAILABLE (conflict, write
+/* What RCPT needs to know, now: OK, ABSENT (no INBOX here), OVERQUOTA, FULL, UNAVAILABLE (conflict, write
  * error, or claim != 0 and not ours). user is canonical. size 0: unknown. */
 enum mbox_result deliver_check(struct store *s, struct slice user, uint64_t claim, uint64_t size);
 
@@ -29,7 +29,8 @@ struct deliver_rcpt {
 struct deliver_result {
 	enum mbox_result result;
 	bool duplicate;
-	uint32_t uid; /* 0 when duplicate */
+	uint32_t uid;           /* 0 when duplicate */
+	unsigned quota_percent; /* of what is allowed, used with it; 0: no limit, no copy */
 	uint64_t mbox_id;
 };
 /* Borrowed; same order as rcpts. */

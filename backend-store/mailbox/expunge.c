@@ -29,8 +29,12 @@ expunge_msgs(struct op *o, struct mailbox *m, const uint32_t *uids, uint32_t cou
 	struct change *c = op_change(o, m, CHANGE_EXPUNGE, count);
 
 	c->modseq = ++m->tip_modseq;
-	for (uint32_t i = 0; i < count; i++)
-		c->msgs[i].uid = uids[i];
+	for (uint32_t i = 0; i < count; i++) {
+		bool there = hot_find_tip(m, uids[i], &c->msgs[i]);
+
+		must(there); /* they were chosen in this turn */
+		quota_take_tip(m->entry, &c->msgs[i]);
+	}
 	for (uint32_t i = 0; i < count;) {
 		struct buf b = BUF_INIT(SIZE_MAX);
 

@@ -124,3 +124,24 @@ fact_subscribe_add(struct buf *out, struct slice user, struct slice name, bool o
 	buf_add_blob(out, user);
 	buf_add_blob(out, name);
 }
+
+void
+fact_quota_add(struct buf *out, bool own, const struct quota_limits *l)
+{
+	buf_add_u8(out, 1);
+	buf_add_u8(out, own);
+	buf_add_u64(out, l->bytes);
+	buf_add_u64(out, l->messages);
+}
+
+bool
+fact_quota_read(struct slice payload, bool *own_r, struct quota_limits *l)
+{
+	struct num_reader r = num_reader_of(payload);
+	uint8_t version = num_read_u8(&r);
+
+	*own_r = num_read_u8(&r) != 0;
+	l->bytes = num_read_u64(&r);
+	l->messages = num_read_u64(&r);
+	return !r.bad && version == 1;
+}

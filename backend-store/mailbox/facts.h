@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "base/slice.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/quota.h"
 
 /* object: the mailbox id, where nothing else is said. */
 enum fact_kind {
@@ -62,5 +63,9 @@ void fact_duplicate_add(struct buf *out, const uint8_t key[FACT_KEY_LEN], int64_
                         int64_t forget_before);
 
 void fact_subscribe_add(struct buf *out, struct slice user, struct slice name, bool on);
+
+/* QUOTA: limits of its own (RFC 9208), or none any more. */
+void fact_quota_add(struct buf *out, bool own, const struct quota_limits *l);
+bool fact_quota_read(struct slice payload, bool *own_r, struct quota_limits *l_r) MUST_CHECK;
 
 #endif

@@ -154,8 +154,6 @@ load_head(struct mailbox *m)
 		m->uidnext = m->tip_uidnext = m->base_uid = h.uidnext;
 		m->modseq = m->tip_modseq = h.highestmodseq;
 		m->recent = h.recent;
-		m->bytes = h.bytes;
-		m->messages = h.messages;
 		m->unseen = h.unseen;
 		m->deleted = h.deleted;
 		m->keyword_count = m->tip_keyword_count = h.keyword_count;
@@ -324,10 +322,8 @@ hot_keyword(struct op *o, struct mailbox *m, struct slice name)
 /* ---- publishing --------------------------------------------------------------------------------- */
 
 static void
-count_msg(struct mailbox *m, const struct msg *msg, int by)
+count_flags(struct mailbox *m, const struct msg *msg, int by)
 {
-	m->messages += (uint32_t)by;
-	m->bytes += (uint64_t)((int64_t)by * (int64_t)msg->size);
 	if (!(msg->flags & MSG_SEEN))
 		m->unseen += (uint32_t)by;
 	if (msg->flags & MSG_DELETED)
@@ -339,7 +335,8 @@ publish_append(struct mailbox *m, const struct change *c)
 {
 	for (uint32_t i = 0; i < c->count; i++) {
 		push_msg(m, &c->msgs[i]);
-		count_msg(m, &c->msgs[i], 1);
+		count_flags(m, &c->msgs[i], 1);
+		quota_show(m->store, m->entry, &c->msgs[i], false);
 		m->uidnext = c->msgs[i].uid + 1;
 	}
 }
@@ -352,9 +349,9 @@ publish_flags(struct mailbox *m, const struct change *c)
 
 		if (msg == NULL)
 			continue;
-		count_msg(m, msg, -1);
+		count_flags(m, msg, -1);
 		*msg = c->msgs[i];
-		count_msg(m, msg, 1);
+		count_flags(m, msg, 1);
 	}
 }
 
@@ -380,7 +377,8 @@ publish_expunge(struct mailbox *m, const struct change *c, uint64_t lsn)
 		while (next < c->count && c->msgs[next].uid < m->msgs[i].uid)
 			next++;
 		if (next < c->count && c->msgs[next].uid == m->msgs[i].uid) {
-			count_msg(m, &m->msgs[i], -1);
+			count_flags(m, &m->msgs[i], -1);
+			quota_show(m->store, m->entry, &m->msgs[i], true);
 			note_vanished(m, m->msgs[i].uid, c->modseq);
 		} else {
 			m->msgs[kept++] = m->msgs[i];

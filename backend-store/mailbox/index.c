@@ -13,7 +13,7 @@ const char *const index_tables[T_COUNT] = {
 	[T_SUMMARIES] = "mbox.summaries", [T_VANISHED] = "mbox.vanished",
 	[T_SUBS] = "mbox.subs",           [T_TOMBS] = "mbox.tombs",
 	[T_DUPS] = "mbox.dups",           [T_DUPTIMES] = "mbox.duptimes",
-	[T_META] = "mbox.meta",
+	[T_META] = "mbox.meta",           [T_QUOTAS] = "mbox.quotas",
 };
 
 void

@@ -9,6 +9,7 @@
  *   tombs      name                 u64 id, u64 time
  *   dups       key                  u64 time
  *   duptimes   be64 time, key
+ *   quotas     be64 id              as FACT_QUOTA, of mailboxes with limits of their own
  *   meta       "uidvalidity"        u32: the highest ever given
  */
 #ifndef MAILBOX_INDEX_H
@@ -31,6 +32,7 @@ enum index_table {
 	T_DUPS,
 	T_DUPTIMES,
 	T_META,
+	T_QUOTAS,
 	T_COUNT,
 };
 extern const char *const index_tables[T_COUNT];

@@ -249,13 +249,13 @@ status_done(struct op *o, enum mbox_result result)
 	if (result == MBOX_OK)
 		result = count_recent(m, &st.recent);
 	if (result == MBOX_OK) {
-		st.messages = m->messages;
+		st.messages = (uint32_t)m->entry->shown.messages;
 		st.unseen = m->unseen;
 		st.deleted = m->deleted;
 		st.uidnext = m->uidnext;
 		st.uidvalidity = m->entry->uidvalidity;
 		st.highestmodseq = m->modseq;
-		st.bytes = m->bytes;
+		st.bytes = m->entry->shown.bytes;
 		st.mbox_id = m->entry->id;
 	}
 	if (!o->cancelled)

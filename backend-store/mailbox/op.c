@@ -184,6 +184,17 @@ op_change(struct op *o, struct mailbox *m, enum change_kind kind, uint32_t count
 	return c;
 }
 
+static void
+take_back_usage(const struct change *c)
+{
+	for (uint32_t i = 0; i < c->count; i++) {
+		if (c->kind == CHANGE_APPEND)
+			quota_take_tip(c->m->entry, &c->msgs[i]);
+		else if (c->kind == CHANGE_EXPUNGE)
+			quota_add_tip(c->m->entry, &c->msgs[i]);
+	}
+}
+
 void
 op_abort(struct op *o)
 {
@@ -200,8 +211,10 @@ op_abort(struct op *o)
 			t->m->keywords[t->m->tip_keyword_count - 1] = NULL;
 		}
 	}
-	LIST_EACH (c, &o->changes, struct change, own)
+	LIST_EACH (c, &o->changes, struct change, own) {
+		take_back_usage(c);
 		change_free(c);
+	}
 	drop_touched(o);
 }
 

@@ -27,6 +27,9 @@ show(struct space_op *so)
 	for (size_t i = 0; i < so->going_count; i++)
 		names[i] = so->made[i].name;
 	tree_rename(&s->tree, so->going, names, so->going_count);
+	quota_release(&so->hold);
+	for (size_t i = 0; i < so->going_count; i++)
+		quota_attach(s, so->going[i]);
 	for (size_t i = 0; i < so->going_count; i++) {
 		if (s->names != NULL)
 			tombstone_set(s, so->going_names[i]);
@@ -80,6 +83,43 @@ collect_names(struct space_op *so)
 	return MBOX_OK;
 }
 
+static struct quota_root *
+root_above(const struct store *s, struct slice name)
+{
+	struct slice parent;
+
+	return mbox_name_parent(name, &parent) ? quota_root_of(s, parent) : NULL;
+}
+
+/* What comes under another quota root must fit there; it counts there from now on. */
+static enum mbox_result
+hold_quota(struct space_op *so)
+{
+	struct store *s = so->op.store;
+	struct slice to = so->locks[1].name;
+	const struct quota_root *from_root = root_above(s, so->locks[0].name);
+	struct quota_root *to_root = root_above(s, to);
+	struct usage u = { 0, 0 };
+
+	for (size_t i = 0; i < so->going_count; i++) {
+		const struct entry *e = so->going[i];
+
+		/* there are no roots of their own below a user's */
+		if (e->quota != NULL && mbox_name_is_user(to))
+			return MBOX_CANNOT;
+		if (e->root == from_root) {
+			u.bytes += e->tip.bytes;
+			u.messages += e->tip.messages;
+		}
+	}
+	if (to_root == from_root)
+		return MBOX_OK;
+	if (!quota_fits(s, to_root, u))
+		return MBOX_OVERQUOTA;
+	quota_hold(&so->hold, to_root, u);
+	return MBOX_OK;
+}
+
 static void
 start(struct space_op *so)
 {
@@ -92,6 +132,8 @@ start(struct space_op *so)
 	if (r == MBOX_OK && tree_has_children(&s->tree, to))
 		r = MBOX_EXISTS;
 	if (r == MBOX_OK)
+		r = hold_quota(so);
+	if (r == MBOX_OK)
 		space_reserve(so, log_names);
 	else
 		space_end(so, r);
@@ -102,6 +144,7 @@ start(struct space_op *so)
 static void
 show_inbox(struct space_op *so)
 {
+	quota_release(&so->hold);
 	create_show(so);
 	so->going_count = 0; /* no name goes */
 	space_activate(so, finish);
@@ -126,6 +169,20 @@ move_all(struct op *o, struct mailbox *from, struct mailbox *to)
 	free(moved);
 }
 
+/* All that has moved to so->made[0]. */
+static enum mbox_result
+hold_moved(struct space_op *so, const struct mailbox *inbox)
+{
+	struct store *s = so->op.store;
+	struct usage u = so->made_entries[0]->tip;
+	struct quota_root *q = quota_root_of(s, so->made[0].name);
+
+	if (q != inbox->entry->root && !quota_fits(s, q, u))
+		return MBOX_OVERQUOTA;
+	quota_hold(&so->hold, q, u);
+	return MBOX_OK;
+}
+
 static void
 log_inbox(struct space_op *so)
 {
@@ -139,8 +196,13 @@ log_inbox(struct space_op *so)
 	if (r == MBOX_OK) {
 		op_begin(&so->op, ENGINE_TX_SMALL);
 		move_all(&so->op, inbox, create_fact(so, 0));
+		r = hold_moved(so, inbox);
+	}
+	if (r == MBOX_OK) {
 		space_commit(so, show_inbox);
 	} else {
+		if (so->op.tx != NULL)
+			op_abort(&so->op);
 		space_refuse(so, r);
 	}
 	hot_unref(&inbox);

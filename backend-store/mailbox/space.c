@@ -26,6 +26,7 @@ space_destroy(struct op *o)
 	struct space_op *so = CONTAINER_OF(o, struct space_op, op);
 
 	list_del(&so->lock);
+	quota_release(&so->hold);
 	for (size_t i = 0; so->made_entries != NULL && i < so->made_count; i++) {
 		struct entry *e = so->made_entries[i];
 
@@ -44,6 +45,7 @@ space_new(struct store *s, store_done_fn *fn, void *ctx)
 
 	so->arena = arena_new("store.space");
 	list_init(&so->lock);
+	list_init(&so->hold.link);
 	so->fn = fn;
 	so->ctx = ctx;
 	return so;

@@ -78,6 +78,7 @@ load_entry(struct store *s, struct slice row)
 	e = entry_new(h.id, h.name, h.acl, h.special_use);
 	e->uidvalidity = h.uidvalidity;
 	e->claim = h.claim;
+	e->tip = e->shown = (struct usage){ h.bytes, h.messages };
 	tree_push(&s->tree, e);
 	(void)map_set(s->by_id, map_key_u64(&e->id), e);
 	s->uidvalidity = MAX(s->uidvalidity, h.uidvalidity);
@@ -105,9 +106,10 @@ load_namespace(struct store *s, struct err *err)
 	kv_cursor_free(&c);
 	if (kv_get(txn, T_META, SLICE("uidvalidity"), &row) && row.n == 4)
 		s->uidvalidity = MAX(s->uidvalidity, num_get_le32((const uint8_t *)row.p));
+	tree_sort(&s->tree);
+	quota_load(s, txn);
 	kv = kv_txn_error(txn);
 	kv_end(&txn);
-	tree_sort(&s->tree);
 	if (kv == KV_OK)
 		return 0;
 	err_set(err, "the index in %s cannot be read: %s", s->config.dir, kv_err_text(kv));

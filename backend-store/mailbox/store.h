@@ -26,6 +26,12 @@
 
 struct store;
 
+/* Of users without limits of their own; mailbox/quota.h says what they mean. */
+struct quota_policy {
+	uint64_t default_bytes, default_messages; /* 0: no limit */
+	unsigned grace_percent; /* of the bytes: so much more a last delivery may take */
+};
+
 struct store_config {
 	const char *dir;                     /* data directory */
 	const char *server;                  /* this store's name in the cluster */
@@ -39,7 +45,8 @@ struct store_config {
 	uint64_t floor_bytes;         /* as engine_config; 0: default */
 	uint64_t segment_bytes;       /* 0: default */
 	uint64_t duplicate_window_ms; /* 0: 7 days */
-	uint64_t hot_bytes;           /* of mailboxes in memory that nobody has open; 0: 256 MiB */
+	struct quota_policy quota;
+	uint64_t hot_bytes; /* of mailboxes in memory that nobody has open; 0: 256 MiB */
 };
 
 /* Recovers. NULL with the operator's sentence. */

@@ -8,6 +8,7 @@
  *   mailbox.c    what sessions read; watches
  *   append.c flags.c expunge.c deliver.c      changes of messages
  *   space.c create.c delete.c rename.c acl.c         changes of the namespace
+ *   quota.c quota_set.c                              quota roots and what is used
  *   subscribe.c duplicates.c tombstones.c            the rest
  *   facts.c index.c apply.c                          what is on disk
  *
@@ -31,9 +32,32 @@
 #include "mailbox/facts.h"
 #include "mailbox/index.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/quota.h"
 #include "mailbox/store.h"
 
 /* ---- the namespace ------------------------------------------------------------------ */
+
+/* What counts against a quota. */
+struct usage {
+	uint64_t bytes, messages;
+};
+
+/* A quota root: the limits of one mailbox and the sums of those it covers. */
+struct quota_root {
+	struct entry *entry;
+	bool own; /* limits are set; else the default ones are in force */
+	struct quota_limits limits;
+	struct usage tip, shown;
+	bool full; /* counted in store.full_roots */
+	struct list holds;
+};
+
+/* What a change of the namespace will bring under a root, counted at its tip until then. */
+struct quota_hold {
+	struct list link; /* quota_root.holds; not linked: nothing is held */
+	struct quota_root *root;
+	struct usage usage;
+};
 
 /* A mailbox as its name, in memory for its whole life. Texts are owned. */
 struct entry {
@@ -45,6 +69,9 @@ struct entry {
 	bool dying;    /* its DELETE is in the log, not published */
 	bool gone;     /* deleted; kept only for a mailbox that is still open */
 	struct mailbox *hot;
+	struct usage tip, shown;  /* all messages: with the log, and as published */
+	struct quota_root *quota; /* owned; NULL: it is no quota root */
+	struct quota_root *root;  /* that covers it; NULL: none, or not in the tree */
 };
 
 struct tree {
@@ -100,6 +127,8 @@ struct store {
 	size_t lock_waiter_count;
 	bool locks_deferred;
 
+	uint64_t full_roots; /* quota roots where nothing more fits */
+
 	struct list idle; /* struct mailbox.idle: nobody has it open; least recent first */
 	uint64_t hot_bytes;
 	size_t hot_count;
@@ -123,7 +152,7 @@ struct change {
 	struct mailbox *m;
 	enum change_kind kind;
 	uint64_t modseq;
-	struct msg *msgs; /* ascending by uid; EXPUNGE: only uid counts */
+	struct msg *msgs; /* ascending by uid; EXPUNGE: as they were */
 	uint32_t count;   /* of msgs; KEYWORDS: how many there are from now on */
 };
 
@@ -201,8 +230,8 @@ struct mailbox {
 	struct msg *msgs;
 	uint32_t count, cap;
 	uint32_t uidnext, recent;
-	uint64_t modseq, bytes;
-	uint32_t messages, unseen, deleted;
+	uint64_t modseq;
+	uint32_t unseen, deleted; /* messages and bytes: entry.shown */
 	unsigned keyword_count;
 	struct vanished *vanished; /* those not in the index, perhaps more */
 	size_t vanished_count, vanished_cap;
@@ -299,6 +328,7 @@ struct space_op {
 	struct entry **going; /* DELETE: what goes; RENAME: what gets the names of made */
 	struct slice *going_names;
 	size_t going_count;
+	struct quota_hold hold;   /* RENAME: what comes under another root */
 	struct slice user;        /* subscribed to what is made; or whose subscriptions go */
 	struct space_sub *subs;   /* those that go */
 	struct slice special_use; /* CREATE */
@@ -333,6 +363,41 @@ struct mailbox *create_fact(struct space_op *so, size_t i);
 /* Shows all that is made. */
 void create_show(struct space_op *so);
 void delete_show_entry(struct store *s, struct entry *e);
+
+/* ---- quota ---------------------------------------------------------------------------------- */
+
+/* After the namespace is loaded. */
+void quota_load(struct store *s, struct kv_txn *txn);
+/* The nearest root of a name, NULL: none. */
+struct quota_root *quota_root_of(const struct store *s, struct slice name);
+/* An entry of the tree that is new there, or has another name. */
+void quota_attach(struct store *s, struct entry *e);
+/* It is gone from the tree; e->gone is set. */
+void quota_detach(struct store *s, struct entry *e);
+/* Limits as published. */
+void quota_take_limits(struct store *s, struct entry *e, bool own, struct quota_limits limits);
+
+/* A message is added to a transaction, or goes by it, or that is taken back. */
+void quota_add_tip(struct entry *e, const struct msg *m);
+void quota_take_tip(struct entry *e, const struct msg *m);
+/* It is published. */
+void quota_show(struct store *s, struct entry *e, const struct msg *m, bool gone);
+
+/* Does more fit at the tip? q may be NULL. */
+bool quota_fits(const struct store *s, const struct quota_root *q, struct usage more);
+/* One message; with the grace. bytes 0: unknown. */
+bool quota_fits_delivery(const struct store *s, const struct quota_root *q, uint64_t bytes);
+/* For transactions: the tip of e's root before, and whether what was added since is too much. */
+struct quota_mark {
+	struct quota_root *root;
+	struct usage was;
+};
+struct quota_mark quota_mark(const struct entry *e);
+bool quota_mark_is_over(const struct store *s, const struct quota_mark *m);
+
+/* h not linked; q NULL: nothing is held. */
+void quota_hold(struct quota_hold *h, struct quota_root *q, struct usage u);
+void quota_release(struct quota_hold *h);
 
 /* ---- overlays ------------------------------------------------------------------------------- */
 

@@ -30,6 +30,7 @@ entry_free(struct entry **ep)
 	if (e == NULL)
 		return;
 	must(e->hot == NULL);
+	free(e->quota);
 	free((void *)(uintptr_t)e->name.p);
 	free((void *)(uintptr_t)e->acl.p);
 	free((void *)(uintptr_t)e->special_use.p);

@@ -19,12 +19,14 @@
 #include "unit/backend-store/mailbox/world.h"
 
 #define MSGS_MOST 60
+#define QUOTA_LEAST 1000000 /* more than there ever is */
 
 /* The first two are INBOXes and stay. */
-static const char *const names[] = { "user.fred",     "user.ann",    "user.fred.a",
-	                             "user.fred.a.x", "user.fred.b", "user.fred.c" };
+static const char *const names[] = { "user.fred",   "user.ann",    "user.fred.a", "user.fred.a.x",
+	                             "user.fred.b", "user.fred.c", "lists.a",     "lists.b" };
 #define BOXES ARRAY_LEN(names)
 #define INBOXES 2
+#define SHARED 6 /* from here on */
 
 struct item {
 	uint32_t uid;
@@ -37,6 +39,7 @@ struct box {
 	uint64_t id; /* 0 in a model: made by the last operation, not known */
 	uint32_t uidvalidity, uidnext;
 	uint64_t modseq;
+	uint64_t quota; /* most messages; 0: no limits of its own */
 	unsigned count;
 	struct item items[MSGS_MOST];
 };
@@ -46,7 +49,20 @@ struct picture {
 	bool subscribed[BOXES];
 };
 
-enum kind { DELIVER, APPEND, FLAGS, EXPUNGE, COPY, MOVE, CREATE, DELETE, RENAME, SUBSCRIBE, KINDS };
+enum kind {
+	DELIVER,
+	APPEND,
+	FLAGS,
+	EXPUNGE,
+	COPY,
+	MOVE,
+	CREATE,
+	DELETE,
+	RENAME,
+	SUBSCRIBE,
+	QUOTA,
+	KINDS
+};
 
 struct op {
 	enum kind kind;
@@ -87,6 +103,18 @@ read_id(struct mailbox *m, const struct msg *msg)
 	return id;
 }
 
+/* Of one that is a root by limits of its own. */
+static uint64_t
+own_quota(struct site *s, const char *name)
+{
+	struct quota_info q;
+
+	if (!quota_find(s->w.store, slice_of(name), &q) || !q.own ||
+	    !slice_eq(q.root, slice_of(name)))
+		return 0;
+	return q.limits.messages;
+}
+
 static void
 look_at_box(struct site *s, const char *name, struct box *b)
 {
@@ -105,6 +133,7 @@ look_at_box(struct site *s, const char *name, struct box *b)
 	b->uidvalidity = mailbox_uidvalidity(m);
 	b->uidnext = mailbox_uidnext(m);
 	b->modseq = mailbox_highestmodseq(m);
+	b->quota = own_quota(s, name);
 	b->count = count;
 	for (uint32_t i = 0; i < count; i++)
 		b->items[i] = (struct item){ msgs[i].uid, read_id(m, &msgs[i]), msgs[i].flags };
@@ -115,6 +144,7 @@ static void
 look(struct site *s, struct picture *p_r)
 {
 	memset(p_r, 0, sizeof(*p_r));
+	world_check_quotas(&s->w);
 	for (unsigned i = 0; i < BOXES; i++) {
 		look_at_box(s, names[i], &p_r->boxes[i]);
 		p_r->subscribed[i] =
@@ -193,6 +223,9 @@ model_apply(struct picture *p, const struct op *o)
 	case RENAME:
 		model_rename(p, o);
 		break;
+	case QUOTA:
+		b->quota = o->on ? QUOTA_LEAST + (unsigned)o->id : 0;
+		break;
 	default:
 		p->subscribed[o->box] = o->on;
 		break;
@@ -209,8 +242,8 @@ box_is(const struct site *s, const struct box *got, const struct box *want)
 	if (want->id == 0 ? got->uidvalidity <= s->uidvalidity
 	                  : got->id != want->id || got->uidvalidity != want->uidvalidity)
 		return false;
-	return got->uidnext == want->uidnext && got->modseq >= want->modseq &&
-	       got->count == want->count &&
+	return got->quota == want->quota && got->uidnext == want->uidnext &&
+	       got->modseq >= want->modseq && got->count == want->count &&
 	       memcmp(got->items, want->items, got->count * sizeof(got->items[0])) == 0;
 }
 
@@ -310,7 +343,10 @@ think_of(struct site *s, struct op *o)
 	case DELETE:
 		return o->box >= INBOXES;
 	case RENAME:
-		return o->box >= INBOXES && !is_nested(o->box) && !is_nested(o->to);
+		return o->box >= INBOXES && !is_nested(o->box) && !is_nested(o->to) &&
+		       (s->model.boxes[o->box].quota == 0 || o->to >= SHARED);
+	case QUOTA:
+		return o->box < INBOXES || o->box >= SHARED;
 	default:
 		return true;
 	}
@@ -379,6 +415,9 @@ run(struct site *s, const struct op *o)
 		return world_delete(&s->w, name, false);
 	case RENAME:
 		return world_rename(&s->w, name, to);
+	case QUOTA:
+		return o->on ? world_set_quota(&s->w, name, -1, QUOTA_LEAST + o->id)
+		             : world_set_quota(&s->w, name, -2, -2);
 	default:
 		return world_subscribe(&s->w, "fred", name, o->on);
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "base/xalloc.h"
 #include "fakenet/fakenet.h"
 #include "lib/test.h"
 #include "mailbox/store_impl.h"
@@ -28,6 +29,7 @@ world_try_open(struct world *w, struct err *err)
 		.hot_bytes = w->mode == WORLD_COLD ? 1 : 0,
 		.duplicate_window_ms = w->duplicate_window_ms,
 		.os = w->os,
+		.quota = w->quota,
 	};
 
 	w->store = store_open(&c, err);
@@ -128,10 +130,10 @@ check_mailbox(const struct mailbox *m)
 		deleted += !!(msg->flags & MSG_DELETED);
 		bytes += msg->size;
 	}
-	assert_int_equal(m->messages, m->count);
+	assert_int_equal(m->entry->shown.messages, m->count);
 	assert_int_equal(m->unseen, unseen);
 	assert_int_equal(m->deleted, deleted);
-	assert_int_equal(m->bytes, bytes);
+	assert_int_equal(m->entry->shown.bytes, bytes);
 	assert_true(m->tip_uidnext >= m->uidnext && m->tip_modseq >= m->modseq);
 }
 
@@ -169,6 +171,100 @@ world_dump_mailbox(struct world *w, const char *name, struct buf *out)
 	buf_add_char(out, '\n');
 	buf_fini(&gone);
 	mailbox_release(&m);
+}
+
+static void
+recount(struct world *w, const struct entry *e, struct usage *u)
+{
+	char name[MBOX_NAME_MAX + 1];
+	const struct msg *msgs;
+	struct mailbox *m;
+	uint32_t count;
+
+	snprintf(name, sizeof(name), "%.*s", SLICE_ARG(e->name));
+	m = world_must_get(w, name);
+	msgs = mailbox_msgs(m, &count);
+	for (uint32_t i = 0; i < count; i++)
+		u->bytes += msgs[i].size;
+	u->messages += count;
+	mailbox_release(&m);
+}
+
+/* Without the tree's help. */
+static const struct quota_root *
+nearest(const struct tree *t, struct slice name)
+{
+	const struct quota_root *q = NULL;
+
+	for (size_t i = 0; i < t->count; i++) {
+		const struct entry *e = t->sorted[i];
+
+		if (e->quota != NULL &&
+		    (slice_eq(e->name, name) || mbox_name_is_below(name, e->name)) &&
+		    (q == NULL || e->name.n > q->entry->name.n))
+			q = e->quota;
+	}
+	return q;
+}
+
+static void
+check_usage(const struct entry *e, const char *what, struct usage got, struct usage want)
+{
+	test_check(got.bytes == want.bytes && got.messages == want.messages,
+	           "%.*s %s: %" PRIu64 " bytes %" PRIu64 " messages instead of %" PRIu64
+	           " %" PRIu64,
+	           SLICE_ARG(e->name), what, got.bytes, got.messages, want.bytes, want.messages);
+}
+
+static bool
+is_full(struct world *w, const struct entry *e)
+{
+	struct quota_info q;
+
+	assert_true(quota_find(w->store, e->name, &q));
+	assert_true(slice_eq(q.root, e->name));
+	return q.bytes >= q.limits.bytes || q.messages >= q.limits.messages;
+}
+
+void
+world_check_quotas(struct world *w)
+{
+	struct tree *t = &w->store->tree;
+	struct usage *all;
+	uint64_t full = 0;
+
+	fakenet_settle(w->loop);
+	all = xcalloc(t->count + 1, sizeof(*all));
+	for (size_t i = 0; i < t->count; i++) {
+		const struct entry *e = t->sorted[i];
+
+		recount(w, e, &all[i]);
+		if (!w->store->failed)
+			check_usage(e, "tip", e->tip, all[i]);
+		check_usage(e, "shown", e->shown, all[i]);
+		assert_ptr_equal(e->root, nearest(t, e->name));
+		assert_true(e->quota != NULL || !mbox_name_is_inbox(e->name));
+	}
+	for (size_t i = 0; i < t->count; i++) {
+		const struct entry *e = t->sorted[i];
+		struct usage sum = { 0, 0 };
+
+		if (e->quota == NULL)
+			continue;
+		for (size_t k = 0; k < t->count; k++) {
+			if (t->sorted[k]->root != e->quota)
+				continue;
+			sum.bytes += all[k].bytes;
+			sum.messages += all[k].messages;
+		}
+		if (!w->store->failed)
+			check_usage(e, "root's tip", e->quota->tip, sum);
+		check_usage(e, "root's shown", e->quota->shown, sum);
+		assert_true(list_is_empty(&e->quota->holds));
+		full += is_full(w, e);
+	}
+	assert_int_equal(quota_count_full(w->store), full);
+	free(all);
 }
 
 static bool
@@ -224,6 +320,19 @@ dump_tombstones(struct world *w, struct buf *out)
 	buf_add_char(out, '\n');
 }
 
+static void
+dump_quota(struct world *w, struct slice name, struct buf *out)
+{
+	struct quota_info q;
+
+	if (quota_find(w->store, name, &q))
+		buf_printf(out,
+		           "  root=%.*s own=%d bytes=%" PRIu64 "/%" PRIu64 " messages=%" PRIu64
+		           "/%" PRIu64 "\n",
+		           SLICE_ARG(q.root), q.own, q.bytes, q.limits.bytes, q.messages,
+		           q.limits.messages);
+}
+
 void
 world_dump(struct world *w, struct buf *out)
 {
@@ -244,7 +353,9 @@ world_dump(struct world *w, struct buf *out)
 		           name.s, info.id, info.uidvalidity, info.claim,
 		           SLICE_ARG(info.special_use), info.has_children, SLICE_ARG(info.acl));
 		world_dump_mailbox(w, name.s, out);
+		dump_quota(w, mbox_name_slice(&name), out);
 	}
+	world_check_quotas(w);
 	for (size_t i = 0; i < ARRAY_LEN(users); i++) {
 		buf_printf(out, "subscribed %s", users[i]);
 		store_each_subscription(w->store, slice_of(users[i]), dump_name, out);
@@ -337,6 +448,18 @@ world_set_claim(struct world *w, const char *name, uint64_t claim)
 	struct answer a = { false, MBOX_OK };
 
 	(void)store_set_claim(w->store, slice_of(name), claim, on_done, &a);
+	return wait_for(w, &a);
+}
+
+enum mbox_result
+world_set_quota(struct world *w, const char *root, int64_t bytes, int64_t messages)
+{
+	struct quota_limits l = { (uint64_t)bytes, (uint64_t)messages };
+	struct answer a = { false, MBOX_OK };
+
+	STATIC_ASSERT((uint64_t)-1 == QUOTA_NONE);
+	(void)quota_set(w->store, slice_of(root), bytes == -2 && messages == -2 ? NULL : &l,
+	                on_done, &a);
 	return wait_for(w, &a);
 }
 

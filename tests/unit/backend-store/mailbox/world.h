@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "mailbox/deliver.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/quota.h"
 #include "mailbox/store.h"
 #include "net/loop.h"
 
@@ -27,6 +28,7 @@ struct world {
 	struct names *names; /* given to the store after each opening */
 	struct os *os;       /* its disk; NULL: the real one */
 	uint64_t duplicate_window_ms;
+	struct quota_policy quota;
 };
 
 void world_open(struct world *w, enum world_mode mode);
@@ -51,6 +53,13 @@ enum mbox_result world_delete(struct world *w, const char *name, bool whole_user
 enum mbox_result world_rename(struct world *w, const char *from, const char *to);
 enum mbox_result world_set_acl(struct world *w, const char *name, const char *acl);
 enum mbox_result world_set_claim(struct world *w, const char *name, uint64_t claim);
+/* -1: no limit; both -2: none of its own. */
+enum mbox_result world_set_quota(struct world *w, const char *root, int64_t bytes,
+                                 int64_t messages);
+/* With nothing under way: every sum is what is there, at the tip and as published, and
+ * every mailbox has the nearest root. Loads all mailboxes. After a failed write
+ * there is no tip. */
+void world_check_quotas(struct world *w);
 enum mbox_result world_subscribe(struct world *w, const char *user, const char *name, bool on);
 /* NULL: *r_r says why (may be NULL). */
 struct mailbox *world_get(struct world *w, const char *name, enum mbox_result *r_r);
