@@ -128,6 +128,7 @@ on_open(void *ctx, enum mbox_result result, struct mailbox *m)
 	struct msg_new *msgs;
 	struct slice all;
 	struct err err;
+	uint32_t rights;
 	size_t i = 0;
 
 	s->command.store_id = 0;
@@ -136,6 +137,11 @@ on_open(void *ctx, enum mbox_result result, struct mailbox *m)
 		return;
 	}
 	a->mailbox = m;
+	rights = imap_rights(s, mailbox_name(m), mailbox_acl(m));
+	if ((rights & ACL_INSERT) == 0) { /* taken from him while he sent it */
+		imap_refuse(s, rights, "TRYCREATE");
+		return;
+	}
 	if (!spool_take(&a->spool, &all, &err)) {
 		spool_failed(s, &err);
 		return;
@@ -144,7 +150,7 @@ on_open(void *ctx, enum mbox_result result, struct mailbox *m)
 	a->bodies = xcalloc(a->count, sizeof(*a->bodies));
 	for (struct append_msg *am = a->first; am != NULL; am = am->next, i++) {
 		a->bodies[i] = slice_sub(all, am->at, am->size);
-		imap_limit_flags(&am->flags, imap_rights(s, mailbox_acl(m)));
+		imap_limit_flags(&am->flags, rights);
 		msgs[i] = (struct msg_new){ &a->bodies[i], 1, am->flags, am->date.utc_s,
 			                    am->date.zone_min };
 	}

@@ -17,7 +17,8 @@
 /* Invariant 9: each of these is carried out to the full. */
 static const char always[] =
 	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN "
-	"LIST-EXTENDED SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE MULTIAPPEND";
+	"LIST-EXTENDED SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE MULTIAPPEND ACL "
+	"RIGHTS=kxte LIST-MYRIGHTS LIST-STATUS";
 
 void
 imap_add_capabilities(struct imap_session *s, struct buf *out)
@@ -75,7 +76,8 @@ cmd_namespace(struct imap_session *s, UNUSED struct command *c)
 {
 	if (!command_args_end(s))
 		return;
-	imap_untagged(s, "NAMESPACE ((\"\" \"/\")) NIL NIL");
+	imap_untagged(s, "NAMESPACE ((\"\" \"/\")) ((\"" MBOX_OTHER_USERS_PREFIX "\" \"/\"))"
+	                 " ((\"" MBOX_SHARED_PREFIX "\" \"/\"))");
 	command_done(s, COMMAND_OK, NULL, "That is all");
 }
 

@@ -53,6 +53,12 @@ static const struct imap_row rows[] = {
 	{ { "UID EXPUNGE", "" }, SELECTED | ROW_WRITES | ROW_UID, cmd_expunge },
 	{ { "MOVE", "" }, SELECTED | ROW_WRITES, cmd_move },
 	{ { "UID MOVE", "" }, SELECTED | ROW_WRITES | ROW_UID, cmd_move },
+	/* RFC 4314 */
+	{ { "SETACL", "" }, ROW_AFTER, cmd_setacl },
+	{ { "DELETEACL", "" }, ROW_AFTER, cmd_deleteacl },
+	{ { "GETACL", "" }, ROW_AFTER, cmd_getacl },
+	{ { "LISTRIGHTS", "" }, ROW_AFTER, cmd_listrights },
+	{ { "MYRIGHTS", "" }, ROW_AFTER, cmd_myrights },
 	/* RFC 2971, 5161, 2342, 2177, 3691 */
 	{ { "ID", "" }, ANY, cmd_id },
 	{ { "ENABLE", "" }, ROW_AFTER, cmd_enable },
@@ -105,6 +111,14 @@ command_drop(struct imap_session *s)
 	forget(&s->command);
 }
 
+void
+command_lost_access(struct imap_session *s)
+{
+	/* else the end of the command under way finds it, or IDLE */
+	if (s->command.row == NULL)
+		imap_session_bye(s, IMAP_NO_ACCESS, "no right to read any more");
+}
+
 /* False: the client's output is full, again when it has drained. */
 static bool
 tell_news(struct imap_session *s)
@@ -129,6 +143,8 @@ finish(struct imap_session *s)
 	imap_session_touch(s);
 	if (s->view != NULL && mailbox_is_gone(view_mailbox(s->view)))
 		imap_session_bye(s, "The selected mailbox is gone", "mailbox gone");
+	else if (s->view != NULL && !view_may_read(s->view))
+		imap_session_bye(s, IMAP_NO_ACCESS, "no right to read any more");
 	else if (s->bad_commands >= (s->logged_in ? BAD_AFTER_MAX : BAD_BEFORE_MAX))
 		imap_session_bye(s, "Too many commands that are none", "too many bad commands");
 	imap_session_wake(s);
@@ -311,6 +327,11 @@ on_head(struct imap_session *s, const struct imap_cmd_event *ev)
 	metrics_add(&imap_metrics[IMAP_M_COMMANDS], 1);
 	if (!s->logged_in && ++s->commands_before > COMMANDS_BEFORE_MAX) {
 		imap_session_bye(s, "Too many commands without a login", "too many commands");
+		return;
+	}
+	if (s->view != NULL && !mailbox_is_gone(view_mailbox(s->view)) &&
+	    !view_check_access(s->view)) {
+		imap_session_bye(s, IMAP_NO_ACCESS, "no right to read any more");
 		return;
 	}
 	c->row = (const struct imap_row *)ev->def;

@@ -68,6 +68,8 @@ on_open(void *ctx, enum mbox_result result, struct mailbox *m)
 	struct imap_session *s = ctx;
 	struct command *c = &s->command;
 	struct copy_job *j = c->job;
+	struct copy_how how = { .move = j->move };
+	uint32_t rights;
 	bool missing;
 
 	c->store_id = 0;
@@ -76,13 +78,20 @@ on_open(void *ctx, enum mbox_result result, struct mailbox *m)
 		return;
 	}
 	j->to = m;
+	rights = imap_rights(s, mailbox_name(m), mailbox_acl(m));
+	if ((rights & ACL_INSERT) == 0) { /* taken from him meanwhile */
+		imap_refuse(s, rights, "TRYCREATE");
+		return;
+	}
+	how.flags = imap_changeable(rights);
+	how.keywords = (rights & ACL_WRITE) != 0;
 	j->uids = view_uids(s->view, &j->seqs, c->arena, &j->count, &missing);
 	if (missing && !c->uid) {
 		command_done(s, COMMAND_NO, "EXPUNGEISSUED", "Some messages are gone");
 		return;
 	}
-	c->store_id = mailbox_copy(view_mailbox(s->view), j->uids, j->count, j->to, j->move,
-	                           on_copied, s);
+	c->store_id =
+		mailbox_copy(view_mailbox(s->view), j->uids, j->count, j->to, &how, on_copied, s);
 }
 
 static void

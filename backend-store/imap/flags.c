@@ -41,15 +41,24 @@ imap_read_flags(struct imap_args *a, const struct slice *flags, size_t count,
 	return true;
 }
 
+uint8_t
+imap_changeable(uint32_t rights)
+{
+	uint8_t flags = 0;
+
+	if ((rights & ACL_SEEN) != 0)
+		flags |= MSG_SEEN;
+	if ((rights & ACL_DELETE_MSG) != 0)
+		flags |= MSG_DELETED;
+	if ((rights & ACL_WRITE) != 0)
+		flags |= MSG_SYSTEM & ~(MSG_SEEN | MSG_DELETED);
+	return flags;
+}
+
 void
 imap_limit_flags(struct msg_flags *f, uint32_t rights)
 {
-	if ((rights & ACL_SEEN) == 0)
-		f->system &= (uint8_t)~MSG_SEEN;
-	if ((rights & ACL_DELETE_MSG) == 0)
-		f->system &= (uint8_t)~MSG_DELETED;
-	if ((rights & ACL_WRITE) == 0) {
-		f->system &= MSG_SEEN | MSG_DELETED;
+	f->system &= imap_changeable(rights);
+	if ((rights & ACL_WRITE) == 0)
 		f->keyword_count = 0;
-	}
 }

@@ -28,6 +28,8 @@ idle_tell(struct imap_session *s)
 		return;
 	if (mailbox_is_gone(view_mailbox(s->view)))
 		imap_session_bye(s, "The selected mailbox is gone", "mailbox gone");
+	else if (!view_check_access(s->view))
+		imap_session_bye(s, IMAP_NO_ACCESS, "no right to read any more");
 	else
 		(void)view_pull(s->view, true); /* the rest when it has drained */
 }

@@ -1,8 +1,9 @@
 /*
  * list - LIST and LSUB: RFC 3501 sections 6.3.8 and 6.3.9, RFC 5258 (LIST-EXTENDED), RFC 3348
- * (CHILDREN), RFC 6154 (SPECIAL-USE).
+ * (CHILDREN), RFC 6154 (SPECIAL-USE), RFC 5819 (LIST-STATUS), RFC 8440 (LIST-MYRIGHTS).
  *
- * Only the user's own names are listed, of the other namespaces those he has subscribed to.
+ * Of all namespaces, what the user may see. A name above such a one that he may not see, or that
+ * is not there, is told as one that is not there.
  */
 #include "imap/list_names.h"
 
@@ -18,6 +19,8 @@ enum {
 	SELECT_REMOTE = 8,
 	RETURN_SUBSCRIBED = 16,
 	RETURN_IMPLIED = 32, /* what is told in any case: CHILDREN, SPECIAL-USE */
+	RETURN_STATUS = 64,  /* with items behind it */
+	RETURN_MYRIGHTS = 128,
 };
 
 /* list = "LIST" [SP "(" options ")"] SP mailbox SP patterns [SP "RETURN" SP "(" options ")"]
@@ -35,6 +38,8 @@ static const struct option {
 	{ "SUBSCRIBED", RETURN_SUBSCRIBED },
 	{ "CHILDREN", RETURN_IMPLIED },
 	{ "SPECIAL-USE", RETURN_IMPLIED },
+	{ "STATUS", RETURN_STATUS },
+	{ "MYRIGHTS", RETURN_MYRIGHTS },
 	{ NULL, 0 },
 };
 
@@ -46,6 +51,7 @@ struct list_job {
 	struct pattern *patterns;
 	unsigned pattern_count;
 	bool root_wanted; /* an empty pattern: the separator and the root */
+	struct imap_status status;
 
 	struct list_names names;
 	struct found {
@@ -60,7 +66,7 @@ struct list_job {
 /* ---- arguments ------------------------------------------------------------------------------------ */
 
 static bool
-read_options(struct imap_args *a, const struct option *table, unsigned *bits)
+read_options(struct imap_args *a, const struct option *table, struct list_job *j)
 {
 	bool first = true;
 	struct slice word;
@@ -75,7 +81,9 @@ read_options(struct imap_args *a, const struct option *table, unsigned *bits)
 			continue;
 		if (table[i].word == NULL)
 			return imap_args_fail(a, "Unknown option in LIST");
-		*bits |= table[i].bits;
+		j->options |= table[i].bits;
+		if (table[i].bits == RETURN_STATUS && !imap_status_read(a, &j->status))
+			return false;
 	}
 	return imap_args_ok(a);
 }
@@ -125,7 +133,7 @@ read_list(struct imap_args *a, struct list_job *j)
 		return false;
 	if (!j->lsub && imap_args_peek(a) == '(') {
 		j->extended = true;
-		if (!read_options(a, select_options, &j->options) || !imap_args_space(a))
+		if (!read_options(a, select_options, j) || !imap_args_space(a))
 			return false;
 	}
 	if ((j->options & (SELECT_RECURSIVE | SELECT_SUBSCRIBED)) == SELECT_RECURSIVE)
@@ -137,7 +145,7 @@ read_list(struct imap_args *a, struct list_job *j)
 		j->extended = true;
 		if (!imap_args_space(a) || !imap_args_try_word(a, "RETURN"))
 			return imap_args_fail(a, "RETURN was expected in LIST");
-		if (!imap_args_space(a) || !read_options(a, return_options, &j->options))
+		if (!imap_args_space(a) || !read_options(a, return_options, j))
 			return false;
 	}
 	return imap_args_end(a);
@@ -160,6 +168,23 @@ meets(const struct list_job *j, const struct list_name *n)
 	if ((j->options & SELECT_SPECIAL_USE) != 0 && n->use.n == 0)
 		return false;
 	return (j->options & SELECT_SUBSCRIBED) != 0 ? n->subscribed : n->exists;
+}
+
+/* Could one of them match in the namespaces of others? */
+static bool
+wants_others(const struct list_job *j)
+{
+	static const char *const tops[] = { MBOX_OTHER_USERS_PREFIX, MBOX_SHARED_PREFIX };
+
+	for (unsigned i = 0; i < j->pattern_count; i++)
+		for (size_t k = 0; k < ARRAY_LEN(tops); k++) {
+			struct slice top = slice_sub(slice_of(tops[k]), 0, strlen(tops[k]) - 1);
+
+			if (pattern_matches(&j->patterns[i], top) ||
+			    pattern_may_match_below(&j->patterns[i], top))
+				return true;
+		}
+	return false;
 }
 
 static void
@@ -239,6 +264,50 @@ add_line(const struct list_job *j, size_t i, struct buf *out)
 }
 
 static void
+add_rights(const struct list_name *n, struct buf *out)
+{
+	char text[ACL_TEXT_SIZE];
+
+	buf_add_str(out, "* MYRIGHTS ");
+	imap_add_astring(out, n->client);
+	buf_printf(out, " %s\r\n", acl_rights_to_client(n->rights, text));
+}
+
+static void pump(struct imap_session *s, struct command *c);
+
+/* One that is gone meanwhile, or cannot be read now, has none: RFC 5819 section 2. */
+static void
+on_status(void *ctx, enum mbox_result result, const struct mailbox_status *st)
+{
+	struct imap_session *s = ctx;
+	struct list_job *j = s->command.job;
+	const struct list_name *n = &j->names.names[j->at++];
+
+	s->command.store_id = 0;
+	if (result == MBOX_OK && !imap_status_tell(s, n->name, &j->status, st))
+		must_not_reach(); /* it has been told as its client's name */
+	command_pump(s, pump);
+}
+
+/* All about one name. False: not yet. */
+static bool
+tell(struct imap_session *s, struct list_job *j)
+{
+	const struct list_name *n = &j->names.names[j->at];
+
+	add_line(j, j->at, imap_out(s));
+	if (!n->exists)
+		return true;
+	if ((j->options & RETURN_MYRIGHTS) != 0)
+		add_rights(n, imap_out(s));
+	if ((j->options & RETURN_STATUS) == 0 || (n->rights & ACL_READ) == 0)
+		return true;
+	command_pump(s, NULL);
+	s->command.store_id = mailbox_status(s->service->c.store, n->name, on_status, s);
+	return false;
+}
+
+static void
 pump(struct imap_session *s, struct command *c)
 {
 	struct list_job *j = c->job;
@@ -246,8 +315,8 @@ pump(struct imap_session *s, struct command *c)
 	for (; j->at < j->names.count; j->at++) {
 		if (command_must_yield(s))
 			return;
-		if (is_shown(j, j->at))
-			add_line(j, j->at, imap_out(s));
+		if (is_shown(j, j->at) && !tell(s, j))
+			return;
 	}
 	command_done(s, COMMAND_OK, NULL, "That is all");
 }
@@ -275,7 +344,8 @@ start(struct imap_session *s, bool lsub)
 	}
 	if (j->root_wanted && !j->extended && !lsub)
 		imap_untagged(s, "LIST (\\Noselect) \"/\" \"\"");
-	list_names_init(&j->names, s, c->arena);
+	imap_status_begin(s, &j->status);
+	list_names_init(&j->names, s, c->arena, wants_others(j));
 	c->job = j;
 	c->cleanup = cleanup;
 	j->found = arena_array(c->arena, j->names.count + 1, sizeof(*j->found));

@@ -8,7 +8,7 @@ struct collect {
 	struct list_names *l;
 	struct imap_session *s;
 	struct arena *arena;
-	struct slice root; /* the user's INBOX */
+	bool others;
 };
 
 static struct list_name *
@@ -32,44 +32,74 @@ push_canonical(struct collect *c, struct slice name)
 	if (mbox_name_to_client(&c->s->names, name, &client)) {
 		n = push(c->l);
 		n->client = arena_slice_dup(c->arena, buf_slice(&client));
+		n->name = arena_slice_dup(c->arena, name);
 	}
 	buf_fini(&client);
 	return n;
 }
 
 static bool
+is_own(const struct collect *c, struct slice name)
+{
+	return slice_eq(name, c->s->who.inbox) || mbox_name_is_below(name, c->s->who.inbox);
+}
+
+static bool
 on_mailbox(void *ctx, const struct mbox_info *info)
 {
 	struct collect *c = ctx;
+	uint32_t rights = imap_rights(c->s, info->name, info->acl);
 	struct list_name *n;
 
-	/* user.fredo begins with user.fred, too */
-	if (!slice_eq(info->name, c->root) && !mbox_name_is_below(info->name, c->root))
-		return true;
-	if ((imap_rights(c->s, info->acl) & ACL_LOOKUP) == 0)
+	if ((rights & ACL_LOOKUP) == 0)
 		return true;
 	n = push_canonical(c, info->name);
 	if (n == NULL)
 		return true;
 	n->exists = true;
-	n->use = arena_slice_dup(c->arena, info->special_use);
+	n->rights = rights;
+	/* a client that looks for its Sent must not find another user's */
+	if (is_own(c, info->name))
+		n->use = arena_slice_dup(c->arena, info->special_use);
 	return true;
+}
+
+static bool
+on_granted(void *ctx, const struct mbox_info *info)
+{
+	return is_own(ctx, info->name) || on_mailbox(ctx, info);
 }
 
 static bool
 on_subscription(void *ctx, struct slice name)
 {
 	struct collect *c = ctx;
-	struct list_name *n = push_canonical(c, name);
+	struct list_name *n;
+
+	if (!c->others && !is_own(c, name))
+		return true;
+	n = push_canonical(c, name);
+	if (n != NULL)
+		n->subscribed = true;
+	return true;
+}
+
+static void
+collect_all(struct collect *c)
+{
+	struct store *store = c->s->service->c.store;
+	char below[MBOX_NAME_MAX + 2];
+	struct slice inbox = c->s->who.inbox;
 	struct mbox_info info;
 
-	if (n == NULL)
-		return true;
-	n->subscribed = true;
-	if (!slice_eq(name, c->root) && !mbox_name_is_below(name, c->root) &&
-	    store_find(c->s->service->c.store, name, &info))
-		n->exists = (imap_rights(c->s, info.acl) & ACL_LOOKUP) != 0;
-	return true;
+	if (store_find(store, inbox, &info))
+		(void)on_mailbox(c, &info);
+	memcpy(below, inbox.p, inbox.n);
+	below[inbox.n] = '.';
+	store_each(store, slice_make(below, inbox.n + 1), on_mailbox, c);
+	if (c->others)
+		store_each_granted(store, &c->s->who, on_granted, c);
+	store_each_subscription(store, c->s->names.user, on_subscription, c);
 }
 
 /* ---- order ------------------------------------------------------------------------------------- */
@@ -120,6 +150,7 @@ merge(struct list_names *l)
 			continue;
 		}
 		l->names[n - 1].exists |= e->exists;
+		l->names[n - 1].rights |= e->rights;
 		l->names[n - 1].subscribed |= e->subscribed;
 		if (e->use.n > 0)
 			l->names[n - 1].use = e->use;
@@ -158,18 +189,13 @@ add_parents(struct list_names *to, const struct list_names *from)
 }
 
 void
-list_names_init(struct list_names *l, struct imap_session *s, struct arena *a)
+list_names_init(struct list_names *l, struct imap_session *s, struct arena *a, bool others)
 {
 	struct list_names found = { NULL, 0, 0 };
-	struct collect c = { &found, s, a, { NULL, 0 } };
-	struct mbox_name root;
+	struct collect c = { &found, s, a, others };
 
 	*l = (struct list_names){ NULL, 0, 0 };
-	/* the login has seen to it */
-	must(mbox_name_of_user(s->names.user, s->names.default_domain, &root));
-	c.root = mbox_name_slice(&root);
-	store_each(s->service->c.store, c.root, on_mailbox, &c);
-	store_each_subscription(s->service->c.store, s->names.user, on_subscription, &c);
+	collect_all(&c);
 	if (found.count > 0)
 		qsort(found.names, found.count, sizeof(*found.names), compare);
 	merge(&found);

@@ -1,6 +1,10 @@
 /*
- * list_names - a user's mailbox names as his client sees them: existing ones, subscribed
- * ones, and the names in between that are neither (RFC 3501 section 6.3.4: \Noselect).
+ * list_names - the mailbox names of all three namespaces as a user's client sees them: existing
+ * ones that he may see, subscribed ones, and the names in between that are neither (RFC 3501
+ * section 6.3.4: \Noselect).
+ *
+ * His own names are found by their prefix, others' by what ACLs give him (store_each_granted):
+ * so it costs what it finds.
  */
 #ifndef IMAP_LIST_NAMES_H
 #define IMAP_LIST_NAMES_H
@@ -14,7 +18,9 @@
 
 struct list_name {
 	struct slice client; /* modified UTF-7, of the arena */
-	struct slice use;    /* "\\Sent" or empty */
+	struct slice name;   /* canonical, of the arena; empty: nobody's */
+	struct slice use;    /* "\\Sent" or empty; of his own */
+	uint32_t rights;     /* existing ones */
 	bool exists, subscribed;
 	bool has_children; /* existing ones */
 	size_t parent;     /* index; of itself when it is at the top */
@@ -25,8 +31,9 @@ struct list_names {
 	size_t count, cap;
 };
 
-/* Everything the user may see (ACL_LOOKUP), and what he has subscribed to. */
-void list_names_init(struct list_names *l, struct imap_session *s, struct arena *a);
+/* Everything the user may see (ACL_LOOKUP), and what he has subscribed to. others: also of the
+ * other two namespaces. */
+void list_names_init(struct list_names *l, struct imap_session *s, struct arena *a, bool others);
 void list_names_fini(struct list_names *l);
 
 #endif

@@ -70,8 +70,6 @@ enter(struct imap_session *s)
 	struct buf code = BUF_INIT(4096);
 
 	s->logged_in = true;
-	s->names =
-		(struct mbox_view){ slice_of(s->user), store_default_domain(s->service->c.store) };
 	imap_cmd_set_limits(&s->reader, &s->limits.after);
 	metrics_add(&imap_metrics[IMAP_M_LOGIN_OK], 1);
 	log_debug(&s->log, "imap.login claim=%llu tls=%d", (unsigned long long)s->claim,
@@ -154,6 +152,7 @@ accepted(struct imap_session *s, const struct auth_reply *r)
 	snprintf(s->user, sizeof(s->user), "%s", r->user);
 	s->log.user = s->user;
 	s->claim = r->proxied ? r->claim : 0;
+	imap_who_init(s, r->groups != NULL ? r->groups : "");
 	find_inbox(s, true);
 }
 

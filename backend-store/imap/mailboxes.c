@@ -54,7 +54,7 @@ may_make(struct imap_session *s, const struct mbox_name *name)
 
 	while (mbox_name_parent(up, &up))
 		if (store_find(s->service->c.store, up, &info))
-			return (imap_rights(s, info.acl) & ACL_CREATE) != 0;
+			return (imap_rights(s, info.name, info.acl) & ACL_CREATE) != 0;
 	return false;
 }
 
@@ -114,7 +114,7 @@ make(struct imap_session *s, struct making *m)
 	struct mbox_info info;
 
 	if (store_find(s->service->c.store, name, &info) &&
-	    (imap_rights(s, info.acl) & ACL_LOOKUP) != 0) {
+	    (imap_rights(s, info.name, info.acl) & ACL_LOOKUP) != 0) {
 		command_fail(s, MBOX_EXISTS);
 		return;
 	}
@@ -144,7 +144,7 @@ on_use(void *ctx, const struct mbox_info *info)
 	return !u->found;
 }
 
-/* One mailbox for each use: clients pick any of several. */
+/* One mailbox for each use: clients pick any of several. Shared ones have none. */
 static bool
 use_is_free(struct imap_session *s, const struct making *m)
 {
@@ -152,8 +152,8 @@ use_is_free(struct imap_session *s, const struct making *m)
 	struct use_search u = { m->use, false };
 	char prefix[MBOX_NAME_MAX + 2];
 
-	if (root.n == 0)
-		return false; /* shared ones have none */
+	if (!slice_eq(root, s->who.inbox))
+		return false; /* those of others are no business of his */
 	memcpy(prefix, root.p, root.n);
 	prefix[root.n] = '.';
 	store_each(s->service->c.store, slice_make(prefix, root.n + 1), on_use, &u);
@@ -250,49 +250,78 @@ cmd_delete(struct imap_session *s, struct command *c)
 
 /* ---- RENAME ---------------------------------------------------------------------------------------- */
 
-struct first_below {
+/* What he may do with a mailbox and those below it, together. */
+struct tree {
 	struct imap_session *session;
 	struct slice top;
-	bool found;
-	uint32_t rights;
+	bool top_exists;
+	uint32_t top_rights;
+	uint32_t any, all; /* on one of them; on each of them */
 };
 
 static bool
-on_first_below(void *ctx, const struct mbox_info *info)
+on_tree(void *ctx, const struct mbox_info *info)
 {
-	struct first_below *f = ctx;
+	struct tree *t = ctx;
+	bool top = slice_eq(info->name, t->top);
+	uint32_t rights;
 
-	f->found = mbox_name_is_below(info->name, f->top);
-	if (f->found)
-		f->rights = imap_rights(f->session, info->acl);
-	return !f->found;
+	if (!top && !mbox_name_is_below(info->name, t->top))
+		return true;
+	rights = imap_rights(t->session, info->name, info->acl);
+	t->any |= rights;
+	t->all &= rights;
+	if (top) {
+		t->top_exists = true;
+		t->top_rights = rights;
+	}
+	return true;
 }
 
-/* What he may do with a name that is there, or with what is below one that is not. */
-static uint32_t
-rights_on_tree(struct imap_session *s, const struct mbox_name *name)
+/* Does the move keep its owner? Who owns a mailbox may do with it what its ACL does not say. */
+static bool
+owner_stays(const struct making *m)
 {
-	struct first_below f = { s, mbox_name_slice(name), false, 0 };
+	struct slice from = mbox_name_slice(&m->from), to = mbox_name_slice(&m->name);
+
+	return slice_eq(mbox_name_root(from), mbox_name_root(to)) &&
+	       slice_eq(mbox_name_domain(from), mbox_name_domain(to));
+}
+
+/* RFC 4314 section 4 wants the right on the mailbox itself; where only names below it are there,
+ * each of them is one. Into another owner's names only what he could give away anyhow. */
+static bool
+may_rename(struct imap_session *s, const struct making *m)
+{
+	struct tree t = { s, mbox_name_slice(&m->from), .all = ACL_ALL };
+	uint32_t wanted = owner_stays(m) ? ACL_DELETE_MBOX : ACL_DELETE_MBOX | ACL_ADMIN;
+	uint32_t has;
+
+	store_each(s->service->c.store, t.top, on_tree, &t);
+	if (t.any == 0)
+		t.all = 0;
+	has = t.top_exists && owner_stays(m) ? t.top_rights : t.all;
+	if ((has & wanted) == wanted)
+		return true;
+	imap_refuse(s, t.top_exists ? t.top_rights : t.any, "NONEXISTENT");
+	return false;
+}
+
+/* Its messages move, and it stays (RFC 3501 section 6.3.5). Only his own. */
+static bool
+may_rename_inbox(struct imap_session *s, const struct making *m)
+{
+	const uint32_t wanted = ACL_READ | ACL_DELETE_MSG | ACL_EXPUNGE | ACL_DELETE_MBOX;
+	struct slice name = mbox_name_slice(&m->from);
+	uint32_t has = 0;
 	struct mbox_info info;
 
-	if (store_find(s->service->c.store, f.top, &info))
-		return imap_rights(s, info.acl);
-	store_each(s->service->c.store, f.top, on_first_below, &f);
-	return f.found ? f.rights : 0;
-}
-
-static bool
-may_rename(struct imap_session *s, const struct mbox_name *from)
-{
-	/* INBOX stays: its messages move */
-	uint32_t wanted = mbox_name_is_inbox(mbox_name_slice(from)) ? ACL_DELETE_MSG | ACL_EXPUNGE
-	                                                            : ACL_DELETE_MBOX;
-	uint32_t rights = rights_on_tree(s, from);
-
-	if ((rights & ACL_LOOKUP) == 0)
-		command_fail(s, MBOX_ABSENT);
-	else if ((rights & wanted) != wanted)
-		command_done(s, COMMAND_NO, "NOPERM", "You may not rename this");
+	if (store_find(s->service->c.store, name, &info))
+		has = imap_rights(s, info.name, info.acl);
+	if ((has & wanted) != wanted)
+		imap_refuse(s, has, "NONEXISTENT");
+	else if (!slice_eq(name, s->who.inbox))
+		command_fail(s, MBOX_CANNOT);
 	else
 		return true;
 	return false;
@@ -307,7 +336,8 @@ cmd_rename(struct imap_session *s, struct command *c)
 	if (!read_name(s, true, &from) || !read_name(s, false, &to) ||
 	    !imap_name(s, from, "NONEXISTENT", &m->from) ||
 	    !imap_name(s, mbox_name_strip_separator(to), "CANNOT", &m->name) ||
-	    !may_rename(s, &m->from))
+	    !(mbox_name_is_inbox(mbox_name_slice(&m->from)) ? may_rename_inbox(s, m)
+	                                                    : may_rename(s, m)))
 		return;
 	m->rename = true;
 	/* below itself: its superiors would be made for nothing */

@@ -8,9 +8,6 @@
 
 #include <inttypes.h>
 
-/* Any of them changes something: the mailbox is READ-WRITE. */
-#define WRITING (ACL_SEEN | ACL_WRITE | ACL_INSERT | ACL_DELETE_MSG | ACL_EXPUNGE)
-
 /* ---- what a SELECT tells ------------------------------------------------------------------------ */
 
 static void
@@ -42,24 +39,22 @@ on_open(void *ctx, enum mbox_result result, struct mailbox *m)
 	struct imap_session *s = ctx;
 	struct command *c = &s->command;
 	const struct select *sel = c->job;
-	uint32_t rights;
-	bool read_only;
 
 	c->store_id = 0;
 	if (result != MBOX_OK) {
 		command_fail(s, result);
 		return;
 	}
-	rights = imap_rights(s, mailbox_acl(m));
-	if ((rights & ACL_READ) == 0) { /* the mailbox was exchanged meanwhile */
+	/* the mailbox was exchanged meanwhile */
+	if ((imap_rights(s, mailbox_name(m), mailbox_acl(m)) & ACL_READ) == 0) {
 		mailbox_release(&m);
 		command_fail(s, MBOX_ABSENT);
 		return;
 	}
-	read_only = sel->examine || (rights & WRITING) == 0;
-	s->view = view_new(s, &m, read_only);
+	s->view = view_new(s, &m, sel->examine);
 	tell_all(s);
-	command_done(s, COMMAND_OK, read_only ? "READ-ONLY" : "READ-WRITE", "Selected");
+	command_done(s, COMMAND_OK, view_is_read_only(s->view) ? "READ-ONLY" : "READ-WRITE",
+	             "Selected");
 }
 
 /* SP "(" "CONDSTORE" ")"; RFC 4466 section 2.1. */

@@ -166,6 +166,7 @@ destroy(void *ctx)
 {
 	struct imap_session *s = ctx;
 
+	imap_who_fini(s);
 	imap_cmd_fini(&s->reader);
 	buf_fini(&s->command.text);
 	arena_free(&s->command.arena);

@@ -8,6 +8,7 @@
  *	capability.c	CAPABILITY, ID, ENABLE, NAMESPACE, NOOP, CHECK, LOGOUT
  *	login.c		STARTTLS, LOGIN, AUTHENTICATE, the way in
  *	names.c		mailboxes as the client names them, and his rights
+ *	acl.c		SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS
  *	list*.c		LIST, LSUB
  *	mailboxes.c	CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE
  *	status.c	STATUS
@@ -155,7 +156,10 @@ struct imap_session {
 	uint64_t claim;          /* what the front end knew of the user's; 0: nothing */
 
 	struct mbox_view names; /* how this user names mailboxes; after the login */
-	bool condstore;         /* enabled: MODSEQ in every FETCH */
+	struct acl_who who;     /* and what ACLs know of him */
+	char *inbox, *groups;   /* of who; heap */
+	struct slice *group_list;
+	bool condstore; /* enabled: MODSEQ in every FETCH */
 
 	struct view *view;     /* NULL: nothing is selected */
 	struct append *append; /* append.c; NULL: none under way */
@@ -173,6 +177,9 @@ void imap_session_bye(struct imap_session *s, const char *text, const char *why)
 void imap_session_wake(struct imap_session *s);
 /* Something moved: the time for autologout starts anew. */
 void imap_session_touch(struct imap_session *s);
+
+/* RFC 4314 section 5.1.1; a client that comes again finds out by itself. */
+#define IMAP_NO_ACCESS "You may not read the selected mailbox any more"
 
 /* ---- service.c -------------------------------------------------------------------------------- */
 
@@ -219,6 +226,8 @@ void command_go_on(struct imap_session *s);
 void command_drop(struct imap_session *s);
 /* Is one carried out, so that the client has to wait? */
 bool command_is_busy(const struct imap_session *s);
+/* He may not read the selected mailbox any more: sent away, at once or behind the command. */
+void command_lost_access(struct imap_session *s);
 /* Is the output in the middle of a response, perhaps? */
 bool command_is_talking(const struct imap_session *s);
 /* The client's next line is none of a command: it goes to login.c or idle.c. */
@@ -226,19 +235,25 @@ void command_expect_line(struct imap_session *s);
 
 /* ---- names.c ---------------------------------------------------------------------------------- */
 
-/* What this user may do there. */
-uint32_t imap_rights(const struct imap_session *s, struct slice acl);
+/* The login is known: who it is for ACLs. groups: as in struct auth_reply. */
+void imap_who_init(struct imap_session *s, const char *groups);
+void imap_who_fini(struct imap_session *s);
+/* What this user may do with the mailbox of this name and ACL. */
+uint32_t imap_rights(const struct imap_session *s, struct slice name, struct slice acl);
 /* The same for the selected mailbox, as its ACL is now. */
 uint32_t imap_selected_rights(const struct imap_session *s);
 /* The client's name of a mailbox to canonical, once for all; it need not exist. False: the
  * command has been answered with NO and code. */
 bool imap_name(struct imap_session *s, struct slice client, const char *code,
                struct mbox_name *name_r) MUST_CHECK;
-/* A mailbox that is there and on which he has all of these rights. Who lacks ACL_LOOKUP is
- * told the same as where there is none. absent: the code then, "NONEXISTENT" or "TRYCREATE".
- * False: the command has been answered. */
+/* A mailbox that is there and on which he has all of these rights (RFC 4314 section 4). Who has
+ * not, nor ACL_LOOKUP, is told the same as where there is none (section 6). absent: the code
+ * then, "NONEXISTENT" or "TRYCREATE". False: the command has been answered. */
 bool imap_find_mailbox(struct imap_session *s, struct slice client, uint32_t rights,
                        const char *absent, struct mbox_info *info_r) MUST_CHECK;
+
+/* The answer of imap_find_mailbox() to one who has the rights `has`, and not those he needs. */
+void imap_refuse(struct imap_session *s, uint32_t has, const char *absent);
 
 /* ---- flags.c ---------------------------------------------------------------------------------- */
 
@@ -246,6 +261,8 @@ bool imap_find_mailbox(struct imap_session *s, struct slice client, uint32_t rig
  * from the arena of a. */
 bool imap_read_flags(struct imap_args *a, const struct slice *flags, size_t count,
                      struct msg_flags *flags_r) MUST_CHECK;
+/* MSG_*: those that may be changed with these rights. Keywords are as ACL_WRITE says. */
+uint8_t imap_changeable(uint32_t rights);
 /* Leaves those that rights allow to be changed (RFC 4314 section 4: others are ignored). */
 void imap_limit_flags(struct msg_flags *f, uint32_t rights);
 
@@ -253,6 +270,21 @@ void imap_limit_flags(struct msg_flags *f, uint32_t rights);
 
 /* A command has used it: enabled from now on; HIGHESTMODSEQ is told when that is new. */
 void imap_enable_condstore(struct imap_session *s);
+
+/* ---- STATUS, also of LIST ------------------------------------------------------------------------ */
+
+#define IMAP_STATUS_ITEMS 32 /* of one command; a client may name one twice */
+struct imap_status {
+	unsigned count;
+	uint8_t items[IMAP_STATUS_ITEMS]; /* status.c's */
+};
+/* SP "(" items ")". */
+bool imap_status_read(struct imap_args *a, struct imap_status *it) MUST_CHECK;
+/* Before the first answer. */
+void imap_status_begin(struct imap_session *s, const struct imap_status *it);
+/* "* STATUS name (items)". False: no client may see this name, nothing was told. */
+bool imap_status_tell(struct imap_session *s, struct slice name, const struct imap_status *it,
+                      const struct mailbox_status *st) MUST_CHECK;
 
 /* ---- handlers --------------------------------------------------------------------------------- */
 
@@ -265,6 +297,7 @@ void login_line(struct imap_session *s, struct slice line);
 bool login_is_allowed(const struct imap_session *s);
 /* list.c, mailboxes.c, select.c, append.c, idle.c */
 command_fn cmd_list, cmd_lsub;
+command_fn cmd_setacl, cmd_deleteacl, cmd_getacl, cmd_listrights, cmd_myrights;
 command_fn cmd_create, cmd_delete, cmd_rename, cmd_subscribe, cmd_unsubscribe, cmd_status;
 command_fn cmd_select, cmd_examine, cmd_close, cmd_unselect;
 command_fn cmd_append, cmd_idle;
@@ -280,11 +313,14 @@ command_fn cmd_fetch, cmd_search, cmd_store, cmd_copy, cmd_move, cmd_expunge;
 /*
  * What session.c, command.c, select.c and idle.c use of view.h:
  *
- *	Takes *m. As it is now; nothing is told. read_only: EXAMINE, or no right to change.
- *	struct view *view_new(struct imap_session *s, struct mailbox **m, bool read_only);
+ *	Takes *m. As it is now; nothing is told.
+ *	struct view *view_new(struct imap_session *s, struct mailbox **m, bool examine);
  *	void view_free(struct view **v);		no output; accepts NULL
  *	struct mailbox *view_mailbox(const struct view *v);
  *	bool view_is_read_only(const struct view *v);
+ *	bool view_may_read(const struct view *v);
+ *	The same, and what else has changed of his rights is told.
+ *	bool view_check_access(struct view *v);
  *	uint32_t view_count(const struct view *v);	messages known to the client
  *	uint32_t view_recent(const struct view *v);	of them \Recent
  *	uint32_t view_first_unseen(const struct view *v);	sequence number, 0: none

@@ -3,8 +3,6 @@
 
 #include <inttypes.h>
 
-#define ITEMS_MAX 32 /* of one command; a client may name one twice */
-
 enum item { MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, HIGHESTMODSEQ, APPENDLIMIT };
 static const char *const item_names[] = {
 	[MESSAGES] = "MESSAGES",       [RECENT] = "RECENT", [UIDNEXT] = "UIDNEXT",
@@ -14,17 +12,17 @@ static const char *const item_names[] = {
 
 struct status_job {
 	struct mbox_name name;
-	unsigned count;
-	enum item items[ITEMS_MAX];
+	struct imap_status items;
 };
 
-static bool
-read_items(struct imap_args *a, struct status_job *j)
+bool
+imap_status_read(struct imap_args *a, struct imap_status *it)
 {
 	bool first = true;
 	struct slice word;
 	size_t i;
 
+	it->count = 0;
 	if (!imap_args_space(a) || !imap_args_open(a, "items"))
 		return false;
 	while (imap_args_next(a, &first)) {
@@ -33,14 +31,22 @@ read_items(struct imap_args *a, struct status_job *j)
 		for (i = 0; i < ARRAY_LEN(item_names) && !slice_ieq_str(word, item_names[i]); i++)
 			continue;
 		if (i == ARRAY_LEN(item_names))
-			return imap_args_fail(a, "Unknown item in STATUS");
-		if (j->count == ITEMS_MAX)
-			return imap_args_fail(a, "Too many items in STATUS");
-		j->items[j->count++] = (enum item)i;
+			return imap_args_fail(a, "Unknown item in %s", a->cmd);
+		if (it->count == IMAP_STATUS_ITEMS)
+			return imap_args_fail(a, "Too many items in %s", a->cmd);
+		it->items[it->count++] = (uint8_t)i;
 	}
-	if (imap_args_ok(a) && j->count == 0)
-		return imap_args_fail(a, "Missing items in STATUS");
-	return imap_args_end(a);
+	if (imap_args_ok(a) && it->count == 0)
+		return imap_args_fail(a, "Missing items in %s", a->cmd);
+	return imap_args_ok(a);
+}
+
+void
+imap_status_begin(struct imap_session *s, const struct imap_status *it)
+{
+	for (unsigned i = 0; i < it->count; i++)
+		if (it->items[i] == HIGHESTMODSEQ)
+			imap_enable_condstore(s);
 }
 
 static uint64_t
@@ -65,27 +71,38 @@ value(const struct imap_session *s, const struct mailbox_status *st, enum item i
 	must_not_reach();
 }
 
+bool
+imap_status_tell(struct imap_session *s, struct slice name, const struct imap_status *it,
+                 const struct mailbox_status *st)
+{
+	struct buf *out = imap_out(s);
+	struct buf client = BUF_INIT(8 * MBOX_NAME_MAX);
+	bool shown = imap_add_mailbox(s, name, &client);
+
+	if (shown) {
+		buf_printf(out, "* STATUS %s (", buf_cstr(&client));
+		for (unsigned i = 0; i < it->count; i++)
+			buf_printf(out, "%s%s %" PRIu64, i > 0 ? " " : "", item_names[it->items[i]],
+			           value(s, st, (enum item)it->items[i]));
+		buf_add_str(out, ")\r\n");
+	}
+	buf_fini(&client);
+	return shown;
+}
+
 static void
 on_status(void *ctx, enum mbox_result result, const struct mailbox_status *st)
 {
 	struct imap_session *s = ctx;
 	const struct status_job *j = s->command.job;
-	struct buf *out = imap_out(s);
-	struct buf name = BUF_INIT(8 * MBOX_NAME_MAX);
 
 	s->command.store_id = 0;
-	if (result != MBOX_OK || !imap_add_mailbox(s, mbox_name_slice(&j->name), &name)) {
-		buf_fini(&name);
-		command_fail(s, result != MBOX_OK ? result : MBOX_ABSENT);
-		return;
-	}
-	buf_printf(out, "* STATUS %s (", buf_cstr(&name));
-	for (unsigned i = 0; i < j->count; i++)
-		buf_printf(out, "%s%s %" PRIu64, i > 0 ? " " : "", item_names[j->items[i]],
-		           value(s, st, j->items[i]));
-	buf_add_str(out, ")\r\n");
-	buf_fini(&name);
-	command_done(s, COMMAND_OK, NULL, "That is all");
+	if (result == MBOX_OK && !imap_status_tell(s, mbox_name_slice(&j->name), &j->items, st))
+		result = MBOX_ABSENT;
+	if (result == MBOX_OK)
+		command_done(s, COMMAND_OK, NULL, "That is all");
+	else
+		command_fail(s, result);
 }
 
 void
@@ -96,15 +113,13 @@ cmd_status(struct imap_session *s, struct command *c)
 	struct slice client;
 
 	if (!imap_args_space(&c->args) || !imap_args_astring(&c->args, "mailbox name", &client) ||
-	    !read_items(&c->args, j)) {
+	    !imap_status_read(&c->args, &j->items) || !imap_args_end(&c->args)) {
 		command_bad(s, imap_args_bad(&c->args));
 		return;
 	}
 	if (!imap_find_mailbox(s, client, ACL_READ, "NONEXISTENT", &info))
 		return;
-	for (unsigned i = 0; i < j->count; i++)
-		if (j->items[i] == HIGHESTMODSEQ)
-			imap_enable_condstore(s);
+	imap_status_begin(s, &j->items);
 	if (mbox_name_set(&j->name, info.name) != MBOX_NAME_OK) {
 		command_fail(s, MBOX_ABSENT);
 		return;

@@ -14,6 +14,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* Any of them changes something: the mailbox is READ-WRITE (RFC 4314 section 5.2; all flags are
+ * shared by those who see the mailbox). */
+#define WRITING (ACL_SEEN | ACL_WRITE | ACL_INSERT | ACL_DELETE_MSG | ACL_EXPUNGE)
+
 #define FLUSH_BYTES 32768 /* so much output before the link is asked */
 
 /* What the client has been told beside view_pull(). */
@@ -28,7 +32,10 @@ struct known {
 struct view {
 	struct imap_session *session;
 	struct mailbox *mailbox; /* ours */
-	bool read_only;
+	bool examine;
+	uint32_t rights;     /* as told */
+	uint64_t acl_serial; /* of rights */
+	struct mailbox_watch watch;
 
 	uint32_t *uids; /* number n is uids[n - 1] */
 	uint32_t count, cap;
@@ -217,7 +224,7 @@ add_recent(struct view *v, uint32_t first, uint32_t last)
 static void
 take_recent(struct view *v, uint32_t seq)
 {
-	uint32_t from = mailbox_recent(v->mailbox, !v->read_only);
+	uint32_t from = mailbox_recent(v->mailbox, !view_is_read_only(v));
 	uint32_t first;
 
 	if (seq > v->count)
@@ -246,15 +253,42 @@ take_new(struct view *v)
 	take_recent(v, old + 1);
 }
 
+static uint32_t
+rights_now(const struct view *v)
+{
+	return imap_rights(v->session, mailbox_name(v->mailbox), mailbox_acl(v->mailbox));
+}
+
+bool
+view_may_read(const struct view *v)
+{
+	return mailbox_acl_serial(v->mailbox) == v->acl_serial || (rights_now(v) & ACL_READ) != 0;
+}
+
+/* Others may be about to take his rights away. */
+static void
+on_change(void *ctx, UNUSED enum mailbox_change change)
+{
+	struct view *v = ctx;
+
+	if (!view_may_read(v))
+		command_lost_access(v->session);
+}
+
 struct view *
-view_new(struct imap_session *s, struct mailbox **m, bool read_only)
+view_new(struct imap_session *s, struct mailbox **m, bool examine)
 {
 	struct view *v = xcalloc(1, sizeof(*v));
 
 	v->session = s;
 	v->mailbox = *m;
 	*m = NULL;
-	v->read_only = read_only;
+	v->examine = examine;
+	v->rights = rights_now(v);
+	v->acl_serial = mailbox_acl_serial(v->mailbox);
+	v->watch.fn = on_change;
+	v->watch.ctx = v;
+	mailbox_watch(v->mailbox, &v->watch);
 	v->modseq = mailbox_highestmodseq(v->mailbox);
 	v->keywords = mailbox_keyword_count(v->mailbox);
 	take_new(v);
@@ -266,6 +300,7 @@ view_free(struct view **v)
 {
 	if (*v == NULL)
 		return;
+	mailbox_unwatch(&(*v)->watch);
 	mailbox_release(&(*v)->mailbox);
 	free((*v)->uids);
 	free((*v)->recent);
@@ -283,7 +318,7 @@ view_mailbox(const struct view *v)
 bool
 view_is_read_only(const struct view *v)
 {
-	return v->read_only;
+	return v->examine || (v->rights & WRITING) == 0;
 }
 
 uint32_t
@@ -405,38 +440,44 @@ view_add_flags(const struct view *v, const struct msg *m, struct buf *out)
 	buf_add_char(out, ')');
 }
 
-/* Those this user may change, RFC 4314 section 5.1.1. */
-static uint8_t
-changeable(const struct view *v, bool *keywords_r)
-{
-	uint32_t rights = imap_rights(v->session, mailbox_acl(v->mailbox));
-	uint8_t system = 0;
-
-	*keywords_r = !v->read_only && (rights & ACL_WRITE) != 0;
-	if (*keywords_r)
-		system |= MSG_SYSTEM & ~(MSG_SEEN | MSG_DELETED);
-	if (!v->read_only && (rights & ACL_SEEN) != 0)
-		system |= MSG_SEEN;
-	if (!v->read_only && (rights & ACL_DELETE_MSG) != 0)
-		system |= MSG_DELETED;
-	return system;
-}
-
+/* PERMANENTFLAGS are those this user may change, RFC 4314 section 5.1.1. */
 void
 view_tell_keywords(struct view *v)
 {
 	struct buf *out = imap_out(v->session);
-	bool keywords;
-	uint8_t system = changeable(v, &keywords);
+	uint32_t rights = v->examine ? 0 : v->rights;
+	bool keywords = (rights & ACL_WRITE) != 0;
 
 	v->keywords = mailbox_keyword_count(v->mailbox);
 	buf_add_str(out, "* FLAGS (");
 	imap_add_flags(out, v->mailbox, MSG_SYSTEM, UINT64_MAX);
 	buf_add_str(out, ")\r\n* OK [PERMANENTFLAGS (");
-	imap_add_flags(out, v->mailbox, system, keywords ? UINT64_MAX : 0);
+	imap_add_flags(out, v->mailbox, imap_changeable(rights), keywords ? UINT64_MAX : 0);
 	if (keywords && v->keywords < MAILBOX_KEYWORDS_MAX)
 		buf_add_str(out, " \\*");
 	buf_add_str(out, ")] Can be changed\r\n");
+}
+
+bool
+view_check_access(struct view *v)
+{
+	uint32_t rights, before = v->rights;
+	bool was_read_only = view_is_read_only(v);
+
+	if (mailbox_acl_serial(v->mailbox) == v->acl_serial)
+		return true;
+	rights = rights_now(v);
+	if ((rights & ACL_READ) == 0)
+		return false;
+	v->acl_serial = mailbox_acl_serial(v->mailbox);
+	v->rights = rights;
+	if (!v->examine && imap_changeable(rights) != imap_changeable(before))
+		view_tell_keywords(v);
+	/* RFC 3501 section 7.1: also where it has changed while selected */
+	if (view_is_read_only(v) != was_read_only)
+		imap_untagged(v->session, "OK [%s] Your rights have changed",
+		              was_read_only ? "READ-WRITE" : "READ-ONLY");
+	return true;
 }
 
 void

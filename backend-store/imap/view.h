@@ -24,11 +24,17 @@
 struct imap_session;
 struct view;
 
-/* Takes *m. As it is now; nothing is told. read_only: EXAMINE, or no right to change. */
-struct view *view_new(struct imap_session *s, struct mailbox **m, bool read_only);
+/* Takes *m. As it is now; nothing is told. */
+struct view *view_new(struct imap_session *s, struct mailbox **m, bool examine);
 void view_free(struct view **v);
 struct mailbox *view_mailbox(const struct view *v);
+/* EXAMINE, or no right to change anything. */
 bool view_is_read_only(const struct view *v);
+/* May he still read it, as its ACL is now? */
+bool view_may_read(const struct view *v);
+/* Where the ACL has changed: tells what flags may be changed now, and whether the mailbox is
+ * still READ-WRITE. False: the client may not read it any more; nothing is told. */
+bool view_check_access(struct view *v) MUST_CHECK;
 
 uint32_t view_count(const struct view *v);
 uint32_t view_recent(const struct view *v); /* how many */

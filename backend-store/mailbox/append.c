@@ -193,7 +193,7 @@ carry_keywords(struct op *o, struct mailbox *from, struct mailbox *to, uint64_t 
 
 size_t
 copy_msgs(struct op *o, struct mailbox *from, const uint32_t *uids, size_t count,
-          struct mailbox *to, uint32_t *new_uids, uint32_t *source_uids)
+          struct mailbox *to, const struct copy_how *how, uint32_t *new_uids, uint32_t *source_uids)
 {
 	size_t n = 0;
 
@@ -202,7 +202,8 @@ copy_msgs(struct op *o, struct mailbox *from, const uint32_t *uids, size_t count
 
 		if ((i > 0 && uids[i] <= uids[i - 1]) || !hot_find_tip(from, uids[i], &msg))
 			continue;
-		msg.keywords = carry_keywords(o, from, to, msg.keywords);
+		msg.flags &= how->flags;
+		msg.keywords = how->keywords ? carry_keywords(o, from, to, msg.keywords) : 0;
 		msg.save_date = (int64_t)clock_wall_s();
 		append_msg(o, to, &msg);
 		new_uids[n] = msg.uid;
@@ -213,7 +214,7 @@ copy_msgs(struct op *o, struct mailbox *from, const uint32_t *uids, size_t count
 
 uint64_t
 mailbox_copy(struct mailbox *from, const uint32_t *uids, size_t count, struct mailbox *to,
-             bool move, mailbox_added_fn *fn, void *ctx)
+             const struct copy_how *how, mailbox_added_fn *fn, void *ctx)
 {
 	struct added_op *ao = op_new(to->store, sizeof(*ao), append_done, copy_destroy);
 	struct op *o = &ao->op;
@@ -236,14 +237,14 @@ mailbox_copy(struct mailbox *from, const uint32_t *uids, size_t count, struct ma
 	}
 	mark = quota_mark(to->entry);
 	op_begin(o, ENGINE_TX_SMALL);
-	ao->added.count = copy_msgs(o, from, uids, count, to, ao->uids, ao->source_uids);
+	ao->added.count = copy_msgs(o, from, uids, count, to, how, ao->uids, ao->source_uids);
 	if (ao->added.count == 0) {
 		op_abort(o);
 		op_wait(o, from->last_lsn, MBOX_OK);
 		return id;
 	}
 	/* Behind the appends: the bodies must not be without a reference in between. */
-	if (move)
+	if (how->move)
 		(void)expunge_msgs(o, from, ao->source_uids, (uint32_t)ao->added.count);
 	if (quota_mark_is_over(to->store, &mark)) {
 		op_abort(o);

@@ -96,6 +96,7 @@ create_show(struct space_op *so)
 		tree_add(&s->tree, e);
 		(void)map_set(s->by_id, map_key_u64(&e->id), e);
 		quota_attach(s, e);
+		grants_set(s, e);
 		tombstone_forget(s, e->name);
 		if (so->user.n != 0)
 			subscription_show(s, so->user, e->name, so->op.last_lsn, true);

@@ -17,6 +17,7 @@ delete_show_entry(struct store *s, struct entry *e)
 {
 	tree_remove(&s->tree, e);
 	(void)map_del(s->by_id, map_key_u64(&e->id));
+	grants_clear(s, e);
 	e->gone = true;
 	quota_detach(s, e);
 	if (e->hot != NULL)

@@ -80,6 +80,12 @@ mailbox_name(const struct mailbox *m)
 	return m->entry->name;
 }
 
+uint64_t
+mailbox_acl_serial(const struct mailbox *m)
+{
+	return m->entry->acl_serial;
+}
+
 struct slice
 mailbox_acl(const struct mailbox *m)
 {

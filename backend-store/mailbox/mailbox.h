@@ -57,6 +57,8 @@ uint64_t mailbox_id(const struct mailbox *m);
 /* Changes when it is renamed. */
 struct slice mailbox_name(const struct mailbox *m);
 struct slice mailbox_acl(const struct mailbox *m);
+/* Another number whenever its ACL or its name is another one. */
+uint64_t mailbox_acl_serial(const struct mailbox *m);
 struct store *mailbox_store(const struct mailbox *m);
 uint32_t mailbox_uidvalidity(const struct mailbox *m);
 uint32_t mailbox_uidnext(const struct mailbox *m);
@@ -138,10 +140,14 @@ typedef void mailbox_added_fn(void *ctx, enum mbox_result result, const struct m
 
 uint64_t mailbox_append(struct mailbox *m, const struct msg_new *msgs, size_t count,
                         mailbox_added_fn *fn, void *ctx);
-/* Messages of from that are gone are left out. move: expunged from `from` in the same
- * transaction (RFC 6851). from == to is fine. */
+struct copy_how {
+	bool move;     /* expunged from `from` in the same transaction (RFC 6851) */
+	uint8_t flags; /* MSG_*: those that the copies may have */
+	bool keywords; /* may they have keywords? */
+};
+/* Messages of from that are gone are left out. from == to is fine. */
 uint64_t mailbox_copy(struct mailbox *from, const uint32_t *uids, size_t count, struct mailbox *to,
-                      bool move, mailbox_added_fn *fn, void *ctx);
+                      const struct copy_how *how, mailbox_added_fn *fn, void *ctx);
 
 enum flag_op { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 struct flag_change {

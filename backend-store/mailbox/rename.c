@@ -34,6 +34,7 @@ show(struct space_op *so)
 		if (s->names != NULL)
 			tombstone_set(s, so->going_names[i]);
 		tombstone_forget(s, names[i]);
+		grants_set(s, so->going[i]); /* another owner, perhaps */
 		if (so->going[i]->hot != NULL)
 			hot_tell(so->going[i]->hot, TELL_RENAMED);
 	}
@@ -153,6 +154,7 @@ show_inbox(struct space_op *so)
 static void
 move_all(struct op *o, struct mailbox *from, struct mailbox *to)
 {
+	const struct copy_how all = { .flags = MSG_SYSTEM, .keywords = true };
 	uint32_t count, *uids, *new_uids, *moved;
 	const struct msg *msgs = mailbox_msgs(from, &count);
 
@@ -161,7 +163,7 @@ move_all(struct op *o, struct mailbox *from, struct mailbox *to)
 	moved = xcalloc(count + 1, sizeof(*moved));
 	for (uint32_t i = 0; i < count; i++)
 		uids[i] = msgs[i].uid;
-	count = (uint32_t)copy_msgs(o, from, uids, count, to, new_uids, moved);
+	count = (uint32_t)copy_msgs(o, from, uids, count, to, &all, new_uids, moved);
 	if (count != 0)
 		(void)expunge_msgs(o, from, moved, count);
 	free(uids);

@@ -53,6 +53,7 @@ make(const struct store_config *c)
 	s->loop = c->loop;
 	s->by_id = map_new();
 	s->tombs = map_new();
+	s->grantees = map_new();
 	s->ops_by_id = map_new();
 	s->subs = overlay_new();
 	s->dups = overlay_new();
@@ -81,6 +82,7 @@ load_entry(struct store *s, struct slice row)
 	e->tip = e->shown = (struct usage){ h.bytes, h.messages };
 	tree_push(&s->tree, e);
 	(void)map_set(s->by_id, map_key_u64(&e->id), e);
+	grants_set(s, e);
 	s->uidvalidity = MAX(s->uidvalidity, h.uidvalidity);
 }
 
@@ -170,6 +172,7 @@ store_close(struct store **sp)
 	while ((o = LIST_FIRST(&s->ops, struct op, link)) != NULL)
 		op_free(o);
 	free_hot(s);
+	grants_fini(s);
 	tree_fini(&s->tree);
 	map_free(&s->by_id);
 	map_free(&s->tombs);
@@ -224,8 +227,8 @@ store_cancel(struct store *s, uint64_t id)
 
 /* ---- the namespace ------------------------------------------------------------------------- */
 
-static void
-fill_info(const struct store *s, const struct entry *e, struct mbox_info *info_r)
+void
+store_fill_info(const struct store *s, const struct entry *e, struct mbox_info *info_r)
 {
 	*info_r = (struct mbox_info){
 		.id = e->id,
@@ -245,7 +248,7 @@ store_find(struct store *s, struct slice name, struct mbox_info *info_r)
 	const struct entry *e = tree_find(&s->tree, name);
 
 	if (e != NULL)
-		fill_info(s, e, info_r);
+		store_fill_info(s, e, info_r);
 	return e != NULL;
 }
 
@@ -255,7 +258,7 @@ store_find_id(struct store *s, uint64_t id, struct mbox_info *info_r)
 	const struct entry *e = map_get(s->by_id, map_key_u64(&id));
 
 	if (e != NULL)
-		fill_info(s, e, info_r);
+		store_fill_info(s, e, info_r);
 	return e != NULL;
 }
 
@@ -268,7 +271,7 @@ store_each(struct store *s, struct slice prefix, store_each_fn *fn, void *ctx)
 	for (size_t i = tree_position(t, prefix); i < t->count; i++) {
 		if (!slice_starts(t->sorted[i]->name, prefix))
 			return;
-		fill_info(s, t->sorted[i], &info);
+		store_fill_info(s, t->sorted[i], &info);
 		if (!fn(ctx, &info))
 			return;
 	}

@@ -20,6 +20,7 @@
 #include "base/must.h"
 #include "base/slice.h"
 #include "engine/engine.h"
+#include "mail/acl.h"
 #include "mailbox/names.h"
 #include "mailbox/result.h"
 #include "net/loop.h"
@@ -90,6 +91,10 @@ bool store_find_id(struct store *s, uint64_t id, struct mbox_info *info_r) MUST_
  * not change the namespace. */
 typedef bool store_each_fn(void *ctx, const struct mbox_info *info);
 void store_each(struct store *s, struct slice prefix, store_each_fn *fn, void *ctx);
+/* Every mailbox of others, or of nobody, whose ACL shows it to who (by his name, his groups or
+ * anyone's; negative rights do not count here), in no order, some of them twice. Costs what it
+ * finds. fn as above. */
+void store_each_granted(struct store *s, const struct acl_who *who, store_each_fn *fn, void *ctx);
 uint64_t store_count(const struct store *s);
 
 /* ---- the namespace, changes --------------------------------------------------------- */
@@ -111,8 +116,17 @@ uint64_t store_delete(struct store *s, struct slice name, bool whole_user, store
  * stays, empty (RFC 3501 section 6.3.5). */
 uint64_t store_rename(struct store *s, struct slice from, struct slice to, store_done_fn *fn,
                       void *ctx);
+/* The whole ACL. */
 uint64_t store_set_acl(struct store *s, struct slice name, struct slice acl, store_done_fn *fn,
                        void *ctx);
+/* One entry of it, as it is when its turn comes. CANNOT: too many entries, or too long. */
+struct acl_change {
+	enum acl_mode mode;
+	struct slice id; /* as acl_id_canonical() */
+	uint32_t rights; /* none left: the entry goes */
+};
+uint64_t store_change_acl(struct store *s, struct slice name, const struct acl_change *change,
+                          store_done_fn *fn, void *ctx);
 
 /* ---- subscriptions: names, existing or not ------------------------------------------- */
 

@@ -3,6 +3,7 @@
  *
  *   store.c      opening, closing, the namespace for reading
  *   tree.c       all names in order
+ *   grants.c     who has been given what
  *   op.c         an operation from its call to its callback; transactions
  *   hot.c        mailboxes in memory: loading, the tip, publishing, eviction
  *   mailbox.c    what sessions read; watches
@@ -68,6 +69,9 @@ struct entry {
 	bool conflict; /* another store holds the name */
 	bool dying;    /* its DELETE is in the log, not published */
 	bool gone;     /* deleted; kept only for a mailbox that is still open */
+	uint64_t acl_serial;
+	struct grant *grants; /* grants.c */
+	size_t grant_count;
 	struct mailbox *hot;
 	struct usage tip, shown;  /* all messages: with the log, and as published */
 	struct quota_root *quota; /* owned; NULL: it is no quota root */
@@ -113,6 +117,7 @@ struct store {
 	struct tree tree;
 	struct map *by_id;    /* id -> struct entry */
 	struct map *tombs;    /* name -> the store itself */
+	struct map *grantees; /* identifier -> struct grantee */
 	uint32_t uidvalidity; /* the highest ever given, tip */
 
 	uint64_t next_op;
@@ -137,6 +142,15 @@ struct store {
 
 	struct overlay *subs, *dups;
 };
+
+/* Borrowed from the entry. */
+void store_fill_info(const struct store *s, const struct entry *e, struct mbox_info *info_r);
+
+/* The entry has a new name or ACL, or is new: those to whom its ACL shows it find it. */
+void grants_set(struct store *s, struct entry *e);
+void grants_clear(struct store *s, struct entry *e);
+/* Before the entries go. */
+void grants_fini(struct store *s);
 
 /* ---- operations ------------------------------------------------------------------------- */
 
@@ -285,7 +299,8 @@ void append_msg(struct op *o, struct mailbox *m, struct msg *msg);
 /* Those of uids that are there, as new messages of to; returns how many. The arrays have
  * room for count. */
 size_t copy_msgs(struct op *o, struct mailbox *from, const uint32_t *uids, size_t count,
-                 struct mailbox *to, uint32_t *new_uids, uint32_t *source_uids);
+                 struct mailbox *to, const struct copy_how *how, uint32_t *new_uids,
+                 uint32_t *source_uids);
 
 /* Expunge facts and change for uids (ascending). Returns the modseq. */
 uint64_t expunge_msgs(struct op *o, struct mailbox *m, const uint32_t *uids, uint32_t count);
@@ -332,6 +347,8 @@ struct space_op {
 	struct slice user;        /* subscribed to what is made; or whose subscriptions go */
 	struct space_sub *subs;   /* those that go */
 	struct slice special_use; /* CREATE */
+	struct acl_change acl;    /* ACL */
+	bool acl_whole;           /* ... its text is acl.id, and replaces all */
 };
 
 struct space_op *space_new(struct store *s, store_done_fn *fn, void *ctx);

@@ -34,6 +34,7 @@ entry_free(struct entry **ep)
 	free((void *)(uintptr_t)e->name.p);
 	free((void *)(uintptr_t)e->acl.p);
 	free((void *)(uintptr_t)e->special_use.p);
+	free(e->grants);
 	free(e);
 }
 

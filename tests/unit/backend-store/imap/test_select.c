@@ -210,7 +210,8 @@ TEST(a_STATUS_of_HIGHESTMODSEQ_enables_it_too)
 TEST(small_commands)
 {
 	world_play_logged_in("client > a NAMESPACE\n"
-	                     "client < * NAMESPACE ((\"\" \"/\")) NIL NIL\n"
+	                     "client < * NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) "
+	                     "((\"Shared Folders/\" \"/\"))\n"
 	                     "client < a OK *\n"
 	                     "client > b NAMESPACE x\n"
 	                     "client < b BAD *\n"

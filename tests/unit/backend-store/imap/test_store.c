@@ -220,13 +220,17 @@ rights(struct talk *t)
 	           "b NO [NOPERM] You may not change these flags\r\n");
 	talk_check(&ann, "b EXPUNGE", "b NO [NOPERM] You may not expunge messages here\r\n");
 	give(t, "lrw");
+	talk_check(&ann, "b NOOP",
+	           "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft old)\r\n"
+	           "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Draft old \\*)] Can be "
+	           "changed\r\nb OK Done\r\n");
 	talk_check(&ann, "b STORE 1 FLAGS (\\Answered new)",
 	           "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft old new)\r\n"
 	           "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Draft old new \\*)] Can be "
 	           "changed\r\n"
 	           "* 1 FETCH (FLAGS (\\Answered \\Deleted \\Seen new))\r\nb OK Stored\r\n");
 	give(t, "lrt");
-	talk_check(&ann, "b STORE 1 FLAGS.SILENT ()", "b OK Stored\r\n");
+	talk_check_end(&ann, "b STORE 1 FLAGS.SILENT ()", "b OK Stored");
 	talk_check(&ann, "b FETCH 1 FLAGS",
 	           "* 1 FETCH (FLAGS (\\Answered \\Seen new))\r\nb OK Fetched\r\n");
 	talk_fini(&ann);

@@ -675,10 +675,11 @@ world_copy(struct world *w, const char *from, const char *uids, const char *to, 
 {
 	struct mailbox *f = world_must_get(w, from), *t = world_must_get(w, to);
 	struct added_answer a = { { false, MBOX_OK }, 0, pairs };
+	struct copy_how how = { move, MSG_SYSTEM, true };
 	uint32_t list[64];
 	enum mbox_result r;
 
-	(void)mailbox_copy(f, list, world_parse_uids(uids, list, 64), t, move, on_added, &a);
+	(void)mailbox_copy(f, list, world_parse_uids(uids, list, 64), t, &how, on_added, &a);
 	r = wait_for(w, &a.a);
 	mailbox_release(&f);
 	mailbox_release(&t);
