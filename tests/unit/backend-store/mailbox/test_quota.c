@@ -524,6 +524,8 @@ static char filler[3000];
 static void
 change_one(struct model *m, struct mailbox *from, struct mailbox *to)
 {
+	const struct copy_how moved = { true, MSG_SYSTEM, true };
+	const struct copy_how copied = { false, MSG_SYSTEM, true };
 	/* they live until the callback */
 	static struct slice pieces[2 * AT_ONCE];
 	struct slice *piece = &pieces[m->next++ % (2 * AT_ONCE)];
@@ -539,10 +541,10 @@ change_one(struct model *m, struct mailbox *from, struct mailbox *to)
 		(void)mailbox_expunge(from, uids, count, false, model_expunged, m);
 		break;
 	case 1:
-		(void)mailbox_copy(from, uids, count, to, false, model_added, m);
+		(void)mailbox_copy(from, uids, count, to, &copied, model_added, m);
 		break;
 	case 2:
-		(void)mailbox_copy(from, uids, count, to, true, model_added, m);
+		(void)mailbox_copy(from, uids, count, to, &moved, model_added, m);
 		break;
 	case 3:
 		(void)mailbox_append(to, &msg, 1, model_added, m);
