@@ -113,7 +113,7 @@ on_home(void *ctx, UNUSED uint64_t id, const struct auth_user *u)
 }
 
 /* Who has no INBOX yet gets one, unless the front end knew of one here: then it is gone
- * elsewhere, and the front end has to look again. */
+ * elsewhere, and the front end has to look again. A guest needs none here. */
 static void
 find_inbox(struct imap_session *s, bool may_create)
 {
@@ -125,7 +125,9 @@ find_inbox(struct imap_session *s, bool may_create)
 		denied_user(s); /* an identity that is no mail user */
 		return;
 	}
-	if (store_find(p->c.store, mbox_name_slice(&inbox), &info)) {
+	if (s->claim == AUTH_CLAIM_GUEST) {
+		enter(s);
+	} else if (store_find(p->c.store, mbox_name_slice(&inbox), &info)) {
 		/* invariant 5: a store that has lost its claim refuses */
 		if (info.conflict || (s->claim != 0 && info.claim != s->claim))
 			later(s, "the mailboxes are not ours");

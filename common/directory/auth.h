@@ -87,6 +87,9 @@ struct auth_credentials {
 };
 typedef void auth_credentials_fn(void *ctx, uint64_t id, const struct auth_credentials *c);
 
+/* A claim that says: his home is another store, he comes for the mailboxes of others. */
+#define AUTH_CLAIM_GUEST UINT64_MAX
+
 /* What a front end shows to a store for a user who logged in: a token (Roost) or the
  * proxy login ([server] kind = imap). Valid 60 s. */
 uint64_t auth_credentials(struct auth *a, const char *grant, const char *service, const char *store,

@@ -206,6 +206,19 @@ TEST(a_claim_that_is_not_ours_is_refused)
 	                    "client < d OK *\n");
 }
 
+#define GUEST                                                                                      \
+	"ZnJlZAByb29zdC1wcm94eQB0b2tlbjpmcmVkOmlt"                                                 \
+	"YXA6c3RvcmUxOjE4NDQ2NzQ0MDczNzA5NTUxNjE1"
+
+/* He is here for the mailboxes of others; none of his own is looked for, nor made. */
+TEST(a_guest_has_no_mailbox_here)
+{
+	world_play(GREETING "client > a AUTHENTICATE PLAIN " GUEST "\n"
+	                    "client < a OK *\n"
+	                    "client > b STATUS INBOX (MESSAGES)\n"
+	                    "client < b NO [NONEXISTENT] *\n");
+}
+
 TEST(admins_act_for_users_and_have_no_mail)
 {
 	world_play(GREETING "client > a AUTHENTICATE PLAIN AGJvc3MAYmln\n"
