@@ -28,15 +28,21 @@ def run(site, check):
     user = site.user("store2")
     login = ["-a", user, "-u", user, "-w", PASSWORD]
     for front in site.cluster.fronts:
-        for how in ([], ["-m", "PLAIN"], ["-m", "login"], ["-t", ""]):
+        for how in ([], ["-m", "PLAIN"], ["-m", "login"], ["-m", "LOGIN"], ["-m", "SCRAM-SHA-256"],
+                    ["-t", ""]):
             host, port = site.cluster.at(front, "imap")
             text = talk_to("imtest", how + login, host, port, ". logout")
             check(f"imtest {' '.join(how)} logs in at {front}",
                   "Authenticated." in text and "BYE" in text, text)
-        for how in (["-m", "user"], ["-m", "PLAIN"], ["-t", ""]):
+        for how in (["-m", "user"], ["-m", "PLAIN"], ["-m", "LOGIN"], ["-m", "SCRAM-SHA-256"],
+                    ["-t", ""]):
             host, port = site.cluster.at(front, "pop3")
             text = talk_to("pop3test", how + login, host, port, "QUIT")
             check(f"pop3test {' '.join(how)} logs in at {front}", "Authenticated." in text, text)
+    host, port = site.cluster.at("fe1", "imap")
+    wrong = login[:-1] + ["wrong"]
+    text = talk_to("imtest", ["-m", "SCRAM-SHA-256"] + wrong, host, port, ". logout")
+    check("imtest is refused a wrong password", "AUTHENTICATIONFAILED" in text, text)
     host, port = site.cluster.at("fe1", "imaps")
     text = talk_to("imtest", ["-s"] + login, host, port, ". logout")
     check("imtest -s logs in inside TLS", "Authenticated." in text, text)
@@ -47,7 +53,7 @@ def run(site, check):
               text)
     host, port = site.cluster.at("master", "mupdate")
     secret = site.cluster.secrets["store1"]
-    for how in ([], ["-m", "PLAIN"], ["-t", ""]):
+    for how in ([], ["-m", "PLAIN"], ["-m", "LOGIN"], ["-m", "SCRAM-SHA-256"], ["-t", ""]):
         text = talk_to("mupdatetest", how + ["-a", "store1", "-u", "store1", "-w", secret], host,
                        port, "L1 LOGOUT")
         check(f"mupdatetest {' '.join(how)} logs in at the master", "Authenticated." in text, text)
