@@ -1,0 +1,2 @@
+$(call module,common/limit,common/base)
+$(call unit,common/limit)
