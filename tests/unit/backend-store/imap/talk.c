@@ -49,9 +49,9 @@ static const struct conn_handler handler = {
 void
 talk_init(struct talk *t, struct world *w, const char *user)
 {
-	const char *password = strcmp(user, "fred") == 0  ? "\"p w\""
-	                       : strcmp(user, "ann") == 0 ? "secret"
-	                                                  : "big";
+	const char *password = strcmp(user, "fred") == 0   ? "\"p w\""
+	                       : strcmp(user, "boss") == 0 ? "big"
+	                                                   : "secret";
 	struct conn *server;
 	char line[100];
 
@@ -108,8 +108,8 @@ talk_check(struct talk *t, const char *line, const char *answer)
 	talk_check_news(t, line, answer);
 }
 
-void
-talk_check_end(struct talk *t, const char *line, const char *last)
+struct slice
+talk_last(struct talk *t, const char *line)
 {
 	struct slice heard;
 	size_t end;
@@ -120,7 +120,13 @@ talk_check_end(struct talk *t, const char *line, const char *last)
 	assert_true(slice_ends(heard, SLICE("\r\n")));
 	heard.n -= 2;
 	end = slice_find_last(heard, '\n');
-	test_eq_slice(line, end < heard.n ? slice_skip(heard, end + 1) : heard, slice_of(last));
+	return end < heard.n ? slice_skip(heard, end + 1) : heard;
+}
+
+void
+talk_check_end(struct talk *t, const char *line, const char *last)
+{
+	test_eq_slice(line, talk_last(t, line), slice_of(last));
 }
 
 void

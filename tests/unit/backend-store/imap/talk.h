@@ -16,7 +16,7 @@ struct talk {
 	bool ended; /* by the server */
 };
 
-/* fred, ann or boss; logged in. */
+/* A user of the world, logged in. */
 void talk_init(struct talk *t, struct world *w, const char *user);
 /* Closes. */
 void talk_fini(struct talk *t);
@@ -27,7 +27,9 @@ void talk_send(struct talk *t, const char *what);
 struct slice talk_heard(struct talk *t);
 /* Says line and CRLF; the whole answer must be this. */
 void talk_check(struct talk *t, const char *line, const char *answer);
-/* The same; only the last line of the answer must be this. */
+/* Says line and CRLF; the last line of the answer, without its end. Borrowed as above. */
+struct slice talk_last(struct talk *t, const char *line);
+/* The same; it must be this. */
 void talk_check_end(struct talk *t, const char *line, const char *last);
 /* Has it been told this, and nothing else, since the last time? */
 void talk_check_news(struct talk *t, const char *what, const char *news);

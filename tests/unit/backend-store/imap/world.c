@@ -119,6 +119,8 @@ on_store_action(void *ctx, const char *rest)
 		for (char *p = text; *p != '\0'; p++)
 			*p = *p == '|' ? '\t' : *p;
 		(void)store_set_acl(w->store, slice_of(name), slice_of(text), on_store_done, w);
+	} else if (sscanf(rest, "makes %199s", name) == 1) {
+		(void)store_create(w->store, slice_of(name), SLICE(""), on_store_done, w);
 	} else if (sscanf(rest, "gives claim %u", &n) == 1) {
 		(void)store_set_claim(w->store, SLICE("user.fred"), n, on_store_done, w);
 	} else {
@@ -188,6 +190,8 @@ world_init(struct world *w, const char *more)
 	fakeauth_add_user(w->auth, "fred", "p w", "store1");
 	fakeauth_add_user(w->auth, "ann", "secret", "");
 	fakeauth_add_user(w->auth, "away", "secret", "store2");
+	fakeauth_add_user(w->auth, "eve@other.net", "secret", "store1");
+	fakeauth_set_groups(w->auth, "ann", "staff sales@other.net");
 	fakeauth_add_identity(w->auth, "boss", "big", true);
 	w->store = open_store(w);
 	w->service = imap_service_new(&(struct imap_service_config){

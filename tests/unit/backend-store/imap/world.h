@@ -1,6 +1,7 @@
 /*
  * world - the IMAP service of a store on the fake network, with real mailboxes below a
- * temporary directory. Users: fred ("p w"), ann ("secret"); boss is an admin ("big").
+ * temporary directory. Users: fred ("p w"), ann ("secret", of the groups staff and
+ * sales@other.net), eve@other.net ("secret"); boss is an admin ("big").
  *
  * Actors: client, second (from 127.0.0.1: plaintext and trusted), far (198.51.100.1: neither),
  * secure (as far, TLS from the first byte). Actions:
@@ -9,6 +10,7 @@
  *	drain begins | is over | is not over
  *	who is there[ TEXT]		"PEER USER STATE MAILBOX; ..."
  *	store gives acl NAME TEXT	sets an ACL (| for TAB)
+ *	store makes NAME		a mailbox of this canonical name
  *	store gives claim N		of fred's INBOX
  *	store holds NAME COUNT		so many messages (canonical name)
  *	session is called TEXT		the id of the latest session, as in the log
