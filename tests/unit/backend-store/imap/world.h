@@ -13,7 +13,6 @@
  *	store makes NAME		a mailbox of this canonical name
  *	store gives claim N		of fred's INBOX
  *	store gives quota NAME N N	bytes and messages; -1: no limit
- *	store makes NAME		a mailbox
  *	store holds NAME COUNT		so many messages (canonical name)
  *	session is called TEXT		the id of the latest session, as in the log
  */
