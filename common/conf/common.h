@@ -10,7 +10,12 @@
  *	hostname	STRING	in greetings and Received:; default: the host's
  *	default_domain	STRING	of bare logins; its mailboxes have no domain prefix
  *	recipient_delimiter STRING  "+" between user and detail; "" for none
- *	directory	STRING	sqlite:/var/lib/roost/directory.db; none
+ *	directory	STRING	sqlite:/var/lib/roost/directory.db; postgresql://...; none
+ *	directory_password STRING  of a database server (auth workers only)
+ *	directory_timeout DURATION  a question to the database
+ *	directory_cache, directory_cache_negative, directory_cache_stale DURATION
+ *	directory_cache_entries INT
+ *	postmaster	STRING	of domains that have none of their own
  *	cluster_secret	STRING	tokens between front ends and stores (auth workers only)
  *	trusted_networks NETWORKS  ID / XCLIENT / XROOST are taken from there
  *	plaintext_networks NETWORKS  clients there may log in without TLS

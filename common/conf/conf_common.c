@@ -32,8 +32,30 @@ const struct conf_def conf_common_settings[] = {
 	  .help = "Separates user and detail in addresses: fred+list@example.org. Empty: no "
 	          "details." },
 	{ "directory", CONF_STRING, "sqlite:/var/lib/roost/directory.db",
-	  .help = "The database of domains and accounts. none: the stores have accounts of their own; "
-	          "roost-smtp then takes mail for the mailboxes of the location list." },
+	  .help = "The database of domains and accounts: sqlite:/path, or "
+	          "postgresql://user@host/database for several machines (off this host with TLS "
+	          "verified by tls_ca, unless ?sslmode= says else). none: the stores have accounts of "
+	          "their own; roost-smtp then takes mail for the mailboxes of the location list." },
+	{ "directory_password", CONF_STRING,
+	  .flags = CONF_SECRET | CONF_AUTH_ONLY | CONF_RESTART_IN_PLACE,
+	  .help = "The database server's password for us. It may be in a file of libpq's instead: "
+	          "postgresql://...?passfile=/path." },
+	{ "directory_timeout", CONF_DURATION, "2s", 100, 60000, .flags = CONF_RESTART_IN_PLACE,
+	  .help = "Connecting to the database, and each question to it, is given up after this time." },
+	{ "directory_cache", CONF_DURATION, "5s", 0, 3600000, .flags = CONF_RESTART_IN_PLACE,
+	  .help = "A database server is not asked again for a name within this time; changes are "
+	          "seen that much later. An SQLite file is always asked." },
+	{ "directory_cache_negative", CONF_DURATION, "2s", 0, 3600000,
+	  .flags = CONF_RESTART_IN_PLACE, .help = "The same for names it does not know." },
+	{ "directory_cache_stale", CONF_DURATION, "1h", 0, 604800000,
+	  .flags = CONF_RESTART_IN_PLACE,
+	  .help = "While the database is away, what it said within this time is still used; names "
+	          "that were not asked for are \"later\"." },
+	{ "directory_cache_entries", CONF_INT, "10000", 0, 1000000, .flags = CONF_RESTART_IN_PLACE,
+	  .help = "Names each auth worker keeps in memory, with what is said of them; 0 for none." },
+	{ "postmaster", CONF_STRING, .flags = CONF_RESTART_IN_PLACE,
+	  .help = "The address that gets the mail for the postmaster of each domain that has no "
+	          "postmaster of its own. Not set: postmaster of default_domain." },
 	{ "cluster_secret", CONF_STRING, .flags = CONF_SECRET | CONF_AUTH_ONLY,
 	  .help = "Shared by all front ends and stores: front ends show tokens made with it. At "
 	          "least 16 bytes; openssl rand -hex 32 makes a good one." },
@@ -58,8 +80,8 @@ const struct conf_def conf_common_settings[] = {
 	  .help = "Processes that check passwords and ask the directory." },
 	{ "auth_timeout", CONF_DURATION, "10s", 100, 300000, .flags = CONF_RESTART_IN_PLACE,
 	  .help = "An answer of an auth worker that takes longer counts as \"later\"." },
-	{ "login_mechs", CONF_LIST, "SCRAM-SHA-256 PLAIN LOGIN",
-	  .flags = CONF_RESTART_IN_PLACE, .words = "SCRAM-SHA-256 PLAIN LOGIN",
+	{ "login_mechs", CONF_LIST, "SCRAM-SHA-256 PLAIN LOGIN", .flags = CONF_RESTART_IN_PLACE,
+	  .words = "SCRAM-SHA-256 PLAIN LOGIN",
 	  .help = "SASL mechanisms on offer where a login is allowed. Leave SCRAM-SHA-256 out when "
 	          "accounts have crypt(3) hashes from elsewhere: clients prefer it, and it needs keys "
 	          "that only passwords set here have. Stores and location servers always have PLAIN: "

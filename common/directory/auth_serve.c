@@ -343,17 +343,24 @@ do_credentials(struct serve *s, struct end *e, const struct auth_frame *f)
 static void
 do_resolve(struct serve *s, struct end *e, const struct auth_frame *f)
 {
-	struct policy_final final;
+	struct resolved r;
 	struct auth_frame answer = { .kind = AUTH_FRAME_RESOLVED, .id = f->id };
 
-	policy_resolve(s->policy, f->data, &final);
-	answer.result = final.result;
-	answer.flags = final.domain_unknown ? AUTH_FLAG_DOMAIN_UNKNOWN : 0;
-	if (final.result == AUTH_OK) {
-		answer.finals[0] = (struct auth_final){ final.user, final.detail, final.home };
-		answer.final_count = 1;
+	policy_resolve(s->policy, f->data, &r);
+	answer.result = r.result;
+	answer.flags =
+		(r.domain_unknown ? AUTH_FLAG_DOMAIN_UNKNOWN : 0u) | (r.loop ? AUTH_FLAG_LOOP : 0u);
+	if (r.result == AUTH_OK) {
+		STATIC_ASSERT(DIRECTORY_TARGETS_MAX <= AUTH_WIRE_FINALS);
+		for (size_t i = 0; i < r.final_count; i++)
+			answer.finals[i] = r.finals[i];
+		for (size_t i = 0; i < r.relay_count; i++)
+			answer.relays[i] = r.relays[i];
+		answer.final_count = r.final_count;
+		answer.relay_count = r.relay_count;
 	}
 	send_answer(s, e, &answer);
+	resolved_fini(&r);
 }
 
 static void
@@ -504,8 +511,7 @@ serve_init(struct serve *s, const int *fds, unsigned count, const struct conf *c
 	must(buf_extend(&s->out, AUTH_WIRE_MAX) != NULL); /* never moves: it has secrets */
 	buf_clear(&s->out);
 	if (conf_common_has_directory(c)) {
-		d = directory_open(conf_str(c, "directory"), conf_str(c, "default_domain"),
-		                   DIRECTORY_READ, &err);
+		d = directory_open_conf(c, DIRECTORY_READ, &err);
 		if (d == NULL)
 			log_error(NULL, "directory.open err=%s", log_esc(err.text));
 	}

@@ -1,2 +1,2 @@
-$(call module,common/directory,common/sasl common/text common/conf common/net common/tls common/log common/base,-lsqlite3 -lcrypt)
+$(call module,common/directory,common/sql common/sasl common/text common/mail common/conf common/net common/tls common/log common/base,-lcrypt)
 $(call unit,common/directory)

@@ -131,35 +131,54 @@ permit_identity(struct policy *p, const struct conf *identity, const char *servi
 	a->result = AUTH_OK;
 }
 
+static bool
+permits(const char *services, const char *service)
+{
+	struct slice rest = slice_of(services);
+
+	while (rest.n > 0)
+		if (slice_eq_str(slice_cut(&rest, ' '), service))
+			return true;
+	return *services == '\0';
+}
+
 /* The same for the account of a->user. */
 static void
-permit_account(struct policy *p, const struct directory_account *account, struct slice authzid,
-               struct policy_answer *a)
+permit_account(struct policy *p, const struct directory_account *account, const char *service,
+               struct slice authzid, struct policy_answer *a)
 {
 	char other[DIRECTORY_NAME_MAX + 1];
 
 	a->result = AUTH_DENIED;
-	if (account->status != DIRECTORY_ACTIVE)
+	if (account->status != DIRECTORY_ACTIVE || !permits(account->services, service) ||
+	    !permits(account->domain_services, service))
 		return;
 	if (authzid.n > 0 &&
 	    (!directory_canon(authzid, p->default_domain, other) || strcmp(other, a->user) != 0))
 		return;
 	snprintf(a->authcid, sizeof(a->authcid), "%s", a->user);
+	snprintf(a->groups, sizeof(a->groups), "%s", account->groups);
 	a->result = AUTH_OK;
 }
 
+/* user_r is the account's name, which is another one in another name of its domain. */
 static enum auth_result
 find_account(struct policy *p, struct slice authcid, char user_r[DIRECTORY_NAME_MAX + 1],
              struct directory_account *account_r)
 {
+	enum auth_result r;
+
 	if (!directory_canon(authcid, p->default_domain, user_r))
 		return AUTH_UNKNOWN;
-	return get_account(p, user_r, account_r);
+	r = get_account(p, user_r, account_r);
+	if (r == AUTH_OK)
+		snprintf(user_r, DIRECTORY_NAME_MAX + 1, "%s", account_r->user);
+	return r;
 }
 
 static void
-login_account(struct policy *p, struct slice authzid, struct slice authcid, struct slice password,
-              struct policy_answer *a)
+login_account(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
+              struct slice password, struct policy_answer *a)
 {
 	struct directory_account account;
 	bool right;
@@ -174,7 +193,7 @@ login_account(struct policy *p, struct slice authzid, struct slice authcid, stru
 	right = secrets_check(p->secrets, a->user, account.hash, password);
 	secret_wipe(account.hash, sizeof(account.hash));
 	if (right)
-		permit_account(p, &account, authzid, a);
+		permit_account(p, &account, service, authzid, a);
 	else
 		a->result = AUTH_DENIED;
 }
@@ -233,7 +252,7 @@ login_by_password(struct policy *p, const char *service, struct names *n, struct
 		return;
 	}
 	if (n->identity == NULL && strcmp(service, "mupdate") != 0)
-		login_account(p, authzid, authcid, secret, a);
+		login_account(p, service, authzid, authcid, secret, a);
 	else if (n->identity != NULL &&
 	         secrets_check_setting(p->secrets, conf_instance(n->identity),
 	                               conf_str(n->identity, "password"), secret))
@@ -298,7 +317,7 @@ policy_permit(struct policy *p, const char *service, struct slice authzid, struc
 		} else if (strcmp(service, "mupdate") != 0) {
 			a_r->result = find_account(p, buf_slice(&n.authcid), a_r->user, &account);
 			if (a_r->result == AUTH_OK)
-				permit_account(p, &account, buf_slice(&n.authzid), a_r);
+				permit_account(p, &account, service, buf_slice(&n.authzid), a_r);
 			else if (a_r->result == AUTH_UNKNOWN)
 				a_r->result = AUTH_DENIED;
 			secret_wipe(account.hash, sizeof(account.hash));
@@ -381,96 +400,87 @@ policy_make_credentials(struct policy *p, const char *grant, const char *service
 
 /* ---- recipients --------------------------------------------------------------------------------------- */
 
-/* "fred+list" -> "fred", "list". */
-static bool
-split_detail(const struct policy *p, struct slice local, struct slice *plain_r,
-             struct slice *detail_r)
+/* What an administrator should look at. */
+static void
+on_step(void *ctx, unsigned depth, const char *address, enum resolve_event event)
 {
-	const char *delimiter = conf_str(p->conf, "recipient_delimiter");
-	size_t at =
-		delimiter != NULL && *delimiter != '\0' ? slice_find(local, *delimiter) : local.n;
+	struct slice asked = *(const struct slice *)ctx;
+	char text[DIRECTORY_NAME_MAX + 1];
 
-	*plain_r = slice_sub(local, 0, at);
-	*detail_r = at < local.n ? slice_skip(local, at + 1) : SLICE("");
-	return plain_r->n > 0 && plain_r->n + 256 <= DIRECTORY_NAME_MAX;
+	if (event != RESOLVE_LOOP && event != RESOLVE_TOO_MUCH &&
+	    (depth == 0 || (event != RESOLVE_UNKNOWN && event != RESOLVE_INVALID)))
+		return;
+	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(asked));
+	log_warning(NULL, "directory.alias address=%s leads_to=%s which=%s", log_esc(text),
+	            log_esc(address), log_esc(resolve_event_text(event)));
 }
 
-/* "fred" of "\"fred\"": the same mailbox by RFC 5321 section 4.1.2. */
-static struct slice
-unquote(struct slice local, char *room)
+static struct resolve_config
+resolving(struct policy *p)
 {
-	size_t n = 0;
-
-	if (local.n < 2 || local.p[0] != '"' || local.p[local.n - 1] != '"')
-		return local;
-	for (size_t i = 1; i + 1 < local.n; i++) {
-		if (local.p[i] == '\\' && i + 2 < local.n)
-			i++;
-		room[n++] = local.p[i];
-	}
-	return slice_make(room, n);
-}
-
-static enum auth_result
-resolve_domain(struct policy *p, struct slice domain, struct policy_final *f)
-{
-	struct err err = { "there is none" };
-	enum auth_result r;
-
-	if (p->default_domain != NULL && slice_ieq_str(domain, p->default_domain))
-		return AUTH_OK;
-	r = directory_answer(p->directory != NULL ? directory_has_domain(p->directory, domain, &err)
-	                                          : DIRECTORY_TEMP,
-	                     &err);
-	f->domain_unknown = r == AUTH_UNKNOWN;
-	return r;
+	return (struct resolve_config){
+		.directory = p->directory,
+		.delimiter = conf_str(p->conf, "recipient_delimiter"),
+		.postmaster = conf_str(p->conf, "postmaster"),
+	};
 }
 
 void
-policy_resolve(struct policy *p, struct slice address, struct policy_final *f_r)
+policy_resolve(struct policy *p, struct slice address, struct resolved *r_r)
 {
-	size_t at = slice_find_last(address, '@');
-	struct slice local = slice_sub(address, 0, at);
-	struct slice domain =
-		at < address.n ? slice_skip(address, at + 1) : slice_of(p->default_domain);
-	struct slice plain, detail;
-	struct directory_account account;
-	char room[DIRECTORY_NAME_MAX + 1], name[DIRECTORY_NAME_MAX + 1];
+	struct resolve_config c = resolving(p);
 
-	memset(f_r, 0, sizeof(*f_r));
-	f_r->result = AUTH_INVALID;
-	if (local.n == 0 || address.n > DIRECTORY_NAME_MAX || domain.n == 0)
-		return;
-	f_r->result = resolve_domain(p, domain, f_r);
-	if (f_r->result != AUTH_OK)
-		return;
-	f_r->result = AUTH_UNKNOWN;
-	if (!split_detail(p, unquote(local, room), &plain, &detail))
-		return;
-	snprintf(name, sizeof(name), "%.*s@%.*s", SLICE_ARG(plain), SLICE_ARG(domain));
-	if (!directory_canon(slice_of(name), p->default_domain, f_r->user))
-		return;
-	f_r->result = get_account(p, f_r->user, &account);
-	if (f_r->result != AUTH_OK)
-		return;
-	secret_wipe(account.hash, sizeof(account.hash));
-	copy_str(f_r->detail, sizeof(f_r->detail), detail);
-	snprintf(f_r->home, sizeof(f_r->home), "%s", account.home);
-	if (account.status != DIRECTORY_ACTIVE)
-		f_r->result = AUTH_DENIED;
+	c.trace = on_step;
+	c.trace_ctx = &address;
+	resolve_address(&c, address, r_r);
+	if (r_r->result == AUTH_TEMP)
+		log_error(NULL, "directory.temp err=%s", log_esc(r_r->why));
+}
+
+/* Does the address end at this user alone? */
+static enum auth_result
+is_his(struct policy *p, struct slice user, struct slice sender)
+{
+	struct resolve_config c = resolving(p);
+	enum auth_result result = AUTH_DENIED;
+	struct resolved r;
+
+	c.senders = true;
+	resolve_address(&c, sender, &r);
+	if (r.result == AUTH_TEMP)
+		result = AUTH_TEMP;
+	else if (r.result == AUTH_OK && r.final_count == 1 && r.relay_count == 0 &&
+	         slice_eq_str(user, r.finals[0].user))
+		result = AUTH_OK;
+	resolved_fini(&r);
+	return result;
 }
 
 enum auth_result
 policy_may_send(struct policy *p, struct slice user, struct slice sender)
 {
-	struct policy_final f;
+	char name[DIRECTORY_NAME_MAX + 1];
+	const struct conf *identity;
+	struct err err = { "there is none" };
+	enum auth_result r;
 
 	if (sender.n == 0)
 		return AUTH_OK;
-	policy_resolve(p, sender, &f);
-	if (f.result == AUTH_TEMP)
-		return AUTH_TEMP;
-	return f.result == AUTH_OK && slice_eq_str(user, f.user) ? AUTH_OK : AUTH_DENIED;
+	if (user.n == 0 || user.n > DIRECTORY_NAME_MAX)
+		return AUTH_DENIED;
+	copy_str(name, sizeof(name), user);
+	identity = conf_section(p->conf, "identity", name);
+	if (identity != NULL)
+		return conf_bool(identity, "admin") ? AUTH_OK : AUTH_DENIED;
+	r = is_his(p, user, sender);
+	if (r != AUTH_DENIED)
+		return r;
+	if (p->directory == NULL)
+		return directory_answer(DIRECTORY_TEMP, &err);
+	r = directory_answer(directory_is_granted(p->directory, name, sender,
+	                                          conf_str(p->conf, "recipient_delimiter"), &err),
+	                     &err);
+	return r == AUTH_UNKNOWN ? AUTH_DENIED : r;
 }
 
 enum auth_result

@@ -13,6 +13,7 @@
 #include "conf/conf.h"
 #include "directory/auth.h"
 #include "directory/directory.h"
+#include "directory/resolve.h"
 #include "sasl/scram.h"
 
 struct policy;
@@ -53,14 +54,8 @@ struct policy_credentials {
 void policy_make_credentials(struct policy *p, const char *grant, const char *service,
                              const char *store, uint64_t claim, struct policy_credentials *c_r);
 
-struct policy_final {
-	enum auth_result result;
-	bool domain_unknown;
-	char user[DIRECTORY_NAME_MAX + 1];
-	char detail[DIRECTORY_NAME_MAX + 1];
-	char home[DIRECTORY_STORE_MAX + 1];
-};
-void policy_resolve(struct policy *p, struct slice address, struct policy_final *f_r);
+/* For auth_resolve(). resolved_fini() is the caller's. */
+void policy_resolve(struct policy *p, struct slice address, struct resolved *r_r);
 
 /* For auth_may_send(). */
 enum auth_result policy_may_send(struct policy *p, struct slice user, struct slice sender);

@@ -155,9 +155,9 @@ add_name(void *ctx, const struct directory_account *a)
 }
 
 static bool
-add_domain(void *ctx, const char *domain, uint64_t accounts)
+add_domain(void *ctx, const struct directory_domain *domain)
 {
-	buf_printf(ctx, "%s=%u ", domain, (unsigned)accounts);
+	buf_printf(ctx, "%s=%u ", domain->name, (unsigned)domain->accounts);
 	return true;
 }
 
@@ -171,9 +171,9 @@ TEST(lists_are_in_order)
 	assert_int_equal(directory_add(w.writer, "zoe@other.org", "x", "", &w.err), DIRECTORY_OK);
 	assert_int_equal(directory_add(w.writer, "fred", "x", "", &w.err), DIRECTORY_OK);
 	assert_int_equal(directory_add(w.writer, "ann", NULL, "", &w.err), DIRECTORY_OK);
-	assert_int_equal(directory_add_domain(w.writer, "Empty.ORG", &w.err), DIRECTORY_OK);
-	assert_int_equal(directory_add_domain(w.writer, "empty.org", &w.err), DIRECTORY_EXISTS);
-	assert_int_equal(directory_add_domain(w.writer, "no domain", &w.err), DIRECTORY_INVALID);
+	assert_int_equal(directory_add_domain(w.writer, "Empty.ORG", NULL, &w.err), DIRECTORY_OK);
+	assert_int_equal(directory_add_domain(w.writer, "empty.org", NULL, &w.err), DIRECTORY_EXISTS);
+	assert_int_equal(directory_add_domain(w.writer, "no domain", NULL, &w.err), DIRECTORY_INVALID);
 	assert_int_equal(directory_list(w.reader, NULL, add_name, &b, &w.err), DIRECTORY_OK);
 	test_eq_str("all", buf_cstr(&b), "ann fred zoe@other.org ");
 	buf_clear(&b);

@@ -373,7 +373,7 @@ TEST(a_directory_that_is_away_is_later_never_unknown)
 {
 	struct world w;
 	struct policy_answer a;
-	struct policy_final f;
+	struct resolved f;
 	struct directory_account account;
 	struct scram_keys k;
 
@@ -390,9 +390,13 @@ TEST(a_directory_that_is_away_is_later_never_unknown)
 	assert_int_equal(a.result, AUTH_TEMP);
 	policy_resolve(w.policy, SLICE("fred@example.org"), &f);
 	assert_int_equal(f.result, AUTH_TEMP);
+	resolved_fini(&f);
 	policy_resolve(w.policy, SLICE("fred@nowhere.org"), &f);
 	assert_int_equal(f.result, AUTH_TEMP);
 	assert_false(f.domain_unknown);
+	resolved_fini(&f);
+	assert_int_equal(policy_may_send(w.policy, SLICE("fred"), SLICE("fred@example.org")),
+	                 AUTH_TEMP);
 	assert_int_equal(policy_lookup(w.policy, SLICE("fred"), &account), AUTH_TEMP);
 	end(&w);
 }
@@ -414,6 +418,10 @@ static const struct resolve_case {
 	{ "+x@example.org", AUTH_UNKNOWN },
 	{ "\"\"@example.org", AUTH_UNKNOWN },
 	{ "fred@nowhere.org", AUTH_UNKNOWN, .domain_unknown = true },
+	{ "fred@[192.0.2.1]", AUTH_UNKNOWN, .domain_unknown = true },
+	{ "fred@b\xc3\xbc"
+	  "cher.example",
+	  AUTH_UNKNOWN, .domain_unknown = true },
 	{ "@example.org", AUTH_INVALID },
 	{ "fred@", AUTH_INVALID },
 	{ "", AUTH_INVALID },
@@ -422,7 +430,7 @@ static const struct resolve_case {
 TEST(addresses_are_resolved)
 {
 	struct world w;
-	struct policy_final f;
+	struct resolved f;
 	char text[DIRECTORY_NAME_MAX + 10];
 
 	begin(&w, &schemas[0], "store1");
@@ -432,14 +440,18 @@ TEST(addresses_are_resolved)
 		           auth_result_name(f.result));
 		test_check(f.domain_unknown == addresses[i].domain_unknown, "%s",
 		           addresses[i].address);
-		if (f.result != AUTH_OK)
-			continue;
-		test_eq_str("user", f.user, addresses[i].user);
-		test_eq_str("detail", f.detail, addresses[i].detail);
-		test_eq_str("home", f.home, "store1");
+		if (f.result == AUTH_OK) {
+			test_check(f.final_count == 1 && f.relay_count == 0, "%s",
+			           addresses[i].address);
+			test_eq_str("user", f.finals[0].user, addresses[i].user);
+			test_eq_str("detail", f.finals[0].detail, addresses[i].detail);
+			test_eq_str("home", f.finals[0].home, "store1");
+		}
+		resolved_fini(&f);
 	}
 	memset(text, 'x', sizeof(text));
 	policy_resolve(w.policy, slice_make(text, sizeof(text)), &f);
 	assert_int_equal(f.result, AUTH_INVALID);
+	resolved_fini(&f);
 	end(&w);
 }
