@@ -27,11 +27,7 @@
 	X(CHILDREN, "CHILDREN", true)                                                              \
 	X(SPECIAL_USE, "SPECIAL-USE", true)                                                        \
 	X(CONDSTORE, "CONDSTORE", true)                                                            \
-	X(MULTIAPPEND, "MULTIAPPEND", true)                                                        \
-	X(STATUS_SIZE, "STATUS=SIZE", true)                                                        \
-	X(QUOTA, "QUOTA", true)                                                                    \
-	X(QUOTA_STORAGE, "QUOTA=RES-STORAGE", true)                                                \
-	X(QUOTA_MESSAGE, "QUOTA=RES-MESSAGE", true)
+	X(MULTIAPPEND, "MULTIAPPEND", true)
 enum offer_bit {
 #define X(bit, name, store) OFFER_BIT_##bit,
 	OFFER_CAPS(X)

@@ -26,6 +26,8 @@ const struct opt opts[OPT_COUNT] = {
 	[OPT_COMPLETE] = { "complete", 0, "STORE",
 	                   "Take this store's list as told, though it has not told it (* for "
 	                   "every store)." },
+	[OPT_ALIAS_OF] = { "alias-of", 0, "DOMAIN", "It is another name of this domain." },
+	[OPT_KEEP] = { "keep", 'k', NULL, "Keep a copy in the mailbox too." },
 };
 
 /* How many words of argv are this command's name; 0: it is another. */

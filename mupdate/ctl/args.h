@@ -33,6 +33,8 @@ enum opt_id {
 	OPT_TREE,
 	OPT_FORCE,
 	OPT_COMPLETE,
+	OPT_ALIAS_OF,
+	OPT_KEEP,
 	OPT_COUNT,
 };
 #define OPT(id) (1u << OPT_##id)
@@ -62,7 +64,7 @@ struct command {
 };
 extern const struct command commands[]; /* ended by name == NULL */
 
-#define OPERANDS_MOST 4
+#define OPERANDS_MOST 64
 
 struct args {
 	const struct command *command; /* NULL: none was named */

@@ -25,10 +25,10 @@ const struct command commands[] = {
 	  "it, and whether it has told its whole list since the master's list was made.",
 	  "all stores: roostctl servers\n", cmd_servers },
 	{ "explain", "ADDRESS", 1, 1, 0, "Where a user is, and why.",
-	  "Follows an address through the cluster: account, name of the INBOX, what master,\n"
-	  "replicas and front ends believe, what the stores have; then a verdict and what to\n"
-	  "do next. Changes nothing. Exit status 0: mail arrives; 1: it does not; 75: not now,\n"
-	  "or not everybody who matters could be asked.",
+	  "Follows an address through the cluster: aliases and forwards, account, name of the\n"
+	  "INBOX, what master, replicas and front ends believe, what the stores have; then a\n"
+	  "verdict and what to do next. Changes nothing. Exit status 0: mail arrives; 1: it does not;\n"
+	  "75: not now, or not everybody who matters could be asked.",
 	  "why does her mail not arrive: roostctl explain alice@example.org\n"
 	  "the same asking several hosts: roostctl --config /etc/roost.d explain alice\n",
 	  cmd_explain },
@@ -84,12 +84,86 @@ const struct command commands[] = {
 	  "look first: roostctl user delete alice@example.org --dry-run\n"
 	  "for good: roostctl user delete alice@example.org\n",
 	  cmd_user_delete },
+	{ "user show", "ADDRESS", 1, 1, 0, "All that the directory says of a user.",
+	  "Status, home, what he may log in to, what leads to him, his forwards and groups.",
+	  "one user: roostctl user show alice@example.org\n", cmd_user_show },
+	{ "user services", "ADDRESS SERVICES", 2, 2, OPT(DRY_RUN), "What a user may log in to.",
+	  "SERVICES are words with commas between: imap, pop3, smtp (submission); or all. What\n"
+	  "the whole domain may not, he may not either. Mail to him arrives all the same.",
+	  "no POP3: roostctl user services alice@example.org imap,smtp\n"
+	  "everything: roostctl user services alice@example.org all\n",
+	  cmd_user_services },
 	{ "domain list", "", 0, 0, 0, "Domains of the directory.", "",
 	  "all: roostctl domain list\n", cmd_domain_list },
-	{ "domain add", "DOMAIN", 1, 1, OPT(DRY_RUN), "A new domain.",
+	{ "domain add", "DOMAIN", 1, 1, OPT(ALIAS_OF) | OPT(DRY_RUN), "A new domain.",
 	  "Mail for a domain that is not there is refused. `user add` adds missing ones by\n"
-	  "itself.",
-	  "a domain: roostctl domain add example.net\n", cmd_domain_add },
+	  "itself. With --alias-of every address of DOMAIN is the same one of the other domain.",
+	  "a domain: roostctl domain add example.net\n"
+	  "another name of one: roostctl domain add example.com --alias-of example.net\n",
+	  cmd_domain_add },
+	{ "domain delete", "DOMAIN", 1, 1, OPT(DRY_RUN), "Deletes a domain that is empty.",
+	  "While it has accounts, aliases or groups, or other names, nothing is changed.",
+	  "a domain: roostctl domain delete example.com\n", cmd_domain_delete },
+	{ "domain services", "DOMAIN SERVICES", 2, 2, OPT(DRY_RUN),
+	  "What the users of a domain may log in to.", "As in `user services`.",
+	  "no POP3 there: roostctl domain services example.net imap,smtp\n", cmd_domain_services },
+	{ "alias list", "[DOMAIN]", 0, 1, 0, "Addresses that lead to others.", "",
+	  "all: roostctl alias list\none domain: roostctl alias list example.net\n",
+	  cmd_alias_list },
+	{ "alias add", "ADDRESS TARGET...", 2, OPERANDS_MOST, OPT(DRY_RUN),
+	  "An address that leads to others.",
+	  "TARGETs may be users, other aliases, and addresses elsewhere (by the relay for\n"
+	  "outgoing mail). An alias that is there gets them in addition. @DOMAIN is for all\n"
+	  "addresses of the domain that are nothing else. A detail goes along: support+x leads to\n"
+	  "alice+x. Circles are refused.",
+	  "one person: roostctl alias add sales@example.org alice\n"
+	  "several: roostctl alias add staff@example.org alice bob carol@elsewhere.example\n"
+	  "the rest of a domain: roostctl alias add @example.net alice\n",
+	  cmd_alias_add },
+	{ "alias delete", "ADDRESS [TARGET]", 1, 2, OPT(DRY_RUN),
+	  "Deletes an alias, or one target.", "",
+	  "all of it: roostctl alias delete sales@example.org\n"
+	  "one target: roostctl alias delete staff@example.org bob\n",
+	  cmd_alias_delete },
+	{ "alias show", "ADDRESS", 1, 1, 0, "Where an alias leads.",
+	  "`explain` follows it to its ends.", "one: roostctl alias show staff@example.org\n",
+	  cmd_alias_show },
+	{ "forward list", "", 0, 0, 0, "Who forwards his mail, and where.", "",
+	  "all: roostctl forward list\n", cmd_forward_list },
+	{ "forward set", "USER TARGET...", 2, OPERANDS_MOST, OPT(KEEP) | OPT(DRY_RUN),
+	  "Forwards a user's mail.", "Replaces what was set before. TARGETs as for `alias add`.",
+	  "away: roostctl forward set alice alice@elsewhere.example\n"
+	  "and keep a copy: roostctl forward set alice bob --keep\n",
+	  cmd_forward_set },
+	{ "forward show", "USER", 1, 1, 0, "Where a user's mail is forwarded.", "",
+	  "one: roostctl forward show alice\n", cmd_forward_show },
+	{ "forward clear", "USER", 1, 1, OPT(DRY_RUN), "The user gets his mail himself again.", "",
+	  "no more: roostctl forward clear alice\n", cmd_forward_clear },
+	{ "group list", "[GROUP]", 0, 1, 0, "Groups and their members.",
+	  "Groups stand in ACLs of mailboxes as group:NAME.",
+	  "all: roostctl group list\none: roostctl group list staff\n", cmd_group_list },
+	{ "group add", "GROUP", 1, 1, OPT(DRY_RUN), "A new group.",
+	  "It has a domain as users have; NAME alone is in the default domain.",
+	  "a group: roostctl group add staff\n", cmd_group_add },
+	{ "group delete", "GROUP", 1, 1, OPT(DRY_RUN), "Deletes a group.",
+	  "ACLs that name it stay, and mean nobody.", "one: roostctl group delete staff\n",
+	  cmd_group_delete },
+	{ "group join", "GROUP USER", 2, 2, OPT(DRY_RUN), "A user becomes a member.",
+	  "His next logins know it.", "one more: roostctl group join staff alice\n",
+	  cmd_group_join },
+	{ "group leave", "GROUP USER", 2, 2, OPT(DRY_RUN), "A user is no longer a member.",
+	  "His next logins know it.", "one less: roostctl group leave staff alice\n",
+	  cmd_group_leave },
+	{ "sender list", "[USER]", 0, 1, 0, "Who may send as whom, besides his own addresses.", "",
+	  "all: roostctl sender list\n", cmd_sender_list },
+	{ "sender add", "USER SENDER", 2, 2, OPT(DRY_RUN), "A user may send as an address, too.",
+	  "His own address, and aliases that lead to him alone, need nothing. SENDER may be\n"
+	  "@DOMAIN, and need not be ours.",
+	  "one: roostctl sender add alice info@example.org\n"
+	  "a whole domain: roostctl sender add newsletter @example.net\n",
+	  cmd_sender_add },
+	{ "sender delete", "USER SENDER", 2, 2, OPT(DRY_RUN), "Undoes `sender add`.", "",
+	  "one: roostctl sender delete alice info@example.org\n", cmd_sender_delete },
 	{ "mailbox list", "[PREFIX]", 0, 1, OPT(STORE), "Mailboxes on the stores of this host.",
 	  "PREFIX is the start of a canonical name, or an address.",
 	  "one user's: roostctl mailbox list alice@example.org\n"

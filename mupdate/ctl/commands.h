@@ -10,8 +10,16 @@ command_fn cmd_status, cmd_who, cmd_servers, cmd_explain, cmd_reconcile, cmd_com
 	cmd_config_check, cmd_help;
 command_fn cmd_user_list, cmd_user_add, cmd_user_passwd, cmd_user_disable, cmd_user_enable,
 	cmd_user_delete;
-command_fn cmd_domain_list, cmd_domain_add;
+command_fn cmd_user_show, cmd_user_services;
+command_fn cmd_domain_list, cmd_domain_add, cmd_domain_delete, cmd_domain_services;
+command_fn cmd_alias_list, cmd_alias_add, cmd_alias_delete, cmd_alias_show;
+command_fn cmd_forward_list, cmd_forward_set, cmd_forward_show, cmd_forward_clear;
+command_fn cmd_group_list, cmd_group_add, cmd_group_delete, cmd_group_join, cmd_group_leave;
+command_fn cmd_sender_list, cmd_sender_add, cmd_sender_delete;
 command_fn cmd_mailbox_list, cmd_mailbox_create, cmd_mailbox_delete, cmd_mailbox_rename;
+
+/* "imap,pop3" -> "imap pop3"; "all" -> "". */
+void services_of_word(const char *word, char *services_r, size_t room);
 
 /* All commands, or one in full; from the table. */
 void commands_print_help(struct buf *out);

@@ -1,9 +1,11 @@
 /*
- * explain - the way of an address through the cluster: account, name, lists, stores; then a
- * verdict. Everything is asked, nothing is changed.
+ * explain - the way of an address through the cluster: aliases and forwards, then for each user
+ * at their ends account, name, lists, stores; then a verdict. Everything is asked, nothing is
+ * changed.
  */
 #include "ctl/commands.h"
 #include "ctl/verdict.h"
+#include "directory/resolve.h"
 
 #include "base/xalloc.h"
 #include "mail/mbox_name.h"
@@ -65,13 +67,13 @@ find_account(struct run *r, struct subject *s)
 }
 
 static void
-look_up(struct run *r, struct subject *s)
+look_up(struct run *r, const char *word, struct subject *s)
 {
 	const char *domain = run_default_domain(r);
 	char address[2 * DIRECTORY_NAME_MAX];
 	struct mbox_user user;
 
-	s->word = r->args.operands[0];
+	s->word = word;
 	s->account = ACCOUNT_INVALID;
 	if (!split_address(r, s->word, address, sizeof(address), s->detail, sizeof(s->detail)) ||
 	    !directory_canon(slice_of(address), domain, s->user) ||
@@ -182,7 +184,7 @@ say_facts(struct run *r, const struct subject *s, const struct facts *f)
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
 static void
-print_subject_json(struct run *r, const struct subject *s)
+print_subject_json(struct json *to, const struct subject *s)
 {
 	static const char *const words[] = {
 		[ACCOUNT_ACTIVE] = "active",   [ACCOUNT_DISABLED] = "disabled",
@@ -190,42 +192,157 @@ print_subject_json(struct run *r, const struct subject *s)
 		[ACCOUNT_INVALID] = "invalid", [ACCOUNT_AWAY] = "away",
 	};
 
-	json_set_str(r->result, "asked", s->word);
-	json_set_str(r->result, "address", *s->full != '\0' ? s->full : NULL);
-	json_set_str(r->result, "user", *s->user != '\0' ? s->user : NULL);
-	json_set_str(r->result, "detail", s->detail);
-	json_set_str(r->result, "account", words[s->account]);
-	json_set_str(r->result, "home", s->row.home);
-	json_set_str(r->result, "mailbox", s->inbox.n > 0 ? s->inbox.s : NULL);
+	json_set_str(to, "asked", s->word);
+	json_set_str(to, "address", *s->full != '\0' ? s->full : NULL);
+	json_set_str(to, "user", *s->user != '\0' ? s->user : NULL);
+	json_set_str(to, "detail", s->detail);
+	json_set_str(to, "account", words[s->account]);
+	json_set_str(to, "home", s->row.home);
+	json_set_str(to, "mailbox", s->inbox.n > 0 ? s->inbox.s : NULL);
 }
 
-int
-cmd_explain(struct run *r)
+/* One user, or an address that is none; into the object `to`. */
+static enum verdict_id
+explain_one(struct run *r, const char *word, struct json *to)
 {
 	struct subject s = { .account = ACCOUNT_INVALID };
 	static const struct facts nothing;
 	struct facts *f = NULL;
 	struct verdict v;
-	int code = run_open_directory(r, DIRECTORY_READ);
 
-	if (code != EXIT_DONE)
-		return code;
-	look_up(r, &s);
-	print_subject_json(r, &s);
+	look_up(r, word, &s);
+	print_subject_json(to, &s);
 	say_account(r, &s);
 	if (s.inbox.n > 0) {
 		f = facts_gather(r, s.inbox.s);
-		facts_print_json(f, r->result);
+		facts_print_json(f, to);
 		say_facts(r, &s, f);
 	}
 	verdict_find(*s.full != '\0' ? s.full : s.word, s.account, s.row.home,
 	             f != NULL ? f : &nothing, &v);
-	json_set_str(r->result, "verdict", verdict_word(v.id));
-	json_set_str(r->result, "text", v.text);
-	json_set_str(r->result, "next", *v.next != '\0' ? v.next : NULL);
+	json_set_str(to, "verdict", verdict_word(v.id));
+	json_set_str(to, "text", v.text);
+	json_set_str(to, "next", *v.next != '\0' ? v.next : NULL);
 	run_say(r, "Verdict:    %s", v.text);
 	if (*v.next != '\0')
 		run_say(r, "Next:       %s", v.next);
 	facts_free(&f);
-	return verdict_exit(v.id);
+	return v.id;
+}
+
+/* ---- aliases and forwards ------------------------------------------------------------------------ */
+
+/* Steps are told when there are more than one: an account alone has none. */
+struct steps {
+	struct run *run;
+	struct json *array;
+	unsigned count;
+	struct buf text; /* lines */
+};
+
+static void
+on_step(void *ctx, unsigned depth, const char *address, enum resolve_event event)
+{
+	struct steps *s = ctx;
+	struct json *o = json_add_object(s->array);
+
+	json_set_int(o, "depth", depth);
+	json_set_str(o, "address", address);
+	json_set_str(o, "text", resolve_event_text(event));
+	buf_printf(&s->text, "%s%s%*s%s %s.", s->count > 0 ? "\n" : "",
+	           s->count > 0 ? "            " : "Way:        ", (int)(2 * depth), "", address,
+	           resolve_event_text(event));
+	s->count++;
+}
+
+static void
+say_lines(struct run *r, const struct buf *text)
+{
+	struct slice rest = buf_slice(text);
+
+	while (rest.n > 0) {
+		struct slice line = slice_cut(&rest, '\n');
+
+		run_say(r, "%.*s", SLICE_ARG(line));
+	}
+}
+
+/* Leads to nobody: the last word on the whole. */
+static int
+say_nowhere(struct run *r, const struct resolved *way)
+{
+	const char *word = "no-account", *text = "its aliases lead to nobody, so mail is refused";
+
+	if (way->result == AUTH_TEMP) {
+		word = "later";
+		text = way->why;
+	} else if (way->loop) {
+		word = "loop";
+		text = "its aliases and forwards run in a circle, so mail is refused";
+	} else if (way->result == AUTH_DENIED) {
+		word = "disabled";
+		text = "it leads to disabled accounts only, so mail is refused";
+	}
+	json_set_str(r->result, "verdict", word);
+	json_set_str(r->result, "text", text);
+	run_say(r, "Verdict:    %s.", text);
+	return way->result == AUTH_TEMP ? EXIT_TEMP : EXIT_NO;
+}
+
+/* The first verdict that is not fine is that of the whole. */
+static int
+explain_ends(struct run *r, const struct resolved *way)
+{
+	struct json *finals = json_set_array(r->result, "finals"),
+		    *relays = json_set_array(r->result, "relays");
+	enum verdict_id worst = VERDICT_FINE;
+	char word[2 * DIRECTORY_NAME_MAX];
+
+	for (size_t i = 0; i < way->final_count; i++) {
+		enum verdict_id id;
+
+		directory_full_name(way->finals[i].user, run_default_domain(r), word);
+		run_say(r, "\nUser:       %s%s%s", word,
+		        *way->finals[i].detail != '\0' ? ", detail " : "", way->finals[i].detail);
+		id = explain_one(r, word, json_add_object(finals));
+		if (verdict_exit(worst) == EXIT_DONE)
+			worst = id;
+	}
+	for (size_t i = 0; i < way->relay_count; i++) {
+		json_add_str(relays, way->relays[i]);
+		run_say(r, "\nElsewhere:  %s, by the relay for outgoing mail.", way->relays[i]);
+	}
+	json_set_str(r->result, "verdict", verdict_word(worst));
+	return verdict_exit(worst);
+}
+
+static int
+explain_way(struct run *r, const struct resolved *way, const struct steps *s)
+{
+	say_lines(r, &s->text);
+	json_set_str(r->result, "asked", r->args.operands[0]);
+	return way->result == AUTH_OK ? explain_ends(r, way) : say_nowhere(r, way);
+}
+
+int
+cmd_explain(struct run *r)
+{
+	struct steps steps = { .run = r, .text = BUF_INIT(1 << 20) };
+	struct resolve_config c = { .trace = on_step, .trace_ctx = &steps };
+	const char *word = r->args.operands[0];
+	struct resolved way;
+	int code = run_open_directory(r, DIRECTORY_READ);
+
+	if (code != EXIT_DONE)
+		return code;
+	c.directory = r->directory;
+	c.delimiter = conf_str(run_conf(r), "recipient_delimiter");
+	c.postmaster = conf_str(run_conf(r), "postmaster");
+	steps.array = json_set_array(r->result, "steps");
+	resolve_address(&c, slice_of(word), &way);
+	code = steps.count > 1 ? explain_way(r, &way, &steps)
+	                       : verdict_exit(explain_one(r, word, r->result));
+	resolved_fini(&way);
+	buf_fini(&steps.text);
+	return code;
 }

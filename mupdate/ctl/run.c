@@ -3,6 +3,7 @@
  */
 #include "ctl/run.h"
 
+#include "conf/common.h"
 #include "ctl/ctl.h"
 
 #include <stdarg.h>
@@ -209,10 +210,13 @@ run_default_domain(const struct run *r)
 int
 run_open_directory(struct run *r, enum directory_mode mode)
 {
-	const char *url = conf_str(run_conf(r), "directory");
 	struct err err;
 
-	r->directory = directory_open(url, run_default_domain(r), mode, &err);
+	if (!conf_common_has_directory(run_conf(r)))
+		return run_fail(r, EXIT_CONF,
+		                "the settings say directory = none: the stores have "
+		                "accounts of their own");
+	r->directory = directory_open_conf(run_conf(r), mode, &err);
 	if (r->directory != NULL)
 		return EXIT_DONE;
 	return run_fail(r, mode == DIRECTORY_READ ? EXIT_CONF : EXIT_TEMP, "%s", err.text);

@@ -44,7 +44,10 @@ static const struct args_case {
 	{ "a word too few", "user add", NULL, "needs ADDRESS" },
 	{ "a word too many", "user add ann bob", NULL, "\"bob\" is too much" },
 	{ "words for none", "status now", NULL, "takes no words" },
-	{ "far too many words", "rename a b c d e f g", NULL, "too many words" },
+	{ "far too many words",
+	  "rename 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 "
+	  "1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7",
+	  NULL, "too many words" },
 	{ "help needs no words", "user add --help", "user add", NULL },
 };
 
@@ -72,7 +75,7 @@ TEST(command_lines)
 {
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct args_case *c = &cases[i];
-		char line[200], *argv[20];
+		char line[200], *argv[100];
 		struct args a;
 		struct err err = { "" };
 		int r;
