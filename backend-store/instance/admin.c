@@ -93,13 +93,19 @@ text_of(enum mbox_result r)
 	return texts[r];
 }
 
+void
+admin_fail(struct ctl_req *req, const char *what, enum mbox_result r)
+{
+	ctl_fail(req, error_of(r), "%s: %s", what, text_of(r));
+}
+
 static void
 job_end(struct job *j, enum mbox_result r)
 {
 	if (r == MBOX_OK)
 		ctl_reply(j->req, &j->fields);
 	else
-		ctl_fail(j->req, error_of(r), "%s: %s", j->what, text_of(r));
+		admin_fail(j->req, j->what, r);
 	job_free(j);
 }
 
@@ -112,9 +118,8 @@ on_done(void *ctx, enum mbox_result r)
 	job_end(j, r);
 }
 
-/* The field, or the answer that it is missing. */
-static const char *
-need(struct ctl_req *req, const struct json *args, const char *field)
+const char *
+admin_need(struct ctl_req *req, const struct json *args, const char *field)
 {
 	const char *value = json_get_str(args, field);
 
@@ -125,23 +130,62 @@ need(struct ctl_req *req, const struct json *args, const char *field)
 
 /* ---- mailboxes -------------------------------------------------------------------------------- */
 
+static void create_next(void *ctx, enum mbox_result r);
+
+/* The levels above that are missing, from the top, then the mailbox: j->names. */
+static void
+list_levels(struct job *j, struct slice name)
+{
+	struct slice root = mbox_name_root(name);
+	size_t from = root.n > 0 ? root.n : mbox_name_domain(name).n;
+	struct mbox_info info;
+
+	j->names = arena_array(j->arena, MBOX_NAME_MAX, sizeof(*j->names));
+	for (size_t at = from + 1; at < name.n; at++)
+		/* there is no user.fred.INBOX above user.fred.INBOX.a */
+		if (name.p[at] == '.' && mbox_name_check(slice_sub(name, 0, at)) == MBOX_NAME_OK &&
+		    !store_find(j->instance->store, slice_sub(name, 0, at), &info))
+			j->names[j->count++] = arena_slice_dup(j->arena, slice_sub(name, 0, at));
+	j->names[j->count++] = arena_slice_dup(j->arena, name);
+}
+
+static void
+create_next(void *ctx, enum mbox_result r)
+{
+	struct job *j = ctx;
+	bool last = j->at == j->count;
+
+	/* a level that somebody else has made meanwhile is as good */
+	if (last || (r != MBOX_OK && r != MBOX_EXISTS)) {
+		on_done(j, r);
+		return;
+	}
+	(void)store_create(j->instance->store, j->names[j->at++], SLICE(""), create_next, j);
+}
+
 static void
 cmd_create(void *ctx, struct ctl_req *req, const struct json *args)
 {
 	struct instance *i = ctx;
-	const char *name = need(req, args, "mailbox");
+	const char *name = admin_need(req, args, "mailbox");
 	struct mbox_user user;
+	struct slice mbox;
 	struct job *j;
 
 	if (name == NULL)
 		return;
+	mbox = slice_of(name);
 	j = job_new(i, req, "mailbox.create");
 	/* An INBOX comes with the folders of a new user. */
-	if (mbox_name_check(slice_of(name)) == MBOX_NAME_OK && mbox_name_is_inbox(slice_of(name)) &&
-	    mbox_user_of_name(slice_of(name), store_default_domain(i->store), &user))
+	if (mbox_name_check(mbox) == MBOX_NAME_OK && mbox_name_is_inbox(mbox) &&
+	    mbox_user_of_name(mbox, store_default_domain(i->store), &user)) {
 		(void)store_create_user(i->store, mbox_user_slice(&user), on_done, j);
-	else
-		(void)store_create(i->store, slice_of(name), SLICE(""), on_done, j);
+	} else if (mbox_name_check(mbox) == MBOX_NAME_OK && json_get_bool(args, "parents", false)) {
+		list_levels(j, mbox);
+		create_next(j, MBOX_OK);
+	} else {
+		(void)store_create(i->store, mbox, SLICE(""), on_done, j);
+	}
 }
 
 static bool
@@ -191,7 +235,7 @@ static void
 cmd_delete(void *ctx, struct ctl_req *req, const struct json *args)
 {
 	struct instance *i = ctx;
-	const char *name = need(req, args, "mailbox");
+	const char *name = admin_need(req, args, "mailbox");
 	bool tree = json_get_bool(args, "tree", false);
 	struct slice mbox = slice_of(name);
 	struct mbox_info info;
@@ -216,8 +260,8 @@ static void
 cmd_rename(void *ctx, struct ctl_req *req, const struct json *args)
 {
 	struct instance *i = ctx;
-	const char *name = need(req, args, "mailbox");
-	const char *to = name != NULL ? need(req, args, "to") : NULL;
+	const char *name = admin_need(req, args, "mailbox");
+	const char *to = name != NULL ? admin_need(req, args, "to") : NULL;
 
 	if (to != NULL)
 		(void)store_rename(i->store, slice_of(name), slice_of(to), on_done,
@@ -230,6 +274,7 @@ static void
 list_next(void *ctx, enum mbox_result r, const struct mailbox_status *st)
 {
 	struct job *j = ctx;
+	struct mbox_info info;
 	struct slice name;
 
 	if (r == MBOX_OK && j->at > 0) {
@@ -239,6 +284,8 @@ list_next(void *ctx, enum mbox_result r, const struct mailbox_status *st)
 		json_set_int(o, "messages", st->messages);
 		json_set_int(o, "bytes", (int64_t)st->bytes);
 		json_set_int(o, "uidvalidity", st->uidvalidity);
+		if (store_find(j->instance->store, j->names[j->at - 1], &info))
+			admin_add_acl(o, info.acl);
 	}
 	if (j->at == j->count) {
 		job_end(j, MBOX_OK);
@@ -269,7 +316,7 @@ static void
 cmd_user_create(void *ctx, struct ctl_req *req, const struct json *args)
 {
 	struct instance *i = ctx;
-	const char *login = need(req, args, "user");
+	const char *login = admin_need(req, args, "user");
 	struct mbox_user user;
 
 	if (login == NULL)
@@ -285,7 +332,7 @@ static void
 cmd_user_delete(void *ctx, struct ctl_req *req, const struct json *args)
 {
 	struct instance *i = ctx;
-	const char *login = need(req, args, "user");
+	const char *login = admin_need(req, args, "user");
 	struct slice domain = store_default_domain(i->store);
 	struct mbox_user user;
 	struct mbox_name inbox;
@@ -355,14 +402,17 @@ cmd_reconcile(void *ctx, struct ctl_req *req, const struct json *args)
 }
 
 static const struct ctl_cmd commands[] = {
-	{ "mailbox.create", "mailbox", "Makes a mailbox; an INBOX with the user's folders.",
+	{ "mailbox.create", "mailbox [parents]",
+	  "Makes a mailbox; an INBOX with the user's folders; with parents the levels above that "
+	  "are missing.",
 	  cmd_create, DEADLINE_MS },
 	{ "mailbox.delete", "mailbox [tree]", "Deletes a mailbox, with tree all below it too.",
 	  cmd_delete, DEADLINE_MS },
 	{ "mailbox.rename", "mailbox to", "Renames a mailbox and all below it.", cmd_rename,
 	  DEADLINE_MS },
-	{ "mailbox.list", "[prefix]", "Mailboxes and how much is in them, at most 10,000.",
-	  cmd_list, DEADLINE_MS },
+	{ "mailbox.list", "[prefix]",
+	  "Mailboxes, how much is in them, and their ACLs; at most 10,000.", cmd_list,
+	  DEADLINE_MS },
 	{ "user.create", "user", "Makes a user's mailboxes.", cmd_user_create, DEADLINE_MS },
 	{ "user.delete", "user", "Deletes all mailboxes and subscriptions of a user.",
 	  cmd_user_delete, DEADLINE_MS },
@@ -377,4 +427,5 @@ void
 admin_start(struct instance *i)
 {
 	ctl_register(svc_ctl(i->svc), commands, i);
+	admin_acl_start(i);
 }

@@ -10,6 +10,7 @@
 #include "mailbox/store.h"
 #include "metrics/metrics.h"
 #include "pop3/session.h"
+#include "json/json.h"
 #include "svc/svc.h"
 #include "tls/tls.h"
 
@@ -58,7 +59,14 @@ void instance_stop(void *app);
 /* ---- control.c: status, who, explain ---- */
 void control_start(struct instance *i);
 
-/* ---- admin.c: mailbox.* and user.* ---- */
+/* ---- admin.c: mailbox.* and user.*; admin_acl.c: mailbox.acl.* ---- */
 void admin_start(struct instance *i);
+void admin_acl_start(struct instance *i);
+/* The string field of the request, or (NULL) the answer that it is missing. */
+const char *admin_need(struct ctl_req *req, const struct json *args, const char *field);
+/* Answers a request that has failed; what: the command's name. */
+void admin_fail(struct ctl_req *req, const char *what, enum mbox_result r);
+/* "acl": [{"id": ..., "rights": ...}, ...] into o. */
+void admin_add_acl(struct json *o, struct slice acl);
 
 #endif

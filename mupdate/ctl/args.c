@@ -1,5 +1,5 @@
 /*
- * Commands have one or two words, so the longer match wins: there is no `user` beside
+ * Commands have one to three words, so the longer match wins: there is no `user` beside
  * `user add`.
  */
 #include "ctl/args.h"
@@ -22,6 +22,7 @@ const struct opt opts[OPT_COUNT] = {
 	                         "The password is the first line of standard input." },
 	[OPT_GENERATE] = { "generate", 'g', NULL, "Make a good password and show it." },
 	[OPT_TREE] = { "tree", 0, NULL, "With everything below it." },
+	[OPT_PARENTS] = { "parents", 'p', NULL, "Also the levels above it that are missing." },
 	[OPT_FORCE] = { "force", 0, NULL, "Go past a guard; the text above says which." },
 	[OPT_COMPLETE] = { "complete", 0, "STORE",
 	                   "Take this store's list as told, though it has not told it (* for "

@@ -169,11 +169,14 @@ const struct command commands[] = {
 	  "one user's: roostctl mailbox list alice@example.org\n"
 	  "one store's: roostctl mailbox list --store store1\n",
 	  cmd_mailbox_list },
-	{ "mailbox create", "MAILBOX", 1, 1, OPT(STORE) | OPT(DRY_RUN), "A new mailbox.",
-	  "MAILBOX is a canonical name (user.alice.Sent, lists.announce) or an address with a\n"
-	  "folder behind it. Without --store it goes where the user, or the level above, is.",
+	{ "mailbox create", "MAILBOX", 1, 1, OPT(STORE) | OPT(PARENTS) | OPT(DRY_RUN),
+	  "A new mailbox.",
+	  "MAILBOX is a canonical name (user.alice.Sent, lists.announce, of another domain\n"
+	  "example.net!lists.announce) or an address with a folder behind it. Without --store it\n"
+	  "goes where the user, or the level above, is. It has the ACL of the level above; a\n"
+	  "shared one without such may be read by anyone of its domain.",
 	  "a folder: roostctl mailbox create alice@example.org/Projects\n"
-	  "a shared one: roostctl mailbox create lists.announce --store store1\n",
+	  "a shared one: roostctl mailbox create lists.announce --parents --store store1\n",
 	  cmd_mailbox_create },
 	{ "mailbox delete", "MAILBOX", 1, 1, OPT(TREE) | OPT(DRY_RUN), "Deletes a mailbox.",
 	  "With its messages. --tree: and everything below it; an INBOX goes only so, with all\n"
@@ -185,11 +188,28 @@ const struct command commands[] = {
 	  "With everything below it, on the same store.",
 	  "a folder: roostctl mailbox rename alice@example.org/A alice@example.org/B\n",
 	  cmd_mailbox_rename },
+	{ "mailbox acl show", "MAILBOX", 1, 1, 0, "Who may do what with a mailbox.",
+	  "Rights are the letters of RFC 4314. The owner of a mailbox keeps l, k, x and a.",
+	  "a shared one: roostctl mailbox acl show lists.announce\n", cmd_mailbox_acl_show },
+	{ "mailbox acl set", "MAILBOX IDENTIFIER RIGHTS", 3, 3, OPT(DRY_RUN),
+	  "Gives somebody rights on a mailbox.",
+	  "IDENTIFIER is a user, group:NAME, or anyone (of the mailbox's domain); with - in front\n"
+	  "it is denied these rights. RIGHTS are letters of lrswipkxtea, or none, read (lrs), post\n"
+	  "(lrsp), append (lrsip), write (lrswipkxte), delete (lrxte), all. With + or - in front\n"
+	  "of the letters more, or less, than before. Words that begin with - go behind a --.",
+	  "a reader: roostctl mailbox acl set lists.announce bob@example.org read\n"
+	  "a group: roostctl mailbox acl set lists.announce group:staff +i\n"
+	  "not he: roostctl mailbox acl set lists.announce -- -eve@example.org lr\n",
+	  cmd_mailbox_acl_set },
+	{ "mailbox acl delete", "MAILBOX IDENTIFIER", 2, 2, OPT(DRY_RUN),
+	  "Takes somebody's entry out of a mailbox's ACL.", "",
+	  "a reader: roostctl mailbox acl delete lists.announce bob@example.org\n",
+	  cmd_mailbox_acl_delete },
 	{ "config check", "", 0, 0, 0, "Are the settings right?",
 	  "Every program judges its own sections (PROGRAM --check). Exit status 78 when one\n"
 	  "would not start with them.",
 	  "before a reload: roostctl config check\n", cmd_config_check },
-	{ "help", "[COMMAND]", 0, 2, 0, "This list, or one command in full.", "",
+	{ "help", "[COMMAND]", 0, 3, 0, "This list, or one command in full.", "",
 	  "one command: roostctl help user add\n", cmd_help },
 	{ .name = NULL },
 };

@@ -1,5 +1,5 @@
 /*
- * mailboxes - create, delete, rename and list, each on the store that has the mailbox.
+ * mailboxes - create, delete, rename, list and ACLs, each on the store that has the mailbox.
  *
  * A mailbox is written by its canonical name (user.fred.Sent) or as people think of it:
  * fred@example.org for an INBOX, fred@example.org/Sent for a folder.
@@ -7,10 +7,13 @@
 #include "ctl/commands.h"
 #include "ctl/facts.h"
 
+#include "mail/acl.h"
 #include "mail/mbox_name.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define ACL_SHOWN 65536 /* in a list */
 
 /* "fred@example.org/Sent" */
 static enum mbox_name_error
@@ -125,6 +128,7 @@ cmd_mailbox_create(struct run *r)
 	request = json_new_object();
 	json_set_str(request, "cmd", "mailbox.create");
 	json_set_slice(request, "mailbox", mbox_name_slice(&name));
+	json_set_bool(request, "parents", args_has(&r->args, OPT_PARENTS));
 	snprintf(what, sizeof(what), "create %s", name.s);
 	json_set_str(r->result, "mailbox", name.s);
 	return do_ask(r, p, &request, what);
@@ -178,14 +182,128 @@ cmd_mailbox_rename(struct run *r)
 	return do_ask(r, p, &request, what);
 }
 
+/* ---- ACLs --------------------------------------------------------------------------------- */
+
+/* As cyradm calls some sets of rights. */
+static const struct {
+	const char *word, *rights;
+} sets[] = {
+	{ "none", "" },        { "read", "lrs" },         { "post", "lrsp" },
+	{ "append", "lrsip" }, { "write", "lrswipkxte" }, { "delete", "lrxte" },
+	{ "all", ACL_ORDER },
+};
+
+static const char *
+rights_of(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		if (strcmp(sets[i].word, word) == 0)
+			return sets[i].rights;
+	return word;
+}
+
+static void
+add_acl(const struct json *acl, struct buf *out)
+{
+	for (size_t i = 0; i < json_count(acl); i++) {
+		const struct json *e = json_item(acl, i);
+
+		buf_printf(out, "%s%s %s", i > 0 ? ", " : "", json_get_str(e, "id"),
+		           json_get_str(e, "rights"));
+	}
+}
+
+int
+cmd_mailbox_acl_show(struct run *r)
+{
+	struct mbox_name name;
+	const struct program *p;
+	const struct json *acl;
+	struct json *items;
+	struct table *t;
+	struct answer a;
+	int code = parse_mailbox(r, r->args.operands[0], &name);
+
+	if (code == EXIT_DONE)
+		code = find_owner(r, name.s, "", &p);
+	if (code != EXIT_DONE)
+		return code;
+	run_ask1(r, p, "mailbox.acl.show", "mailbox", name.s, &a);
+	if (!a.ok)
+		code = run_fail(r, answer_exit(&a), "%s: %s", program_text(p), a.text);
+	json_set_str(r->result, "mailbox", name.s);
+	items = json_set_array(r->result, "acl");
+	acl = json_get(a.json, "acl");
+	t = table_new("IDENTIFIER|RIGHTS");
+	for (size_t i = 0; a.ok && i < json_count(acl); i++) {
+		const struct json *e = json_item(acl, i);
+		struct json *o = json_add_object(items);
+
+		json_set_str(o, "id", json_get_str(e, "id"));
+		json_set_str(o, "rights", json_get_str(e, "rights"));
+		table_add(t, json_get_str(e, "id"));
+		table_add(t, json_get_str(e, "rights"));
+	}
+	run_table(r, t);
+	table_free(&t);
+	answer_fini(&a);
+	return code;
+}
+
+/* rights: NULL to delete. */
+static int
+change_acl(struct run *r, const char *rights)
+{
+	const char *id = r->args.operands[1];
+	struct mbox_name name;
+	const struct program *p;
+	struct json *request;
+	struct buf what = BUF_INIT(4096);
+	int code = parse_mailbox(r, r->args.operands[0], &name);
+
+	if (code == EXIT_DONE)
+		code = find_owner(r, name.s, "", &p);
+	if (code != EXIT_DONE)
+		return code;
+	request = json_new_object();
+	json_set_str(request, "cmd", rights != NULL ? "mailbox.acl.set" : "mailbox.acl.delete");
+	json_set_slice(request, "mailbox", mbox_name_slice(&name));
+	json_set_str(request, "id", id);
+	if (rights != NULL) {
+		json_set_str(request, "rights", rights);
+		json_set_str(r->result, "rights", rights);
+		buf_printf(&what, "%s on %s: \"%s\"", id, name.s, rights);
+	} else {
+		buf_printf(&what, "%s on %s: no entry", id, name.s);
+	}
+	json_set_str(r->result, "mailbox", name.s);
+	json_set_str(r->result, "id", id);
+	code = do_ask(r, p, &request, buf_cstr(&what));
+	buf_fini(&what);
+	return code;
+}
+
+int
+cmd_mailbox_acl_set(struct run *r)
+{
+	return change_acl(r, rights_of(r->args.operands[2]));
+}
+
+int
+cmd_mailbox_acl_delete(struct run *r)
+{
+	return change_acl(r, NULL);
+}
+
 /* ---- list --------------------------------------------------------------------------------- */
 
 static void
 list_items(struct json *items, struct table *t, const struct program *p, const struct json *said)
 {
 	for (size_t i = 0; i < json_count(said); i++) {
-		const struct json *m = json_item(said, i);
+		const struct json *m = json_item(said, i), *acl = json_get(m, "acl");
 		struct json *o = json_add_object(items);
+		struct buf text = BUF_INIT(ACL_SHOWN);
 		int64_t bytes = json_get_int(m, "bytes", 0);
 		char size[TABLE_TEXT];
 
@@ -200,6 +318,10 @@ list_items(struct json *items, struct table *t, const struct program *p, const s
 		table_add_int(t, json_get_int(m, "messages", 0));
 		table_add(t, size);
 		table_add_int(t, json_get_int(m, "uidvalidity", 0));
+		add_acl(acl, &text);
+		json_set_str(o, "acl", buf_cstr(&text));
+		table_add(t, buf_cstr(&text));
+		buf_fini(&text);
 	}
 }
 
@@ -243,7 +365,7 @@ cmd_mailbox_list(struct run *r)
 		code = run_fail(r, EXIT_TEMP, "%s does not answer on a control socket here", store);
 	if (code != EXIT_DONE)
 		return code;
-	t = table_new("MAILBOX|STORE|MESSAGES>|SIZE>|UIDVALIDITY>");
+	t = table_new("MAILBOX|STORE|MESSAGES>|SIZE>|UIDVALIDITY>|ACL");
 	while ((p = run_next(r, "roost-store", &pos)) != NULL) {
 		int one = EXIT_DONE;
 
