@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/xalloc.h"
 #include "conf/common.h"
 #include "log/log.h"
@@ -54,6 +55,44 @@ server_name(const struct conf *c)
 	return conf_str(c, "server") != NULL ? conf_str(c, "server") : conf_instance(c);
 }
 
+/* The settings for new users; lists of the arena. */
+static struct new_user
+read_new_user(const struct conf *c, struct arena *a)
+{
+	const char *text = conf_str(c, "default_subscriptions");
+	struct slice rest = slice_of(text != NULL ? text : "");
+	size_t n, count = 1, k = 0;
+	const char *const *folders = conf_list(c, "new_user_folders", &n);
+	const char **list = arena_array(a, n + 1, sizeof(*list)), **names;
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = folders[i];
+	list[n] = NULL;
+	for (size_t i = 0; i < rest.n; i++)
+		count += rest.p[i] == ',';
+	names = arena_array(a, count + 1, sizeof(*names));
+	while (rest.n > 0) {
+		struct slice name = slice_trim(slice_cut(&rest, ','));
+
+		if (name.n > 0)
+			names[k++] = arena_slice_str(a, name);
+	}
+	names[k] = NULL;
+	return (struct new_user){ list, names };
+}
+
+static int
+check_new_user(const struct conf *c, struct err *err)
+{
+	struct arena *a = arena_new("store.check");
+	struct new_user n = read_new_user(c, a);
+	const char *domain = conf_str(c, "default_domain");
+	bool ok = store_check_new_user(&n, domain != NULL ? domain : "", err);
+
+	arena_free(&a);
+	return ok ? 0 : -1;
+}
+
 int
 instance_check(const struct conf *c, struct err *err)
 {
@@ -62,7 +101,7 @@ instance_check(const struct conf *c, struct err *err)
 		             "the setting server");
 		return -1;
 	}
-	if (cluster_check(c, err) == -1)
+	if (cluster_check(c, err) == -1 || check_new_user(c, err) == -1)
 		return -1;
 	return check_tls(c, err);
 }
@@ -90,14 +129,12 @@ static bool
 open_store(struct instance *i, struct err *err)
 {
 	const struct conf *c = i->conf;
-	size_t n;
-	const char *const *folders = conf_list(c, "new_user_folders", &n);
-	const char **list = xcalloc(n + 1, sizeof(*list));
+	struct arena *a = arena_new("store.open");
 	struct store_config sc = {
 		.dir = conf_str(c, "data_dir"),
 		.server = i->server,
 		.default_domain = conf_str(c, "default_domain"),
-		.new_user_folders = list,
+		.new_user = read_new_user(c, a),
 		.loop = svc_loop(i->svc),
 		.threads = true,
 		.segment_bytes = conf_bytes(c, "segment_bytes"),
@@ -106,10 +143,8 @@ open_store(struct instance *i, struct err *err)
 		.hot_bytes = conf_bytes(c, "cache_bytes"),
 	};
 
-	for (size_t k = 0; k < n; k++)
-		list[k] = folders[k];
 	i->store = store_open(&sc, err);
-	free(list);
+	arena_free(&a);
 	return i->store != NULL;
 }
 

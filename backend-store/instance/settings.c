@@ -9,9 +9,12 @@ const struct conf_def instance_settings[] = {
 	          "Default: the instance's name." },
 	{ "new_user_folders", CONF_LIST,
 	  "Drafts=\\Drafts Sent=\\Sent Junk=\\Junk Trash=\\Trash Archive=\\Archive",
-	  .flags = CONF_RESTART,
-	  .help = "Folders made beside a new INBOX, each with the special use behind the = (RFC "
-	          "6154), or without one." },
+	  .help = "Folders made with an INBOX, when a user logs in for the first time or his first "
+	          "mail comes, each with the special use behind the = (RFC 6154), or without one. "
+	          "Names as clients show them, with / between levels; he is subscribed to them." },
+	{ "default_subscriptions", CONF_STRING,
+	  .help = "What a new user is subscribed to besides, separated by commas: names as clients "
+	          "show them, such as Shared Folders/lists/announce." },
 	{ "segment_bytes", CONF_BYTES, "256M", 1ull << 20, 4ull << 30, .flags = CONF_RESTART,
 	  .help = "Size of the log's files." },
 	{ "free_floor", CONF_BYTES, "0", 0, 0, .flags = CONF_RESTART,

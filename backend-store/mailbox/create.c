@@ -23,8 +23,8 @@ next_uidvalidity(struct store *s)
 	return s->uidvalidity;
 }
 
-static void
-add_acl(struct store *s, struct slice name, struct buf *out)
+void
+create_acl(struct store *s, struct slice name, struct buf *out)
 {
 	struct mbox_user user;
 	struct slice parent = name;
@@ -102,6 +102,8 @@ create_show(struct space_op *so)
 			subscription_show(s, so->user, e->name, so->op.last_lsn, true);
 		hot_unref(&(struct mailbox *){ e->hot });
 	}
+	for (const struct space_sub *sub = so->subs; sub != NULL; sub = sub->next)
+		subscription_show(s, so->user, sub->name, so->op.last_lsn, true);
 }
 
 /* ---- steps ---------------------------------------------------------------------------------- */
@@ -119,8 +121,8 @@ show(struct space_op *so)
 	space_activate(so, finish);
 }
 
-static void
-log_all(struct space_op *so)
+void
+create_log(struct space_op *so)
 {
 	struct buf b = BUF_INIT(SIZE_MAX);
 
@@ -132,14 +134,19 @@ log_all(struct space_op *so)
 		fact_subscribe_add(&b, so->user, so->made[i].name, true);
 		op_fact(&so->op, 0, FACT_SUBSCRIBE, &b);
 	}
+	for (const struct space_sub *sub = so->subs; sub != NULL; sub = sub->next) {
+		buf_clear(&b);
+		fact_subscribe_add(&b, so->user, sub->name, true);
+		op_fact(&so->op, 0, FACT_SUBSCRIBE, &b);
+	}
 	buf_fini(&b);
 	space_commit(so, show);
 }
 
 /* ---- one ------------------------------------------------------------------------------------- */
 
-static bool
-special_use_is_valid(struct slice s)
+bool
+create_use_is_valid(struct slice s)
 {
 	if (s.n == 0)
 		return true;
@@ -164,10 +171,10 @@ start_one(struct space_op *so)
 		return;
 	}
 	create_room(so, 1);
-	add_acl(s, name, &acl);
+	create_acl(s, name, &acl);
 	create_add(so, name, buf_slice(&acl), so->special_use);
 	buf_fini(&acl);
-	space_reserve(so, log_all);
+	space_reserve(so, create_log);
 }
 
 uint64_t
@@ -179,67 +186,9 @@ store_create(struct store *s, struct slice name, struct slice special_use, store
 
 	space_add_lock(so, name, false, true);
 	so->special_use = arena_slice_dup(so->arena, special_use);
-	if (mbox_name_check(name) != MBOX_NAME_OK || !special_use_is_valid(special_use))
+	if (mbox_name_check(name) != MBOX_NAME_OK || !create_use_is_valid(special_use))
 		space_end(so, MBOX_INVALID);
 	else
 		space_start(so, start_one);
-	return id;
-}
-
-/* ---- a user -------------------------------------------------------------------------------------- */
-
-/* A row of new_user_folders: "Sent=\\Sent" below the INBOX. */
-static void
-add_folder(struct space_op *so, struct slice inbox, const char *row, struct slice acl)
-{
-	struct slice use = slice_of(row), folder = slice_cut(&use, '=');
-	struct buf name = BUF_INIT(MBOX_NAME_MAX + 1);
-
-	buf_add_slice(&name, inbox);
-	buf_add_char(&name, '.');
-	buf_add_slice(&name, folder);
-	if (!name.overflow && mbox_name_check(buf_slice(&name)) == MBOX_NAME_OK &&
-	    special_use_is_valid(use))
-		create_add(so, buf_slice(&name), acl, use);
-	buf_fini(&name);
-}
-
-static void
-start_user(struct space_op *so)
-{
-	struct store *s = so->op.store;
-	struct buf acl = BUF_INIT(SIZE_MAX);
-	struct slice inbox = so->locks[0].name;
-	size_t folders = 0;
-
-	if (tree_find(&s->tree, inbox) != NULL) {
-		space_end(so, MBOX_OK);
-		return;
-	}
-	while (s->new_user_folders[folders] != NULL)
-		folders++;
-	create_room(so, folders + 1);
-	add_acl(s, inbox, &acl);
-	create_add(so, inbox, buf_slice(&acl), SLICE(""));
-	for (size_t i = 0; i < folders; i++)
-		add_folder(so, inbox, s->new_user_folders[i], buf_slice(&acl));
-	buf_fini(&acl);
-	space_reserve(so, log_all);
-}
-
-uint64_t
-store_create_user(struct store *s, struct slice user, store_done_fn *fn, void *ctx)
-{
-	struct space_op *so = space_new(s, fn, ctx);
-	uint64_t id = so->op.id;
-	struct mbox_name inbox;
-
-	so->user = arena_slice_dup(so->arena, user);
-	if (mbox_name_of_user(user, slice_of(s->default_domain), &inbox)) {
-		space_add_lock(so, mbox_name_slice(&inbox), true, true);
-		space_start(so, start_user);
-	} else {
-		space_end(so, MBOX_INVALID);
-	}
 	return id;
 }

@@ -28,20 +28,6 @@ static const struct engine_client client = {
 	.table_count = T_COUNT,
 };
 
-static char **
-copy_list(const char *const *list)
-{
-	size_t n = 0;
-	char **copy;
-
-	while (list != NULL && list[n] != NULL)
-		n++;
-	copy = xcalloc(n + 1, sizeof(*copy));
-	for (size_t i = 0; i < n; i++)
-		copy[i] = xstrdup(list[i]);
-	return copy;
-}
-
 static struct store *
 make(const struct store_config *c)
 {
@@ -49,7 +35,7 @@ make(const struct store_config *c)
 
 	s->config = *c;
 	s->default_domain = xstrdup(c->default_domain != NULL ? c->default_domain : "");
-	s->new_user_folders = copy_list(c->new_user_folders);
+	store_set_new_user(s, &c->new_user);
 	s->loop = c->loop;
 	s->by_id = map_new();
 	s->tombs = map_new();
@@ -179,9 +165,7 @@ store_close(struct store **sp)
 	map_free(&s->ops_by_id);
 	overlay_free(&s->subs);
 	overlay_free(&s->dups);
-	for (size_t i = 0; s->new_user_folders[i] != NULL; i++)
-		free(s->new_user_folders[i]);
-	free(s->new_user_folders);
+	new_user_fini(s);
 	free(s->default_domain);
 	free(s);
 }

@@ -33,12 +33,21 @@ struct quota_policy {
 	unsigned grace_percent; /* of the bytes: so much more a last delivery may take */
 };
 
+/* What a user gets with his INBOX. Lists end with NULL, and may be NULL. Names are UTF-8 and as
+ * his client knows them ("Archive/2026", "Shared Folders/lists"). */
+struct new_user {
+	const char *const *folders;       /* made and subscribed: "Sent=\\Sent" or "Notes" */
+	const char *const *subscriptions; /* to others too, there or not */
+};
+/* False: what is wrong, for the operator. */
+bool store_check_new_user(const struct new_user *n, const char *default_domain,
+                          struct err *err) MUST_CHECK;
+
 struct store_config {
-	const char *dir;                     /* data directory */
-	const char *server;                  /* this store's name in the cluster */
-	const char *default_domain;          /* lower case */
-	const char *const *new_user_folders; /* made beside a new INBOX, as "Sent=\\Sent", NULL
-	                                      * at the end; may be NULL */
+	const char *dir;            /* data directory */
+	const char *server;         /* this store's name in the cluster */
+	const char *default_domain; /* lower case */
+	struct new_user new_user;
 	struct loop *loop;
 	struct os *os;                /* NULL: os_real */
 	bool threads;                 /* false: tests */
@@ -106,7 +115,9 @@ typedef void store_done_fn(void *ctx, enum mbox_result result);
  * an INBOX the owner's. special_use "" or one RFC 6154 attribute. */
 uint64_t store_create(struct store *s, struct slice name, struct slice special_use,
                       store_done_fn *fn, void *ctx);
-/* INBOX and new_user_folders, subscribed. OK also when it was there. */
+/* INBOX and struct new_user, at once. OK also when it was there. */
+/* Others from now on. */
+void store_set_new_user(struct store *s, const struct new_user *n);
 uint64_t store_create_user(struct store *s, struct slice user, store_done_fn *fn, void *ctx);
 /* Only this mailbox; names below stay (RFC 3501 section 6.3.4). An INBOX only with
  * whole_user, which deletes all of the user's mailboxes and subscriptions. */

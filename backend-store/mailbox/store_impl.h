@@ -8,7 +8,7 @@
  *   hot.c        mailboxes in memory: loading, the tip, publishing, eviction
  *   mailbox.c    what sessions read; watches
  *   append.c flags.c expunge.c deliver.c      changes of messages
- *   space.c create.c delete.c rename.c acl.c         changes of the namespace
+ *   space.c create.c new_user.c delete.c rename.c acl.c         changes of the namespace
  *   quota.c quota_set.c                              quota roots and what is used
  *   subscribe.c duplicates.c tombstones.c            the rest
  *   facts.c index.c apply.c                          what is on disk
@@ -109,7 +109,7 @@ struct overlay;
 struct store {
 	struct store_config config;
 	char *default_domain;
-	char **new_user_folders; /* NULL at the end */
+	char **new_folders, **new_subscriptions; /* struct new_user; NULL at the end */
 	struct engine *engine;
 	struct loop *loop;
 	struct names *names;
@@ -345,7 +345,7 @@ struct space_op {
 	size_t going_count;
 	struct quota_hold hold;   /* RENAME: what comes under another root */
 	struct slice user;        /* subscribed to what is made; or whose subscriptions go */
-	struct space_sub *subs;   /* those that go */
+	struct space_sub *subs;   /* those that go; of a new user, that come */
 	struct slice special_use; /* CREATE */
 	struct acl_change acl;    /* ACL */
 	bool acl_whole;           /* ... its text is acl.id, and replaces all */
@@ -377,8 +377,14 @@ void create_room(struct space_op *so, size_t count);
 void create_add(struct space_op *so, struct slice name, struct slice acl, struct slice special_use);
 /* The fact of so->made[i]. The mailbox may be changed in the same transaction; borrowed. */
 struct mailbox *create_fact(struct space_op *so, size_t i);
+/* The ACL of a new mailbox: its parent's, of an INBOX its owner's. */
+void create_acl(struct store *s, struct slice name, struct buf *out);
+bool create_use_is_valid(struct slice special_use);
+/* All of made, and the subscriptions of a new user: so->subs too. */
+void create_log(struct space_op *so);
 /* Shows all that is made. */
 void create_show(struct space_op *so);
+void new_user_fini(struct store *s);
 void delete_show_entry(struct store *s, struct entry *e);
 
 /* ---- quota ---------------------------------------------------------------------------------- */

@@ -292,7 +292,7 @@ open_store(struct world *w)
 		.dir = dir,
 		.server = "store1",
 		.default_domain = "example.org",
-		.new_user_folders = folders,
+		.new_user.folders = folders,
 		.loop = play_loop(w->play),
 		.segment_bytes = 8u << 20,
 		.floor_bytes = 1,

@@ -21,7 +21,7 @@ world_try_open(struct world *w, struct err *err)
 		.dir = w->dir,
 		.server = "store1",
 		.default_domain = "example.org",
-		.new_user_folders = folders,
+		.new_user.folders = folders,
 		.loop = w->loop,
 		.segment_bytes = 1u << 20,
 		.floor_bytes = 1,
