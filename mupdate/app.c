@@ -62,6 +62,17 @@ check_replica(const struct conf *c, struct err *err)
 	return -1;
 }
 
+/* *tls_r: NULL without a certificate. */
+static bool
+open_tls_server(const struct conf *c, struct tls_ctx **tls_r, struct err *err)
+{
+	*tls_r = NULL;
+	if (!conf_is_set(c, "tls_cert"))
+		return true;
+	*tls_r = tls_server_new(conf_str(c, "tls_cert"), conf_str(c, "tls_key"), err);
+	return *tls_r != NULL;
+}
+
 int
 app_check(const struct conf *c, struct err *err)
 {
@@ -71,12 +82,9 @@ app_check(const struct conf *c, struct err *err)
 		err_set(err, "tls_cert and tls_key belong together, and only one is set");
 		return -1;
 	}
-	if (conf_is_set(c, "tls_cert")) {
-		tls = tls_server_new(conf_str(c, "tls_cert"), conf_str(c, "tls_key"), err);
-		if (tls == NULL)
-			return -1;
-		tls_free(&tls);
-	}
+	if (!open_tls_server(c, &tls, err))
+		return -1;
+	tls_free(&tls);
 	return is_master(c) ? check_master(c, err) : check_replica(c, err);
 }
 
@@ -99,12 +107,8 @@ open_db(struct app *a, struct err *err)
 static bool
 open_tls(struct app *a, struct err *err)
 {
-	if (conf_is_set(a->conf, "tls_cert")) {
-		a->tls_server = tls_server_new(conf_str(a->conf, "tls_cert"),
-		                               conf_str(a->conf, "tls_key"), err);
-		if (a->tls_server == NULL)
-			return false;
-	}
+	if (!open_tls_server(a->conf, &a->tls_server, err))
+		return false;
 	if (!a->is_master && wants_tls(a->conf)) {
 		a->tls_client = tls_client_new(conf_str(a->conf, "tls_ca"), TLS_VERIFY_NAME, err);
 		if (a->tls_client == NULL)
@@ -273,12 +277,14 @@ app_start(struct svc_worker *w, struct err *err)
 	return a;
 }
 
-/* Identities, networks and read_only are looked up at each use. */
+/* Identities, networks and read_only are looked up at each use. The certificate is read
+ * again; the link to the master keeps its authorities. */
 int
 app_reload(void *app, const struct conf *c, struct err *err)
 {
 	static const char *const fixed[] = { "data_dir", "location_dir", "cluster_id" };
 	struct app *a = app;
+	struct tls_ctx *tls;
 
 	if (is_master(c) != a->is_master) {
 		err_set(err, "another role needs a restart");
@@ -290,8 +296,12 @@ app_reload(void *app, const struct conf *c, struct err *err)
 		err_set(err, "another %s needs a restart", fixed[i]);
 		return -1;
 	}
+	if (!open_tls_server(c, &tls, err))
+		return -1;
 	a->conf = c;
-	service_set_conf(a->service, c);
+	service_set_conf(a->service, c, tls);
+	tls_free(&a->tls_server);
+	a->tls_server = tls;
 	return 0;
 }
 

@@ -100,9 +100,10 @@ service_config(const struct service *s)
 }
 
 void
-service_set_conf(struct service *s, const struct conf *conf)
+service_set_conf(struct service *s, const struct conf *conf, struct tls_ctx *tls)
 {
 	s->conf.conf = conf;
+	s->conf.tls = tls;
 }
 
 /* ---- sessions ---------------------------------------------------------------------------------- */

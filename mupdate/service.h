@@ -72,7 +72,8 @@ struct service;
 struct service *service_new(const struct service_config *c);
 /* Ends all sessions. */
 void service_free(struct service **s);
-void service_set_conf(struct service *s, const struct conf *conf);
+/* For sessions and logins from now on. tls as in service_config. */
+void service_set_conf(struct service *s, const struct conf *conf, struct tls_ctx *tls);
 /* For a listener: ctx is the service. */
 void service_accept(void *ctx, struct conn **c);
 /* No new sessions; those that are there get a BYE. */
