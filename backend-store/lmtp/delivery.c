@@ -3,14 +3,11 @@
  *
  * From lmtp_delivery_submit() on it belongs to the store's callback, since its bytes must live
  * until they are written; the session may end before.
- *
- * The trace fields (RFC 5321 section 4.4) name no recipient: one body serves all of them.
  */
 #include "lmtp/session_impl.h"
 
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "mail/date.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +16,8 @@
 
 /* Most bytes of messages that wait for the store; what comes then is put off. */
 #define IN_STORE_MAX ((uint64_t)256 << 20)
+
+#define PIECES_MAX 8
 
 struct final_rcpt {
 	char *address, *user;
@@ -31,8 +30,8 @@ struct lmtp_delivery {
 	bool submitted;
 	struct spool spool;
 	struct buf trace;
-	struct slice pieces[2];
-	bool key_given; /* else it is summed up here */
+	struct slice pieces[PIECES_MAX]; /* trace fields, then the body */
+	bool key_given;                  /* else it is summed up here */
 	struct digest *digest;
 	uint8_t key[DELIVER_KEY_LEN];
 
@@ -217,21 +216,6 @@ on_delivered(void *ctx, const struct deliver_result *results, size_t count)
 
 /* ---- to the store -------------------------------------------------------------------------------- */
 
-/* "from helo ([address])" is what RFC 5321 section 4.4 asks for; both were checked. */
-static void
-add_trace(struct lmtp_delivery *d)
-{
-	const struct lmtp_session *s = d->session;
-	struct date now = { (int64_t)clock_wall_s(), 0 };
-
-	buf_printf(&d->trace, "Return-Path: <%s>\r\n", d->from);
-	buf_printf(&d->trace, "Received: from %s ([%s%s])\r\n\tby %s (Roost) with %s id %s;\r\n\t",
-	           smtp_server_get_helo(s->core), strchr(s->peer, ':') != NULL ? "IPv6:" : "",
-	           s->peer, s->settings.hostname, smtp_server_protocol(s->core), d->id);
-	date_add(&d->trace, now);
-	buf_add_str(&d->trace, "\r\n");
-}
-
 /* In the order of RCPT. rcpts_r has room for all. */
 static void
 take_rcpts(struct lmtp_delivery *d, struct deliver_rcpt *rcpts_r)
@@ -256,6 +240,21 @@ take_rcpts(struct lmtp_delivery *d, struct deliver_rcpt *rcpts_r)
 	d->final_count = n;
 }
 
+/* After take_rcpts(). Returns how many. */
+static size_t
+make_pieces(struct lmtp_delivery *d, struct slice body)
+{
+	const struct lmtp_trace trace = {
+		.from = d->from,
+		.rcpt = d->final_count == 1 ? d->finals[0].address : NULL,
+		.id = d->id,
+	};
+
+	lmtp_trace_add(d->session, &trace, &d->trace);
+	d->pieces[0] = buf_slice(&d->trace);
+	return 1 + lmtp_trace_cut(body, d->pieces + 1, PIECES_MAX - 1);
+}
+
 /* All are told the same, and nothing is kept. */
 static void
 put_off(struct lmtp_delivery *d, enum mbox_result result)
@@ -274,6 +273,7 @@ lmtp_delivery_submit(struct lmtp_delivery *d)
 	struct lmtp_session *s = d->session;
 	struct deliver_rcpt *rcpts;
 	struct slice body;
+	size_t pieces;
 	struct err err;
 
 	if (d->service->bytes_in_store + d->spool.len > IN_STORE_MAX) {
@@ -287,16 +287,14 @@ lmtp_delivery_submit(struct lmtp_delivery *d)
 	}
 	if (!d->key_given)
 		digest_final(d->digest, d->key);
-	add_trace(d);
-	d->pieces[0] = buf_slice(&d->trace);
-	d->pieces[1] = body;
 	rcpts = xcalloc(s->target_count, sizeof(*rcpts));
 	take_rcpts(d, rcpts);
+	pieces = make_pieces(d, body);
 	d->submitted = true;
 	d->submitted_ms = clock_mono_ms();
 	d->service->bytes_in_store += d->spool.len;
 	metrics_add(&lmtp_metrics[LMTP_M_BYTES], d->spool.len);
-	(void)deliver(d->service->c.store, rcpts, d->final_count, d->key, d->pieces, 2,
+	(void)deliver(d->service->c.store, rcpts, d->final_count, d->key, d->pieces, pieces,
 	              (int64_t)clock_wall_s(), on_delivered, d);
 	free(rcpts);
 }

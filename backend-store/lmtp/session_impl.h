@@ -103,6 +103,18 @@ void lmtp_rcpt_start(struct lmtp_session *s, const struct smtp_event *ev);
 /* Also when questions are under way: their answers are not heard any more. */
 void lmtp_rcpt_free(struct lmtp_rcpt *r);
 
+/* ---- trace.c ---- */
+
+struct lmtp_trace {
+	const char *from; /* without brackets; "" is the null sender */
+	const char *rcpt; /* the only recipient; NULL: several */
+	const char *id;
+};
+void lmtp_trace_add(const struct lmtp_session *s, const struct lmtp_trace *t, struct buf *out);
+/* The message without Return-Path fields of others, in pieces. Where room does not suffice
+ * for all of them, the rest stays. */
+size_t lmtp_trace_cut(struct slice body, struct slice *pieces_r, size_t room);
+
 /* ---- delivery.c ---- */
 
 /* What is told when the store says so. */

@@ -20,23 +20,44 @@
 
 TEST(a_message_with_trace_fields_in_front)
 {
-	world_play_greeted(MAIL TO_FRED DATA BODY KEPT
-	                   "store holds user.fred 1\n"
-	                   "store shows user.fred Return-Path: <a@x.example>\\r\\nReceived: from "
-	                   "mta.example.org ([127.0.0.1])\\r\\n\\tby store1 (Roost) with LMTP id "
-	                   "*;\\r\\n\\t*, * +0000\\r\\nSubject: x\\r\\n\\r\\nhi\\r\\n\n"
-	                   "client > QUIT\n"
-	                   "client < 221 *\n"
-	                   "client is closed\n");
+	world_play_greeted(
+		MAIL TO_FRED DATA BODY KEPT
+		"store holds user.fred 1\n"
+		"store shows user.fred Return-Path: <a@x.example>\\r\\nDelivered-To: fred@example.org\\r\\nReceived: from "
+		"mta.example.org ([127.0.0.1])\\r\\n\\tby store1 (Roost) with LMTP id "
+		"*;\\r\\n\\t*, * +0000\\r\\nSubject: x\\r\\n\\r\\nhi\\r\\n\n"
+		"client > QUIT\n"
+		"client < 221 *\n"
+		"client is closed\n");
+}
+
+TEST(there_is_one_return_path)
+{
+	world_play_greeted(MAIL TO_FRED DATA
+	                   "client >> Return-Path: <forged@x.example>\\r\\nA: 1\\r\\n"
+	                   "return-path: <b@x.example>,\\r\\n more\\r\\nB: 2\\r\\n\\r\\n"
+	                   "Return-Path: <c>\\r\\n.\\r\\n\n" KEPT
+	                   "store shows user.fred Return-Path: <a@x.example>\\r\\nDelivered-To: "
+	                   "fred@example.org\\r\\nReceived: *+0000\\r\\nA: 1\\r\\nB: 2\\r\\n"
+	                   "\\r\\nReturn-Path: <c>\\r\\n\n");
+}
+
+TEST(several_recipients_do_not_learn_of_each_other)
+{
+	world_play_greeted(MAIL TO_FRED "client > RCPT TO:<ann@example.net>\n"
+	                                "client < 250 *\n" DATA BODY KEPT KEPT
+	                                "store shows user.fred Return-Path: <a@x.example>\\r\\n"
+	                                "Received: *\n");
 }
 
 TEST(the_null_sender_and_no_domain)
 {
-	world_play_greeted("client > MAIL FROM:<>\n"
-	                   "client < 250 *\n"
-	                   "client > RCPT TO:<Fred>\n"
-	                   "client < 250 *\n" DATA BODY KEPT
-	                   "store shows user.fred Return-Path: <>\\r\\nReceived: *\n");
+	world_play_greeted(
+		"client > MAIL FROM:<>\n"
+		"client < 250 *\n"
+		"client > RCPT TO:<Fred>\n"
+		"client < 250 *\n" DATA BODY KEPT
+		"store shows user.fred Return-Path: <>\\r\\nDelivered-To: *\\r\\nReceived: *\n");
 }
 
 TEST(pipelined_with_one_answer_for_each_recipient)

@@ -87,24 +87,25 @@ TEST(mail_users_may_not_deliver)
 
 TEST(a_front_end_says_for_whom_it_speaks)
 {
-	world_play("client connects\n"
-	           "client < 220 *\n"
-	           "client > XCLIENT ADDR=IPV6:2001:db8::7 SESSION=abc-7 LOGIN=boss HELO=mua\n"
-	           "client < 220 store1 LMTP Roost ready.\n"
-	           "who is there 2001:db8::7 boss greeted\n"
-	           "client > LHLO fe1\n"
-	           "client << 250 8BITMIME\n"
-	           "client > MAIL FROM:<a@x.example>\n"
-	           "client < 250 *\n"
-	           "client > RCPT TO:<fred>\n"
-	           "client < 250 *\n"
-	           "client > DATA\n"
-	           "client < 354 *\n"
-	           "client >> x\\r\\n.\\r\\n\n"
-	           "client < 250 *\n"
-	           "store shows user.fred Return-Path: <a@x.example>\\r\\nReceived: from fe1 "
-	           "([IPv6:2001:db8::7])\\r\\n\\tby store1 (Roost) with LMTPA id "
-	           "abc-7;\\r\\n\\t*\\r\\nx\\r\\n\n");
+	world_play(
+		"client connects\n"
+		"client < 220 *\n"
+		"client > XCLIENT ADDR=IPV6:2001:db8::7 SESSION=abc-7 LOGIN=boss HELO=mua\n"
+		"client < 220 store1 LMTP Roost ready.\n"
+		"who is there 2001:db8::7 boss greeted\n"
+		"client > LHLO fe1\n"
+		"client << 250 8BITMIME\n"
+		"client > MAIL FROM:<a@x.example>\n"
+		"client < 250 *\n"
+		"client > RCPT TO:<fred>\n"
+		"client < 250 *\n"
+		"client > DATA\n"
+		"client < 354 *\n"
+		"client >> x\\r\\n.\\r\\n\n"
+		"client < 250 *\n"
+		"store shows user.fred Return-Path: <a@x.example>\\r\\nDelivered-To: fred\\r\\nReceived: from fe1 "
+		"([IPv6:2001:db8::7])\\r\\n\\tby store1 (Roost) with LMTPA id "
+		"abc-7;\\r\\n\\t*\\r\\nx\\r\\n\n");
 }
 
 TEST(text_behind_starttls_ends_the_session)
