@@ -65,12 +65,6 @@ on_mailbox(void *ctx, const struct mbox_info *info)
 }
 
 static bool
-on_granted(void *ctx, const struct mbox_info *info)
-{
-	return is_own(ctx, info->name) || on_mailbox(ctx, info);
-}
-
-static bool
 on_subscription(void *ctx, struct slice name)
 {
 	struct collect *c = ctx;
@@ -98,7 +92,7 @@ collect_all(struct collect *c)
 	below[inbox.n] = '.';
 	store_each(store, slice_make(below, inbox.n + 1), on_mailbox, c);
 	if (c->others)
-		store_each_granted(store, &c->s->who, on_granted, c);
+		store_each_granted(store, &c->s->who, on_mailbox, c);
 	store_each_subscription(store, c->s->names.user, on_subscription, c);
 }
 

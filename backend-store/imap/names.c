@@ -10,16 +10,20 @@ void
 imap_who_init(struct imap_session *s, const char *groups)
 {
 	struct slice domain = store_default_domain(s->service->c.store);
+	struct slice list[ACL_GROUPS_MAX];
 	struct mbox_name inbox;
+	size_t count;
 
 	imap_who_fini(s);
 	s->names = (struct mbox_view){ slice_of(s->user), domain };
 	s->groups = xstrdup(groups);
-	s->group_list = xcalloc(ACL_GROUPS_MAX, sizeof(*s->group_list));
+	count = acl_groups_split(slice_of(s->groups), list, ACL_GROUPS_MAX);
+	s->group_list = xcalloc(count + 1, sizeof(*list));
+	memcpy(s->group_list, list, count * sizeof(*list));
 	s->who = (struct acl_who){
 		.user = mbox_user_acl_id(s->names.user, domain),
 		.groups = s->group_list,
-		.group_count = acl_groups_split(slice_of(s->groups), s->group_list, ACL_GROUPS_MAX),
+		.group_count = count,
 	};
 	/* who has no INBOX does not get in */
 	if (!mbox_name_of_user(s->names.user, domain, &inbox))

@@ -126,7 +126,7 @@ grants_fini(struct store *s)
 
 /* False: fn wants no more. */
 static bool
-each_of(struct store *s, struct slice key, store_each_fn *fn, void *ctx)
+each_of(struct store *s, struct slice key, struct slice inbox, store_each_fn *fn, void *ctx)
 {
 	struct grantee *g = map_get(s->grantees, key);
 	struct mbox_info info;
@@ -135,6 +135,11 @@ each_of(struct store *s, struct slice key, store_each_fn *fn, void *ctx)
 	if (g == NULL)
 		return true;
 	LIST_EACH (gr, &g->grants, struct grant, node) {
+		struct slice name = gr->entry->name;
+
+		/* his own, which he shows to a group of his or to anyone */
+		if (slice_eq(name, inbox) || mbox_name_is_below(name, inbox))
+			continue;
 		store_fill_info(s, gr->entry, &info);
 		if (!fn(ctx, &info))
 			return false;
@@ -150,7 +155,7 @@ store_each_granted(struct store *s, const struct acl_who *who, store_each_fn *fn
 	char key[KEY_MAX] = "group:";
 	const size_t prefix = strlen("group:");
 
-	if (!each_of(s, who->user, fn, ctx))
+	if (!each_of(s, who->user, who->inbox, fn, ctx))
 		return;
 	for (size_t i = 0; i < who->group_count; i++) {
 		struct slice group = who->groups[i];
@@ -158,8 +163,8 @@ store_each_granted(struct store *s, const struct acl_who *who, store_each_fn *fn
 		if (group.n > sizeof(key) - prefix)
 			continue;
 		memcpy(key + prefix, group.p, group.n);
-		if (!each_of(s, slice_make(key, prefix + group.n), fn, ctx))
+		if (!each_of(s, slice_make(key, prefix + group.n), who->inbox, fn, ctx))
 			return;
 	}
-	(void)each_of(s, key_of(SLICE("anyone"), domain, key), fn, ctx);
+	(void)each_of(s, key_of(SLICE("anyone"), domain, key), who->inbox, fn, ctx);
 }
