@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "mailbox/quota.h"
 #include "mailbox/spool.h"
 
 #include <inttypes.h>
@@ -199,6 +200,9 @@ check_literal(struct imap_session *s, const struct imap_cmd_event *ev)
 	else if (a->spool.len + ev->literal_n > TOTAL_MAX ||
 	         a->text_bytes > s->limits.command_bytes)
 		command_done(s, COMMAND_NO, "TOOBIG", "This is too much for one command");
+	else if (quota_check(s->service->c.store, mbox_name_slice(&a->name),
+	                     a->spool.len + ev->literal_n, a->count + 1) != MBOX_OK)
+		command_fail(s, MBOX_OVERQUOTA);
 	else
 		return true;
 	return false;

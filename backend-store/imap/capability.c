@@ -18,7 +18,8 @@
 static const char always[] =
 	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN "
 	"LIST-EXTENDED SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE MULTIAPPEND ACL "
-	"RIGHTS=kxte LIST-MYRIGHTS LIST-STATUS";
+	"RIGHTS=kxte LIST-MYRIGHTS LIST-STATUS STATUS=SIZE QUOTA QUOTA=RES-STORAGE "
+	"QUOTA=RES-MESSAGE";
 
 void
 imap_add_capabilities(struct imap_session *s, struct buf *out)
@@ -26,6 +27,8 @@ imap_add_capabilities(struct imap_session *s, struct buf *out)
 	struct slice mechs = slice_of(auth_mechs(s->service->c.auth)), mech;
 
 	buf_printf(out, "%s APPENDLIMIT=%" PRIu64, always, s->limits.message_bytes);
+	if (s->admin)
+		buf_add_str(out, " QUOTASET");
 	if (s->logged_in)
 		return;
 	if (s->service->c.tls != NULL && !conn_is_tls(link_conn(s->client)))

@@ -65,6 +65,10 @@ static const struct imap_row rows[] = {
 	{ { "NAMESPACE", "" }, ROW_AFTER, cmd_namespace },
 	{ { "IDLE", "" }, ROW_AFTER, cmd_idle },
 	{ { "UNSELECT", "" }, SELECTED | ROW_QUIET, cmd_unselect },
+	/* RFC 9208 */
+	{ { "GETQUOTA", "" }, ROW_AFTER, cmd_getquota },
+	{ { "GETQUOTAROOT", "" }, ROW_AFTER, cmd_getquotaroot },
+	{ { "SETQUOTA", "" }, ROW_AFTER, cmd_setquota },
 };
 
 const struct imap_cmd_def *

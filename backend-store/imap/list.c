@@ -303,7 +303,7 @@ tell(struct imap_session *s, struct list_job *j)
 	if ((j->options & RETURN_STATUS) == 0 || (n->rights & ACL_READ) == 0)
 		return true;
 	command_pump(s, NULL);
-	s->command.store_id = mailbox_status(s->service->c.store, n->name, on_status, s);
+	s->command.store_id = imap_status_ask(s, n->name, &j->status, on_status);
 	return false;
 }
 

@@ -154,6 +154,7 @@ accepted(struct imap_session *s, const struct auth_reply *r)
 	snprintf(s->user, sizeof(s->user), "%s", r->user);
 	s->log.user = s->user;
 	s->claim = r->proxied ? r->claim : 0;
+	s->admin = r->admin && !r->proxied;
 	imap_who_init(s, r->groups != NULL ? r->groups : "");
 	find_inbox(s, true);
 }

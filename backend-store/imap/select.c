@@ -53,6 +53,7 @@ on_open(void *ctx, enum mbox_result result, struct mailbox *m)
 	}
 	s->view = view_new(s, &m, sel->examine);
 	tell_all(s);
+	imap_quota_warn(s);
 	command_done(s, COMMAND_OK, view_is_read_only(s->view) ? "READ-ONLY" : "READ-WRITE",
 	             "Selected");
 }

@@ -28,6 +28,9 @@ const struct conf_def imap_conf_table[] = {
 	{ "imap_max_sessions", CONF_INT, "10000", 1, 1000000, .help = "Most IMAP sessions." },
 	{ "imap_max_command", CONF_BYTES, "64K", 8192, 1048576,
 	  .help = "The longest command, with its literals but without messages." },
+	{ "quota_warn", CONF_PERCENT, "90%", 0, 100,
+	  .help = "Who selects a mailbox is warned when so much of its quota is used, once in a "
+	          "session; 0: never." },
 	{ "imap_max_message", CONF_BYTES, "64M", 65536, MESSAGE_MOST,
 	  .help = "The largest message that APPEND takes (RFC 7889)." },
 	{ .name = NULL },

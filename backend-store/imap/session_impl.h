@@ -12,6 +12,7 @@
  *	list*.c		LIST, LSUB
  *	mailboxes.c	CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE
  *	status.c	STATUS
+ *	quota.c		GETQUOTA, GETQUOTAROOT, SETQUOTA
  *	flags.c		flags as a client writes them
  *	select.c	SELECT, EXAMINE, CLOSE, UNSELECT
  *	append.c	APPEND; spool.c: its messages while they come in
@@ -159,7 +160,9 @@ struct imap_session {
 	struct acl_who who;     /* and what ACLs know of him */
 	char *inbox, *groups;   /* of who; heap */
 	struct slice *group_list;
-	bool condstore; /* enabled: MODSEQ in every FETCH */
+	bool admin;        /* an admin speaks for the user */
+	bool quota_warned; /* once in a session */
+	bool condstore;    /* enabled: MODSEQ in every FETCH */
 
 	struct view *view;     /* NULL: nothing is selected */
 	struct append *append; /* append.c; NULL: none under way */
@@ -282,9 +285,17 @@ struct imap_status {
 bool imap_status_read(struct imap_args *a, struct imap_status *it) MUST_CHECK;
 /* Before the first answer. */
 void imap_status_begin(struct imap_session *s, const struct imap_status *it);
+/* Asks the store for these items of a canonical name; fn gets s. The operation's id. */
+uint64_t imap_status_ask(struct imap_session *s, struct slice name, const struct imap_status *it,
+                         mailbox_status_fn *fn);
 /* "* STATUS name (items)". False: no client may see this name, nothing was told. */
 bool imap_status_tell(struct imap_session *s, struct slice name, const struct imap_status *it,
                       const struct mailbox_status *st) MUST_CHECK;
+
+/* ---- quota.c ---------------------------------------------------------------------------------- */
+
+/* The selected mailbox may be nearly full: he is told, once. */
+void imap_quota_warn(struct imap_session *s);
 
 /* ---- handlers --------------------------------------------------------------------------------- */
 
@@ -301,6 +312,8 @@ command_fn cmd_setacl, cmd_deleteacl, cmd_getacl, cmd_listrights, cmd_myrights;
 command_fn cmd_create, cmd_delete, cmd_rename, cmd_subscribe, cmd_unsubscribe, cmd_status;
 command_fn cmd_select, cmd_examine, cmd_close, cmd_unselect;
 command_fn cmd_append, cmd_idle;
+/* quota.c */
+command_fn cmd_getquota, cmd_getquotaroot, cmd_setquota;
 /* What follows of an APPEND. */
 void append_text(struct imap_session *s, const struct imap_cmd_event *ev);
 void append_bytes(struct imap_session *s, struct slice bytes);

@@ -1,13 +1,29 @@
-/* status - STATUS: RFC 3501 section 6.3.10, HIGHESTMODSEQ (RFC 7162), APPENDLIMIT (RFC 7889). */
+/*
+ * status - STATUS: RFC 3501 section 6.3.10, HIGHESTMODSEQ (RFC 7162), APPENDLIMIT (RFC 7889),
+ * SIZE (RFC 8438), DELETED and DELETED-STORAGE (RFC 9208; in octets).
+ */
 #include "imap/session_impl.h"
 
 #include <inttypes.h>
 
-enum item { MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, HIGHESTMODSEQ, APPENDLIMIT };
+enum item {
+	MESSAGES,
+	RECENT,
+	UIDNEXT,
+	UIDVALIDITY,
+	UNSEEN,
+	HIGHESTMODSEQ,
+	APPENDLIMIT,
+	SIZE,
+	DELETED,
+	DELETED_STORAGE
+};
 static const char *const item_names[] = {
-	[MESSAGES] = "MESSAGES",       [RECENT] = "RECENT", [UIDNEXT] = "UIDNEXT",
-	[UIDVALIDITY] = "UIDVALIDITY", [UNSEEN] = "UNSEEN", [HIGHESTMODSEQ] = "HIGHESTMODSEQ",
-	[APPENDLIMIT] = "APPENDLIMIT",
+	[MESSAGES] = "MESSAGES",       [RECENT] = "RECENT",
+	[UIDNEXT] = "UIDNEXT",         [UIDVALIDITY] = "UIDVALIDITY",
+	[UNSEEN] = "UNSEEN",           [HIGHESTMODSEQ] = "HIGHESTMODSEQ",
+	[APPENDLIMIT] = "APPENDLIMIT", [SIZE] = "SIZE",
+	[DELETED] = "DELETED",         [DELETED_STORAGE] = "DELETED-STORAGE",
 };
 
 struct status_job {
@@ -49,6 +65,18 @@ imap_status_begin(struct imap_session *s, const struct imap_status *it)
 			imap_enable_condstore(s);
 }
 
+uint64_t
+imap_status_ask(struct imap_session *s, struct slice name, const struct imap_status *it,
+                mailbox_status_fn *fn)
+{
+	struct store *store = s->service->c.store;
+
+	for (unsigned i = 0; i < it->count; i++)
+		if (it->items[i] == DELETED_STORAGE)
+			return mailbox_status_deleted(store, name, fn, s);
+	return mailbox_status(store, name, fn, s);
+}
+
 static uint64_t
 value(const struct imap_session *s, const struct mailbox_status *st, enum item item)
 {
@@ -67,6 +95,12 @@ value(const struct imap_session *s, const struct mailbox_status *st, enum item i
 		return st->highestmodseq;
 	case APPENDLIMIT:
 		return s->limits.message_bytes;
+	case SIZE:
+		return st->bytes;
+	case DELETED:
+		return st->deleted;
+	case DELETED_STORAGE:
+		return st->deleted_bytes;
 	}
 	must_not_reach();
 }
@@ -125,5 +159,5 @@ cmd_status(struct imap_session *s, struct command *c)
 		return;
 	}
 	c->job = j;
-	c->store_id = mailbox_status(s->service->c.store, info.name, on_status, s);
+	c->store_id = imap_status_ask(s, info.name, &j->items, on_status);
 }

@@ -125,6 +125,16 @@ open_tls(const struct conf *c, struct tls_ctx **tls_r, struct tls_ctx **master_r
 	return true;
 }
 
+static struct quota_policy
+quota_policy(const struct conf *c)
+{
+	return (struct quota_policy){
+		.default_bytes = conf_bytes(c, "default_quota"),
+		.default_messages = conf_int(c, "default_quota_messages"),
+		.grace_percent = (unsigned)conf_percent(c, "quota_grace"),
+	};
+}
+
 static bool
 open_store(struct instance *i, struct err *err)
 {
@@ -141,6 +151,7 @@ open_store(struct instance *i, struct err *err)
 		.floor_bytes = conf_bytes(c, "free_floor"),
 		.duplicate_window_ms = conf_ms(c, "duplicate_window"),
 		.hot_bytes = conf_bytes(c, "cache_bytes"),
+		.quota = quota_policy(c),
 	};
 
 	i->store = store_open(&sc, err);
@@ -241,6 +252,7 @@ on_tick(void *ctx)
 	engine_get_stats(store_engine(i->store), &e);
 	store_get_stats(i->store, &s);
 	metrics_set(&store_metrics[STORE_M_MAILBOXES], store_count(i->store));
+	metrics_set(&store_metrics[STORE_M_QUOTA_FULL], quota_count_full(i->store));
 	metrics_set(&store_metrics[STORE_M_HOT], s.hot);
 	metrics_set(&store_metrics[STORE_M_HOT_BYTES], s.hot_bytes);
 	metrics_set(&store_metrics[STORE_M_BATCHES], e.batches);
@@ -299,6 +311,7 @@ instance_reload(void *app, const struct conf *c, struct err *err)
 	static const char *const fixed[] = { "data_dir", "default_domain", "cluster" };
 	struct instance *i = app;
 	struct tls_ctx *tls, *master_tls;
+	struct quota_policy policy;
 
 	for (size_t k = 0; k < ARRAY_LEN(fixed); k++) {
 		const char *was =
@@ -319,6 +332,8 @@ instance_reload(void *app, const struct conf *c, struct err *err)
 		return -1;
 	}
 	tls_free(&master_tls); /* the link to the master keeps its own */
+	policy = quota_policy(c);
+	quota_set_policy(i->store, &policy);
 	imap_service_set_conf(i->imap, c, tls);
 	lmtp_service_set_conf(i->lmtp, c, tls);
 	pop3_service_set_conf(i->pop3, c, tls);

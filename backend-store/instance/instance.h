@@ -7,6 +7,7 @@
 #include "cluster/cluster.h"
 #include "imap/session.h"
 #include "lmtp/session.h"
+#include "mailbox/quota.h"
 #include "mailbox/store.h"
 #include "metrics/metrics.h"
 #include "pop3/session.h"
@@ -31,6 +32,7 @@ enum {
 	STORE_M_DAMAGED,
 	STORE_M_FULL,
 	STORE_M_FAILED,
+	STORE_M_QUOTA_FULL,
 	STORE_M_COUNT
 };
 extern struct metric store_metrics[STORE_M_COUNT];

@@ -15,6 +15,14 @@ const struct conf_def instance_settings[] = {
 	{ "default_subscriptions", CONF_STRING,
 	  .help = "What a new user is subscribed to besides, separated by commas: names as clients "
 	          "show them, such as Shared Folders/lists/announce." },
+	{ "default_quota", CONF_BYTES, "0", 0, QUOTA_BYTES_MOST,
+	  .help = "How much mail a user may have who was given no quota of his own; 0: any "
+	          "amount." },
+	{ "default_quota_messages", CONF_INT, "0",
+	  .help = "The same for the number of messages; 0: any number." },
+	{ "quota_grace", CONF_PERCENT, "0", 0, 100,
+	  .help = "While there is room at all, a delivery may go so much beyond the quota, so that "
+	          "a full mailbox is not a matter of the size of the last message." },
 	{ "segment_bytes", CONF_BYTES, "256M", 1ull << 20, 4ull << 30, .flags = CONF_RESTART,
 	  .help = "Size of the log's files." },
 	{ "free_floor", CONF_BYTES, "0", 0, 0, .flags = CONF_RESTART,
@@ -30,6 +38,8 @@ const struct conf_def instance_settings[] = {
 };
 
 struct metric store_metrics[STORE_M_COUNT] = {
+	[STORE_M_QUOTA_FULL] = METRIC_GAUGE("roost_store_quota_full", NULL,
+	                                    "Users and shared trees whose quota is used up."),
 	[STORE_M_MAILBOXES] = METRIC_GAUGE("roost_store_mailboxes", NULL, "Mailboxes it has."),
 	[STORE_M_HOT] =
 		METRIC_GAUGE("roost_store_hot_mailboxes", NULL, "Mailboxes held in memory."),

@@ -46,8 +46,9 @@ struct lmtp_delivery {
 
 /* What RCPT and the body are told; ABSENT only at RCPT, after the directory was asked. */
 const struct lmtp_answer *
-lmtp_answer_for(enum mbox_result result)
+lmtp_answer_for(const struct lmtp_service *p, enum mbox_result result)
 {
+	static const struct lmtp_answer never = { 552, "5.2.2", "The mailbox is full." };
 	static const struct lmtp_answer answers[] = {
 		[MBOX_OK] = { 250, "2.0.0", "Kept." },
 		[MBOX_ABSENT] = { 451, "4.2.1", "The mailbox is not here any more." },
@@ -63,6 +64,8 @@ lmtp_answer_for(enum mbox_result result)
 	};
 
 	must(result < ARRAY_LEN(answers));
+	if (result == MBOX_OVERQUOTA && p->limits.refuse_over_quota)
+		return &never;
 	return &answers[result];
 }
 
@@ -161,10 +164,10 @@ log_result(const struct lmtp_delivery *d, size_t i, const struct deliver_result 
 	metrics_add(&lmtp_metrics[metric], 1);
 	log_info(&ctx,
 	         "delivery.done from=%s rcpt=%s user=%s result=%s mbox_id=%" PRIx64 " uid=%" PRIu32
-	         " duplicate=%d bytes=%" PRIu64 " ms=%" PRIu64,
+	         " duplicate=%d bytes=%" PRIu64 " quota=%u%% ms=%" PRIu64,
 	         log_esc(d->from), log_esc(f->address), log_esc(f->user),
 	         mbox_result_name(r->result), r->mbox_id, r->uid, r->duplicate, d->spool.len,
-	         clock_mono_ms() - d->submitted_ms);
+	         r->quota_percent, clock_mono_ms() - d->submitted_ms);
 }
 
 /* Of two users behind one address the worse one counts, and what is temporary most: a retry
@@ -185,10 +188,10 @@ answer_all(struct lmtp_delivery *d, const struct deliver_result *results)
 
 	while (i < d->final_count) {
 		size_t number = d->finals[i].number;
-		const struct lmtp_answer *a = lmtp_answer_for(results[i].result);
+		const struct lmtp_answer *a = lmtp_answer_for(d->service, results[i].result);
 
 		for (i++; i < d->final_count && d->finals[i].number == number; i++)
-			a = worse(a, lmtp_answer_for(results[i].result));
+			a = worse(a, lmtp_answer_for(d->service, results[i].result));
 		smtp_server_reply_rcpt(s->core, number, a->code, a->enhanced, a->text,
 		                       link_out(s->client));
 	}
@@ -259,7 +262,7 @@ make_pieces(struct lmtp_delivery *d, struct slice body)
 static void
 put_off(struct lmtp_delivery *d, enum mbox_result result)
 {
-	const struct lmtp_answer *a = lmtp_answer_for(result);
+	const struct lmtp_answer *a = lmtp_answer_for(d->service, result);
 	struct lmtp_session *s = d->session;
 
 	smtp_server_reply(s->core, a->code, a->enhanced, a->text, link_out(s->client));

@@ -92,7 +92,7 @@ check_all(struct lmtp_rcpt *r)
 		                                        r->claim, r->session->size);
 
 		if (result != MBOX_OK)
-			a = lmtp_answer_for(result);
+			a = lmtp_answer_for(r->session->service, result);
 	}
 	answer(r, a);
 }

@@ -21,6 +21,9 @@ const struct conf_def lmtp_conf_table[] = {
 	{ "lmtp_max_recipients", CONF_INT, "1000", 1, DELIVER_RCPT_MAX,
 	  .help = "Most recipients of one message, refused ones included; the others are told to "
 	          "come later." },
+	{ "over_quota", CONF_ENUM, "later", .words = "later refuse",
+	  .help = "What a sender is told whose message does not fit into the recipient's quota: to "
+	          "come again later (452 4.2.2), or never (552 5.2.2)." },
 	{ .name = NULL },
 };
 
@@ -57,6 +60,7 @@ lmtp_service_set_conf(struct lmtp_service *p, const struct conf *conf, struct tl
 		.body_ms = conf_ms(conf, "lmtp_body_timeout"),
 		.sessions = conf_int(conf, "lmtp_max_sessions"),
 		.message_bytes = conf_bytes(conf, "lmtp_max_message"),
+		.refuse_over_quota = conf_enum(conf, "over_quota") == 1,
 		.rcpts = (unsigned)conf_int(conf, "lmtp_max_recipients"),
 	};
 }

@@ -21,6 +21,7 @@ struct lmtp_limits {
 	uint64_t sessions;
 	uint64_t message_bytes;
 	unsigned rcpts;
+	bool refuse_over_quota; /* for good, instead of "later" */
 };
 
 struct lmtp_service {
@@ -122,7 +123,7 @@ struct lmtp_answer {
 	int code;
 	const char *enhanced, *text;
 };
-const struct lmtp_answer *lmtp_answer_for(enum mbox_result result);
+const struct lmtp_answer *lmtp_answer_for(const struct lmtp_service *p, enum mbox_result result);
 
 struct lmtp_delivery *lmtp_delivery_new(struct lmtp_session *s, const struct smtp_mail *mail);
 /* Of one the store does not have. */

@@ -200,6 +200,7 @@ mailbox_unwatch(struct mailbox_watch *w)
 struct status_op {
 	struct op op;
 	struct mailbox *m;
+	bool deleted_bytes;
 	mailbox_status_fn *fn;
 	void *ctx;
 };
@@ -243,6 +244,25 @@ count_recent(struct mailbox *m, uint32_t *count_r)
 	return r;
 }
 
+static enum mbox_result
+sum_deleted(struct mailbox *m, uint64_t *bytes_r)
+{
+	enum mbox_result r = MBOX_OK;
+	struct mailbox *loaded;
+
+	*bytes_r = 0;
+	if (m->deleted == 0)
+		return MBOX_OK;
+	loaded = hot_get(m->store, m->entry, true, &r);
+	if (loaded == NULL)
+		return r;
+	for (uint32_t i = 0; i < m->count; i++)
+		if (m->msgs[i].flags & MSG_DELETED)
+			*bytes_r += m->msgs[i].size;
+	hot_unref(&loaded);
+	return MBOX_OK;
+}
+
 static void
 status_done(struct op *o, enum mbox_result result)
 {
@@ -254,6 +274,8 @@ status_done(struct op *o, enum mbox_result result)
 		result = MBOX_ABSENT;
 	if (result == MBOX_OK)
 		result = count_recent(m, &st.recent);
+	if (result == MBOX_OK && so->deleted_bytes)
+		result = sum_deleted(m, &st.deleted_bytes);
 	if (result == MBOX_OK) {
 		st.messages = (uint32_t)m->entry->shown.messages;
 		st.unseen = m->unseen;
@@ -269,13 +291,14 @@ status_done(struct op *o, enum mbox_result result)
 	op_free(o);
 }
 
-uint64_t
-mailbox_status(struct store *s, struct slice name, mailbox_status_fn *fn, void *ctx)
+static uint64_t
+ask_status(struct store *s, struct slice name, bool deleted_bytes, mailbox_status_fn *fn, void *ctx)
 {
 	struct status_op *so = op_new(s, sizeof(*so), status_done, status_destroy);
 	struct entry *e = tree_find(&s->tree, name);
 	enum mbox_result r = MBOX_ABSENT;
 
+	so->deleted_bytes = deleted_bytes;
 	so->fn = fn;
 	so->ctx = ctx;
 	if (e != NULL)
@@ -284,6 +307,18 @@ mailbox_status(struct store *s, struct slice name, mailbox_status_fn *fn, void *
 		so->m = hot_get(s, e, false, &r);
 	op_defer(&so->op, r);
 	return so->op.id;
+}
+
+uint64_t
+mailbox_status(struct store *s, struct slice name, mailbox_status_fn *fn, void *ctx)
+{
+	return ask_status(s, name, false, fn, ctx);
+}
+
+uint64_t
+mailbox_status_deleted(struct store *s, struct slice name, mailbox_status_fn *fn, void *ctx)
+{
+	return ask_status(s, name, true, fn, ctx);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------- */

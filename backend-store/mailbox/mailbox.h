@@ -95,9 +95,13 @@ struct mailbox_status {
 	uint32_t messages, unseen, recent, deleted;
 	uint32_t uidnext, uidvalidity;
 	uint64_t highestmodseq, bytes, mbox_id;
+	uint64_t deleted_bytes; /* mailbox_status_deleted() only */
 };
 typedef void mailbox_status_fn(void *ctx, enum mbox_result result, const struct mailbox_status *s);
 uint64_t mailbox_status(struct store *s, struct slice name, mailbox_status_fn *fn, void *ctx);
+/* With the size of what is \Deleted: where there is some, all messages are looked at. */
+uint64_t mailbox_status_deleted(struct store *s, struct slice name, mailbox_status_fn *fn,
+                                void *ctx);
 
 /* ---- reading messages ----------------------------------------------------------------- */
 

@@ -534,6 +534,12 @@ conf_bytes(const struct conf *c, const char *name)
 }
 
 uint64_t
+conf_percent(const struct conf *c, const char *name)
+{
+	return get(c, name, CONF_PERCENT)->num;
+}
+
+uint64_t
 conf_ms(const struct conf *c, const char *name)
 {
 	return get(c, name, CONF_DURATION)->num;

@@ -38,6 +38,7 @@ enum conf_type {
 	CONF_BOOL, /* yes no true false on off */
 	CONF_INT,
 	CONF_BYTES,    /* 512, 64K, 10M, 2G (or KiB, MiB, GiB): powers of 1024 */
+	CONF_PERCENT,  /* 90% or 90 */
 	CONF_DURATION, /* 500ms, 30s, 5m, 2h, 7d; kept in milliseconds; 0 needs no unit */
 	CONF_LIST,     /* of words: of `words` only, when the row has them */
 	CONF_ADDRESS,  /* one net/addr.h address */
@@ -61,7 +62,7 @@ struct conf_def {
 	const char *name;
 	enum conf_type type;
 	const char *deflt; /* as it would stand in the file; NULL: not set */
-	uint64_t min, max; /* INT, BYTES, DURATION (ms); max 0: none. ADDRESS(ES): min is
+	uint64_t min, max; /* INT, BYTES, PERCENT, DURATION (ms); max 0: none. ADDRESS(ES): min is
 				 * the port when none is given, 0: it must be given */
 	const char *words; /* ENUM, LIST: allowed words, separated by one space */
 	const char *help;  /* one or two sentences */
@@ -114,6 +115,7 @@ const char *conf_path(const struct conf *c);
 const char *conf_str(const struct conf *c, const char *name); /* STRING, PATH; NULL: not set */
 bool conf_bool(const struct conf *c, const char *name);
 uint64_t conf_int(const struct conf *c, const char *name); /* INT */
+uint64_t conf_percent(const struct conf *c, const char *name);
 uint64_t conf_bytes(const struct conf *c, const char *name);
 uint64_t conf_ms(const struct conf *c, const char *name); /* DURATION */
 int conf_enum(const struct conf *c, const char *name);    /* position in words */

@@ -31,6 +31,24 @@ static const struct unit time_units[] = {
 	{ "h", 3600000 }, { "d", 86400000 }, { NULL, 0 },
 };
 
+static const struct unit percent_units[] = { { "", 1 }, { "%", 1 }, { NULL, 0 } };
+
+/* NULL: a plain number. */
+static const struct unit *
+units_of(const struct conf_def *def)
+{
+	switch (def->type) {
+	case CONF_BYTES:
+		return byte_units;
+	case CONF_PERCENT:
+		return percent_units;
+	case CONF_DURATION:
+		return time_units;
+	default:
+		return NULL;
+	}
+}
+
 static bool
 parse_unit(struct slice s, const struct unit *units, uint64_t *v_r)
 {
@@ -62,12 +80,10 @@ static bool
 parse_number(struct conf_value *v)
 {
 	struct slice s = slice_of(v->text);
-	bool ok;
+	const struct unit *units = units_of(v->def);
+	bool ok = units == NULL ? num_parse_u64(s, UINT64_MAX, &v->num)
+	                        : parse_unit(s, units, &v->num);
 
-	if (v->def->type == CONF_INT)
-		ok = num_parse_u64(s, UINT64_MAX, &v->num);
-	else
-		ok = parse_unit(s, v->def->type == CONF_BYTES ? byte_units : time_units, &v->num);
 	return ok && v->num >= v->def->min && (v->def->max == 0 || v->num <= v->def->max);
 }
 
@@ -173,6 +189,7 @@ parse_typed(struct conf_value *v, struct err *reason)
 		return parse_bool(v);
 	case CONF_INT:
 	case CONF_BYTES:
+	case CONF_PERCENT:
 	case CONF_DURATION:
 		return parse_number(v);
 	case CONF_LIST:
@@ -238,10 +255,10 @@ print_unit(uint64_t v, const struct unit *units, const char *plain, struct buf *
 static void
 print_limit(const struct conf_def *def, uint64_t v, struct buf *out)
 {
-	if (def->type == CONF_BYTES)
-		print_unit(v, byte_units, "", out);
-	else if (def->type == CONF_DURATION)
-		print_unit(v, time_units, "", out);
+	const struct unit *units = units_of(def);
+
+	if (units != NULL)
+		print_unit(v, units, "", out);
 	else
 		buf_printf(out, "%" PRIu64, v);
 }
@@ -249,9 +266,14 @@ print_limit(const struct conf_def *def, uint64_t v, struct buf *out)
 static void
 print_number(const struct conf_def *def, struct buf *out)
 {
-	buf_add_str(out, def->type == CONF_BYTES      ? "a size such as 512, 64K or 10M"
-	                 : def->type == CONF_DURATION ? "a time such as 500ms, 30s, 5m, 2h or 7d"
-	                                              : "a whole number");
+	static const char *const texts[] = {
+		[CONF_INT] = "a whole number",
+		[CONF_BYTES] = "a size such as 512, 64K or 10M",
+		[CONF_PERCENT] = "a share such as 90%",
+		[CONF_DURATION] = "a time such as 500ms, 30s, 5m, 2h or 7d",
+	};
+
+	buf_add_str(out, texts[def->type]);
 	if (def->min > 0 || def->max > 0) {
 		buf_add_str(out, def->max > 0 ? ", from " : ", at least ");
 		print_limit(def, def->min, out);
@@ -287,6 +309,7 @@ conf_value_print_allowed(const struct conf_def *def, struct buf *out)
 	switch (def->type) {
 	case CONF_INT:
 	case CONF_BYTES:
+	case CONF_PERCENT:
 	case CONF_DURATION:
 		print_number(def, out);
 		break;

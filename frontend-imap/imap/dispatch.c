@@ -150,6 +150,10 @@ static const struct imap_row rows[] = {
 	{ { "UID EXPUNGE", "" }, ROW_AFTER, OFFER(UIDPLUS) },
 	{ { "MOVE", "wa" }, ROW_AFTER | ROW_MAILBOX, OFFER(MOVE) },
 	{ { "UID MOVE", "wa" }, ROW_AFTER | ROW_MAILBOX, OFFER(MOVE) },
+	/* RFC 9208: a store calls a quota root by the name of its mailbox */
+	{ { "GETQUOTA", "a" }, ROW_AFTER | ROW_MAILBOX, OFFER(QUOTA) },
+	{ { "GETQUOTAROOT", "a" }, ROW_AFTER | ROW_MAILBOX, OFFER(QUOTA) },
+	{ { "SETQUOTA", "a" }, ROW_AFTER | ROW_MAILBOX, OFFER(QUOTA) },
 };
 
 const struct imap_cmd_def *

@@ -344,8 +344,9 @@ on_continue(struct imap_session *s, struct imap_leg *leg, const struct imap_resp
 static bool
 is_for_client(struct imap_session *s, const struct imap_leg *leg, struct slice name)
 {
-	static const char *const names[] = { "EXISTS", "RECENT", "EXPUNGE", "FETCH", "FLAGS",
-		                             "SEARCH", "STATUS", "LIST",    "LSUB",  "ENABLED" };
+	static const char *const names[] = { "EXISTS", "RECENT",  "EXPUNGE", "FETCH",
+		                             "FLAGS",  "SEARCH",  "STATUS",  "LIST",
+		                             "LSUB",   "ENABLED", "QUOTA",   "QUOTAROOT" };
 
 	if (s->selected != leg && !has_flights(s, leg))
 		return false;

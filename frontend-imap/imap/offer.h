@@ -27,7 +27,11 @@
 	X(CHILDREN, "CHILDREN", true)                                                              \
 	X(SPECIAL_USE, "SPECIAL-USE", true)                                                        \
 	X(CONDSTORE, "CONDSTORE", true)                                                            \
-	X(MULTIAPPEND, "MULTIAPPEND", true)
+	X(MULTIAPPEND, "MULTIAPPEND", true)                                                        \
+	X(STATUS_SIZE, "STATUS=SIZE", true)                                                        \
+	X(QUOTA, "QUOTA", true)                                                                    \
+	X(QUOTA_STORAGE, "QUOTA=RES-STORAGE", true)                                                \
+	X(QUOTA_MESSAGE, "QUOTA=RES-MESSAGE", true)
 enum offer_bit {
 #define X(bit, name, store) OFFER_BIT_##bit,
 	OFFER_CAPS(X)

@@ -14,7 +14,7 @@ from world import PASSWORD
 
 OFFERED = {b"IMAP4REV1", b"LITERAL+", b"SASL-IR", b"ID", b"ENABLE", b"IDLE", b"NAMESPACE",
            b"UIDPLUS", b"MOVE", b"UNSELECT", b"CHILDREN", b"CONDSTORE", b"SPECIAL-USE",
-           b"MULTIAPPEND"}
+           b"MULTIAPPEND", b"STATUS=SIZE", b"QUOTA", b"QUOTA=RES-STORAGE", b"QUOTA=RES-MESSAGE"}
 
 
 def capabilities(lines):

@@ -4,7 +4,9 @@
 #include "lib/test.h"
 #include "log/log.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/quota.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,11 +116,17 @@ on_store_action(void *ctx, const char *rest)
 	struct world *w = ctx;
 	char name[200], text[300];
 	unsigned n = 0, count = 9999;
+	int64_t bytes, messages;
 
 	if (sscanf(rest, "gives acl %199s %299s", name, text) == 2) {
 		for (char *p = text; *p != '\0'; p++)
 			*p = *p == '|' ? '\t' : *p;
 		(void)store_set_acl(w->store, slice_of(name), slice_of(text), on_store_done, w);
+	} else if (sscanf(rest, "gives quota %199s %" SCNd64 " %" SCNd64, name, &bytes,
+	                  &messages) == 3) {
+		struct quota_limits l = { (uint64_t)bytes, (uint64_t)messages };
+
+		(void)quota_set(w->store, slice_of(name), &l, on_store_done, w);
 	} else if (sscanf(rest, "makes %199s", name) == 1) {
 		(void)store_create(w->store, slice_of(name), SLICE(""), on_store_done, w);
 	} else if (sscanf(rest, "gives claim %u", &n) == 1) {

@@ -12,6 +12,7 @@
  *	store gives acl NAME TEXT	sets an ACL (| for TAB)
  *	store makes NAME		a mailbox of this canonical name
  *	store gives claim N		of fred's INBOX
+ *	store gives quota NAME N N	bytes and messages; -1: no limit
  *	store holds NAME COUNT		so many messages (canonical name)
  *	session is called TEXT		the id of the latest session, as in the log
  */

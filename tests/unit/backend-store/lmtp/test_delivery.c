@@ -228,6 +228,49 @@ TEST(recipients_are_limited)
 	                   "store holds user.fred 1\n");
 }
 
+/* RFC 1870: the size that MAIL names counts at RCPT; what DATA has counts at its end. */
+TEST(over_quota_is_later)
+{
+	world_play_greeted("store gives quota user.fred 1000\n"
+	                   "client > MAIL FROM:<a@x.example> SIZE=1000\n"
+	                   "client < 250 *\n" TO_FRED "client > RSET\n"
+	                   "client < 250 *\n"
+	                   "client > MAIL FROM:<a@x.example> SIZE=1001\n"
+	                   "client < 250 *\n"
+	                   "client > RCPT TO:<fred@example.org>\n"
+	                   "client < 452 4.2.2 The mailbox is full.\n"
+	                   "client > RCPT TO:<ann@example.net>\n"
+	                   "client < 250 *\n"
+	                   "client > RSET\n"
+	                   "client < 250 *\n"
+	                   "store gives quota user.fred 30\n" MAIL TO_FRED
+	                   "client > RCPT TO:<ann@example.net>\n"
+	                   "client < 250 *\n" DATA BODY
+	                   "client < 452 4.2.2 The mailbox is full.\n" KEPT
+	                   "store holds user.fred 0\n"
+	                   "store holds example.net!user.ann 1\n"
+	                   "metric rcpt_temp 1\n"
+	                   "metric failed 1\n");
+}
+
+TEST(over_quota_is_refused_where_that_is_wanted)
+{
+	world_play_with("over_quota = refuse\n", false,
+	                "client connects\n"
+	                "client < 220 *\n"
+	                "client > LHLO client\n"
+	                "client << 250 8BITMIME\n"
+	                "store gives quota user.fred 0\n"
+	                "client > MAIL FROM:<a@x.example>\n"
+	                "client < 250 *\n"
+	                "client > RCPT TO:<fred@example.org>\n"
+	                "client < 552 5.2.2 The mailbox is full.\n"
+	                "store gives quota user.fred 30\n" TO_FRED DATA BODY
+	                "client < 552 5.2.2 The mailbox is full.\n"
+	                "store holds user.fred 0\n"
+	                "metric rcpt_denied 1\n");
+}
+
 TEST(a_front_end_probes)
 {
 	world_play_greeted("client >> MAIL FROM:<a@x.example> SIZE=4000000\\r\\n"

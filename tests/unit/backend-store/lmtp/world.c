@@ -4,6 +4,7 @@
 #include "lib/test.h"
 #include "log/log.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/quota.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -220,6 +221,10 @@ on_store_action(void *ctx, const char *rest)
 
 	if (sscanf(rest, "gives claim %u", &n) == 1) {
 		(void)store_set_claim(w->store, SLICE("user.fred"), n, on_store_done, w);
+	} else if (sscanf(rest, "gives quota %199s %u", name, &n) == 2) {
+		struct quota_limits l = { n, QUOTA_NONE };
+
+		(void)quota_set(w->store, slice_of(name), &l, on_store_done, w);
 	} else if (sscanf(rest, "loses %199s", name) == 1) {
 		(void)store_delete(w->store, slice_of(name), true, on_store_done, w);
 	} else if (sscanf(rest, "shows %199s %n", name, &at) == 1) {

@@ -11,6 +11,7 @@
  *	drain begins | is over | is not over
  *	who is there[ TEXT]		"PEER USER STATE; ..."
  *	store gives claim N		of fred's INBOX
+ *	store gives quota NAME N	so many bytes
  *	store loses NAME		a user with all his mail
  *	store holds NAME COUNT		so many messages (canonical name)
  *	store shows NAME TEXT		the newest message begins like that; \r \n as escapes, *

@@ -659,3 +659,37 @@ TEST(sums_never_drift)
 	/* it was no idle play */
 	assert_true(m.results[MBOX_OK] > 1000 && m.results[MBOX_OVERQUOTA] > 100);
 }
+
+/* ---- what an expunge would free ------------------------------------------------------------------ */
+
+static void
+on_status(void *ctx, enum mbox_result result, const struct mailbox_status *st)
+{
+	assert_int_equal(result, MBOX_OK);
+	*(struct mailbox_status *)ctx = *st;
+}
+
+TEST(deleted_messages_are_summed_also_when_cold)
+{
+	struct world w;
+
+	EACH_MODE
+	{
+		struct mailbox_status st;
+
+		start(&w, mode);
+		assert_int_equal(world_append(&w, "user.fred", TEN, MSG_DELETED, NULL), 1);
+		assert_int_equal(world_append(&w, "user.fred", TEN, 0, NULL), 2);
+		world_reopen(&w);
+		assert_int_equal(world_deliver(&w, "fred", TEN TEN, 1).result, MBOX_OK);
+		(void)mailbox_status_deleted(w.store, SLICE("user.fred"), on_status, &st);
+		fakenet_settle(w.loop);
+		assert_true(st.deleted == 1 && st.deleted_bytes == 10 && st.bytes == 40);
+		assert_int_equal(world_flags(&w, "user.fred", "3", FLAGS_ADD, MSG_DELETED, NULL),
+		                 MBOX_OK);
+		(void)mailbox_status_deleted(w.store, SLICE("user.fred"), on_status, &st);
+		fakenet_settle(w.loop);
+		assert_true(st.deleted == 2 && st.deleted_bytes == 30);
+		world_close(&w);
+	}
+}

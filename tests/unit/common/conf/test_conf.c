@@ -12,6 +12,7 @@ static const struct conf_def table[] = {
 	{ "listen", CONF_ADDRESSES, NULL, 143, .help = "Where." },
 	{ "limit", CONF_BYTES, "10M", 1, 1 << 30, .help = "How large." },
 	{ "idle", CONF_DURATION, "30m", 1000, 86400000, .help = "How long." },
+	{ "share", CONF_PERCENT, "90%", 10, 100, .help = "How full." },
 	{ "level", CONF_ENUM, "low", .words = "low high", .help = "Which." },
 	{ "on", CONF_BOOL, "no", .help = "Whether." },
 	{ "data_dir", CONF_PATH, .help = "Where." },
@@ -46,6 +47,7 @@ TEST(defaults_hold_when_nothing_is_written)
 
 	assert_int_equal(conf_bytes(c, "limit"), 10 << 20);
 	assert_int_equal(conf_ms(c, "idle"), 1800000);
+	assert_int_equal(conf_percent(c, "share"), 90);
 	assert_int_equal(conf_enum(c, "level"), 0);
 	assert_false(conf_bool(c, "on"));
 	assert_null(conf_str(c, "data_dir"));
@@ -66,6 +68,7 @@ TEST(values_are_read_by_their_types)
 	                         "listen = 127.0.0.1 [::1]:1143, /run/x.sock  # three\n"
 	                         "limit=64K\r\n"
 	                         "idle = 90s\n"
+	                         "share = 75 %\n"
 	                         "level = high\n"
 	                         "on = Yes\n"
 	                         "data_dir = sub/dir\n"
@@ -82,6 +85,7 @@ TEST(values_are_read_by_their_types)
 	assert_string_equal(addr_text(&a[1], text), "[::1]:1143");
 	assert_int_equal(conf_bytes(c, "limit"), 65536);
 	assert_int_equal(conf_ms(c, "idle"), 90000);
+	assert_int_equal(conf_percent(c, "share"), 75);
 	assert_string_equal(conf_enum_text(c, "level"), "high");
 	assert_true(conf_bool(c, "on"));
 	assert_string_equal(conf_str(c, "data_dir"), "/etc/sub/dir");
@@ -151,6 +155,10 @@ static const struct bad_case {
 	  { "/etc/r.conf:3: setting limit of [roost-store] is \"lots\"", "a size such as",
 	    "from 1B to 1G" } },
 	{ "a size that is too large", "[roost-store]\nlimit = 2G\n", NULL, { "from 1B to 1G" } },
+	{ "a share that is too large",
+	  "[roost-store]\nshare = 101%\n",
+	  NULL,
+	  { "a share such as 90%", "from 10% to 100%" } },
 	{ "a time without its unit",
 	  "[roost-store]\nidle = 30\n",
 	  NULL,

@@ -88,6 +88,22 @@ TEST(commands_are_written_anew)
 	                 "store1 < f UID FETCH 1:* (FLAGS BODY.PEEK[HEADER.FIELDS (TO)])\n");
 }
 
+TEST(quotas_are_the_stores_business)
+{
+	world_play(LOGIN "client > b GETQUOTAROOT inbox\n"
+	                 "store1 < b GETQUOTAROOT \"inbox\"\n"
+	                 "store1 > * QUOTAROOT INBOX INBOX\n"
+	                 "store1 > * QUOTA INBOX (STORAGE 1 10)\n"
+	                 "store1 > b OK done\n"
+	                 "client < * QUOTAROOT INBOX INBOX\n"
+	                 "client < * QUOTA INBOX (STORAGE 1 10)\n"
+	                 "client < b OK done\n"
+	                 "client > c GETQUOTA INBOX\n"
+	                 "store1 < c GETQUOTA \"INBOX\"\n"
+	                 "client > d SETQUOTA INBOX (STORAGE 20)\n"
+	                 "store1 < d SETQUOTA \"INBOX\" (STORAGE 20)\n");
+}
+
 TEST(names_that_cannot_be_stay_here)
 {
 	world_play(LOGIN "client > b CREATE a//b\n"

@@ -32,7 +32,8 @@ void world_play_with(const char *more, const char *script);
 /* What the stores of the scripts announce. */
 #define STORE_CAPS                                                                                 \
 	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN "      \
-	"SPECIAL-USE CONDSTORE MULTIAPPEND"
+	"SPECIAL-USE CONDSTORE MULTIAPPEND STATUS=SIZE QUOTA "                                     \
+	"QUOTA=RES-STORAGE QUOTA=RES-MESSAGE"
 /* A store and its front end know each other. */
 #define STORE_LOGIN                                                                                 \
 	"store1 accepts\n"                                                                          \
@@ -41,7 +42,7 @@ void world_play_with(const char *more, const char *script);
 	"store1 < R2 AUTHENTICATE PLAIN ZnJlZAByb29zdC1wcm94eQB0b2tlbjpmcmVkOmltYXA6c3RvcmUxOjc=\n" \
 	"store1 > * ID NIL\n"                                                                       \
 	"store1 > R1 OK\n"                                                                          \
-	"store1 > R2 OK [CAPABILITY " STORE_CAPS " QUOTA] hello\n"
+	"store1 > R2 OK [CAPABILITY " STORE_CAPS " XOTHER] hello\n"
 /* fred is logged in, nothing is selected. */
 #define LOGIN                                                                                      \
 	"client connects\n"                                                                        \
