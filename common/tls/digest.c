@@ -72,3 +72,9 @@ digest_pbkdf2(struct slice password, struct slice salt, uint32_t rounds, uint8_t
 	                       (const unsigned char *)salt.p, (int)salt.n, (int)rounds,
 	                       EVP_sha256(), DIGEST_LEN, key_r) == 1);
 }
+
+void
+digest_sha1(struct slice s, uint8_t sum_r[DIGEST_SHA1_LEN])
+{
+	must(EVP_Digest(s.p, s.n, sum_r, NULL, EVP_sha1(), NULL) == 1);
+}

@@ -24,4 +24,8 @@ void digest_hmac(struct slice key, struct slice s, uint8_t mac_r[DIGEST_LEN]);
 void digest_pbkdf2(struct slice password, struct slice salt, uint32_t rounds,
                    uint8_t key_r[DIGEST_LEN]);
 
+/* SHA-1 where a protocol names things by it; no security rests on it. */
+#define DIGEST_SHA1_LEN 20
+void digest_sha1(struct slice s, uint8_t sum_r[DIGEST_SHA1_LEN]);
+
 #endif
