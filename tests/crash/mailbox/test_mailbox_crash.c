@@ -40,6 +40,7 @@ struct box {
 	uint32_t uidvalidity, uidnext;
 	uint64_t modseq;
 	uint64_t quota; /* most messages; 0: no limits of its own */
+	int acl;        /* "uN" may look; 0: nobody was said to */
 	unsigned count;
 	struct item items[MSGS_MOST];
 };
@@ -61,6 +62,7 @@ enum kind {
 	RENAME,
 	SUBSCRIBE,
 	QUOTA,
+	ACL,
 	KINDS
 };
 
@@ -115,6 +117,15 @@ own_quota(struct site *s, const char *name)
 	return q.limits.messages;
 }
 
+static int
+acl_of(const struct mbox_info *info)
+{
+	int n = 0;
+
+	/* the store keeps it with a NUL behind */
+	return sscanf(info->acl.p, "u%d\tlr\t", &n) == 1 ? n : 0;
+}
+
 static void
 look_at_box(struct site *s, const char *name, struct box *b)
 {
@@ -134,6 +145,7 @@ look_at_box(struct site *s, const char *name, struct box *b)
 	b->uidnext = mailbox_uidnext(m);
 	b->modseq = mailbox_highestmodseq(m);
 	b->quota = own_quota(s, name);
+	b->acl = acl_of(&info);
 	b->count = count;
 	for (uint32_t i = 0; i < count; i++)
 		b->items[i] = (struct item){ msgs[i].uid, read_id(m, &msgs[i]), msgs[i].flags };
@@ -192,6 +204,19 @@ model_rename(struct picture *p, const struct op *o)
 	memset(&p->boxes[o->box], 0, sizeof(p->boxes[0]));
 }
 
+/* A new one has that of the nearest above it. */
+static int
+model_acl(const struct picture *p, unsigned box)
+{
+	struct slice up = slice_of(names[box]);
+
+	while (mbox_name_parent(up, &up))
+		for (unsigned i = 0; i < BOXES; i++)
+			if (slice_eq_str(up, names[i]) && p->boxes[i].there)
+				return p->boxes[i].acl;
+	return 0;
+}
+
 static void
 model_apply(struct picture *p, const struct op *o)
 {
@@ -215,7 +240,7 @@ model_apply(struct picture *p, const struct op *o)
 		model_copy(p, o);
 		break;
 	case CREATE:
-		*b = (struct box){ .there = true, .uidnext = 1 };
+		*b = (struct box){ .there = true, .uidnext = 1, .acl = model_acl(p, o->box) };
 		break;
 	case DELETE:
 		memset(b, 0, sizeof(*b));
@@ -225,6 +250,9 @@ model_apply(struct picture *p, const struct op *o)
 		break;
 	case QUOTA:
 		b->quota = o->on ? QUOTA_LEAST + (unsigned)o->id : 0;
+		break;
+	case ACL:
+		b->acl = o->id;
 		break;
 	default:
 		p->subscribed[o->box] = o->on;
@@ -242,8 +270,9 @@ box_is(const struct site *s, const struct box *got, const struct box *want)
 	if (want->id == 0 ? got->uidvalidity <= s->uidvalidity
 	                  : got->id != want->id || got->uidvalidity != want->uidvalidity)
 		return false;
-	return got->quota == want->quota && got->uidnext == want->uidnext &&
-	       got->modseq >= want->modseq && got->count == want->count &&
+	return got->quota == want->quota && got->acl == want->acl &&
+	       got->uidnext == want->uidnext && got->modseq >= want->modseq &&
+	       got->count == want->count &&
 	       memcmp(got->items, want->items, got->count * sizeof(got->items[0])) == 0;
 }
 
@@ -392,7 +421,7 @@ static enum mbox_result
 run(struct site *s, const struct op *o)
 {
 	const char *name = names[o->box], *to = names[o->to];
-	char uids[MSGS_MOST * 12];
+	char uids[MSGS_MOST * 12], acl[100];
 
 	uids_of(s, o, uids, sizeof(uids));
 	switch (o->kind) {
@@ -418,6 +447,9 @@ run(struct site *s, const struct op *o)
 	case QUOTA:
 		return o->on ? world_set_quota(&s->w, name, -1, QUOTA_LEAST + o->id)
 		             : world_set_quota(&s->w, name, -2, -2);
+	case ACL:
+		snprintf(acl, sizeof(acl), "u%d\tlr\tfred\tlrswipkxtea\t", o->id);
+		return world_set_acl(&s->w, name, acl);
 	default:
 		return world_subscribe(&s->w, "fred", name, o->on);
 	}
