@@ -244,9 +244,12 @@ leads_nowhere(const struct walk *w)
 }
 
 static void
-visit_elsewhere(struct walk *w, struct slice address, const struct place *p, unsigned depth)
+visit_elsewhere(struct walk *w, struct slice address, unsigned depth)
 {
-	tell(w, depth, p->full, RESOLVE_ELSEWHERE);
+	char text[DIRECTORY_NAME_MAX + 1];
+
+	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(address)); /* no detail went along */
+	tell(w, depth, text, RESOLVE_ELSEWHERE);
 	if (depth > 0)
 		add_relay(w, address);
 	else
@@ -270,7 +273,7 @@ visit_entry(struct walk *w, struct slice address, const struct place *p, const s
 
 	w->stale = w->stale || e->is_stale;
 	if (!e->domain_known && !is_default_domain(w, p->name.domain)) {
-		visit_elsewhere(w, address, p, depth);
+		visit_elsewhere(w, address, depth);
 		return;
 	}
 	if (e->alias_of[0] != '\0')
@@ -321,7 +324,7 @@ visit_place(struct walk *w, struct slice address, struct place *p, unsigned dept
 		return;
 	}
 	if (p->elsewhere) {
-		visit_elsewhere(w, address, p, depth);
+		visit_elsewhere(w, address, depth);
 		return;
 	}
 	if (directory_find(w->c->directory, &p->name, &e, &err) != DIRECTORY_OK) {

@@ -1,2 +1,2 @@
 $(call module,common/sql,common/log common/base,-lsqlite3 -lpq)
-$(call unit,common/sql)
+$(call unit,common/sql,tests/pgserver)

@@ -172,8 +172,10 @@ TEST(lists_are_in_order)
 	assert_int_equal(directory_add(w.writer, "fred", "x", "", &w.err), DIRECTORY_OK);
 	assert_int_equal(directory_add(w.writer, "ann", NULL, "", &w.err), DIRECTORY_OK);
 	assert_int_equal(directory_add_domain(w.writer, "Empty.ORG", NULL, &w.err), DIRECTORY_OK);
-	assert_int_equal(directory_add_domain(w.writer, "empty.org", NULL, &w.err), DIRECTORY_EXISTS);
-	assert_int_equal(directory_add_domain(w.writer, "no domain", NULL, &w.err), DIRECTORY_INVALID);
+	assert_int_equal(directory_add_domain(w.writer, "empty.org", NULL, &w.err),
+	                 DIRECTORY_EXISTS);
+	assert_int_equal(directory_add_domain(w.writer, "no domain", NULL, &w.err),
+	                 DIRECTORY_INVALID);
 	assert_int_equal(directory_list(w.reader, NULL, add_name, &b, &w.err), DIRECTORY_OK);
 	test_eq_str("all", buf_cstr(&b), "ann fred zoe@other.org ");
 	buf_clear(&b);

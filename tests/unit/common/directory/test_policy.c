@@ -455,3 +455,66 @@ TEST(addresses_are_resolved)
 	resolved_fini(&f);
 	end(&w);
 }
+
+static enum auth_result
+may_send(struct world *w, const char *user, const char *sender)
+{
+	return policy_may_send(w->policy, slice_of(user), slice_of(sender));
+}
+
+TEST(who_may_send_as_whom)
+{
+	static const char *const alone[] = { "fred" }, *const others[] = { "ann", "fred" };
+	struct world w;
+	struct err err;
+
+	begin(&w, &schemas[0], "store1");
+	assert_int_equal(directory_add_alias(w.writer, "sales", alone, 1, &err), DIRECTORY_OK);
+	assert_int_equal(directory_add_alias(w.writer, "team", others, 2, &err), DIRECTORY_OK);
+	assert_int_equal(directory_add_sender(w.writer, "ann", "team", &err), DIRECTORY_OK);
+	assert_int_equal(may_send(&w, "fred", ""), AUTH_OK);
+	assert_int_equal(may_send(&w, "fred", "Fred@example.org"), AUTH_OK);
+	assert_int_equal(may_send(&w, "fred", "fred+list@example.org"), AUTH_OK);
+	assert_int_equal(may_send(&w, "fred", "sales+x@example.org"), AUTH_OK);
+	assert_int_equal(may_send(&w, "fred", "team@example.org"), AUTH_DENIED);
+	assert_int_equal(may_send(&w, "ann", "team@example.org"), AUTH_OK);
+	assert_int_equal(may_send(&w, "ann", "fred@example.org"), AUTH_DENIED);
+	assert_int_equal(may_send(&w, "ann", "x@elsewhere.example"), AUTH_DENIED);
+	assert_int_equal(may_send(&w, "ann", "nobody@example.org"), AUTH_DENIED);
+	assert_int_equal(may_send(&w, "", "fred@example.org"), AUTH_DENIED);
+	assert_int_equal(may_send(&w, "boss", "x@elsewhere.example"), AUTH_OK);
+	assert_int_equal(may_send(&w, "murder", "x@elsewhere.example"), AUTH_DENIED);
+	end(&w);
+}
+
+TEST(services_and_groups_of_a_login)
+{
+	struct world w;
+	struct policy_answer a, s;
+	struct policy_credentials c;
+	struct err err;
+
+	begin(&w, &schemas[0], "store1");
+	assert_int_equal(directory_add_group(w.writer, "staff", &err), DIRECTORY_OK);
+	assert_int_equal(directory_add_member(w.writer, "staff", "fred", &err), DIRECTORY_OK);
+	assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_OK);
+	test_eq_str("groups", a.groups, "staff");
+	policy_make_credentials(w.policy, a.grant, "imap", "store1", 0, &c);
+	assert_int_equal(c.result, AUTH_OK);
+	assert_int_equal(login(&w, "imap", "fred", c.authcid, c.secret, &s), AUTH_OK);
+	test_eq_str("by token", s.groups, "staff");
+	assert_int_equal(directory_set_services(w.writer, "fred", "imap smtp", &err), DIRECTORY_OK);
+	assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_OK);
+	assert_int_equal(login(&w, "pop3", "", "fred", "secret", &a), AUTH_DENIED);
+	assert_int_equal(directory_set_domain_services(w.writer, "example.org", "smtp pop3", &err),
+	                 DIRECTORY_OK);
+	assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_DENIED);
+	assert_int_equal(login(&w, "smtp", "", "fred", "secret", &a), AUTH_OK);
+	assert_int_equal(login(&w, "pop3", "", "ann", "pw", &a), AUTH_OK);
+	/* another name of his domain: he is who he is */
+	assert_int_equal(directory_add_domain(w.writer, "short.org", "example.org", &err),
+	                 DIRECTORY_OK);
+	assert_int_equal(login(&w, "smtp", "", "fred@short.org", "secret", &a), AUTH_OK);
+	test_eq_str("user", a.user, "fred");
+	end(&w);
+}

@@ -1,0 +1,1 @@
+$(call module,tests/pgserver,tests/lib common/base,-lpq)

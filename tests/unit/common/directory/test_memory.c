@@ -1,0 +1,201 @@
+/* memory - what was read lately is used again, sparingly; and while the database is away. */
+#include "directory/directory.h"
+#include "directory/resolve.h"
+
+#include "conf/conf.h"
+#include "lib/test.h"
+#include "log/log.h"
+#include "pgserver/pgserver.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct conf_schema schema = { "roost-imap", NULL };
+
+struct world {
+	char url[300];
+	struct conf *conf;
+	struct directory *writer, *reader;
+	struct err err;
+};
+
+static void
+open_reader(struct world *w, const char *settings)
+{
+	char text[1000];
+
+	directory_close(&w->reader);
+	conf_free(&w->conf);
+	snprintf(text, sizeof(text),
+	         "[common]\ndefault_domain = example.org\ndirectory = %s\n"
+	         "directory_timeout = 500ms\n%s",
+	         w->url, settings);
+	w->conf = conf_load_text("test", slice_of(text), &schema, NULL, &w->err);
+	test_check(w->conf != NULL, "%s", w->err.text);
+	w->reader = directory_open_conf(w->conf, DIRECTORY_READ, &w->err);
+	assert_non_null(w->reader);
+}
+
+static void
+begin(struct world *w)
+{
+	static int number;
+
+	log_set_level(LOG_ERROR);
+	memset(w, 0, sizeof(*w));
+	if (pgserver_is_installed())
+		pgserver_new_database(w->url);
+	else
+		snprintf(w->url, sizeof(w->url), "sqlite:%s/m%d.db", test_dir(), number++);
+	w->writer = directory_open(w->url, "example.org", DIRECTORY_WRITE, &w->err);
+	test_check(w->writer != NULL, "%s", w->err.text);
+	assert_int_equal(directory_add(w->writer, "fred", NULL, "s1", &w->err), DIRECTORY_OK);
+	assert_int_equal(directory_add(w->writer, "ann", NULL, "s1", &w->err), DIRECTORY_OK);
+}
+
+static void
+end(struct world *w)
+{
+	directory_close(&w->writer);
+	directory_close(&w->reader);
+	conf_free(&w->conf);
+}
+
+static enum directory_result
+get(struct world *w, const char *user)
+{
+	struct directory_account a;
+
+	return directory_get(w->reader, user, &a, &w->err);
+}
+
+static const char *
+home(struct world *w, const char *user)
+{
+	static struct directory_account a;
+
+	assert_int_equal(directory_get(w->reader, user, &a, &w->err), DIRECTORY_OK);
+	return a.home;
+}
+
+TEST(a_server_is_not_asked_again_for_a_while)
+{
+	struct world w;
+
+	if (!pgserver_is_installed())
+		skip();
+	begin(&w);
+	open_reader(&w, "directory_cache = 600ms\ndirectory_cache_negative = 200ms\n");
+	test_eq_str("first", home(&w, "fred"), "s1");
+	assert_int_equal(get(&w, "bob"), DIRECTORY_UNKNOWN);
+	assert_int_equal(directory_set_home(w.writer, "fred", "s2", &w.err), DIRECTORY_OK);
+	assert_int_equal(directory_add(w.writer, "bob", NULL, "", &w.err), DIRECTORY_OK);
+	test_eq_str("kept", home(&w, "fred"), "s1");
+	assert_int_equal(get(&w, "bob"), DIRECTORY_UNKNOWN);
+	usleep(250000);
+	assert_int_equal(get(&w, "bob"), DIRECTORY_OK); /* what is not there is asked for sooner */
+	usleep(450000);
+	test_eq_str("asked again", home(&w, "fred"), "s2");
+	end(&w);
+}
+
+TEST(a_small_memory_forgets_who_was_not_wanted)
+{
+	struct world w;
+
+	if (!pgserver_is_installed())
+		skip();
+	begin(&w);
+	open_reader(&w, "directory_cache = 1h\ndirectory_cache_entries = 2\n");
+	test_eq_str("fred", home(&w, "fred"), "s1");
+	test_eq_str("ann", home(&w, "ann"), "s1");
+	test_eq_str("fred", home(&w, "fred"), "s1");
+	assert_int_equal(get(&w, "bob"), DIRECTORY_UNKNOWN); /* ann goes */
+	assert_int_equal(directory_set_home(w.writer, "fred", "s2", &w.err), DIRECTORY_OK);
+	assert_int_equal(directory_set_home(w.writer, "ann", "s2", &w.err), DIRECTORY_OK);
+	test_eq_str("fred", home(&w, "fred"), "s1");
+	test_eq_str("ann", home(&w, "ann"), "s2");
+	end(&w);
+}
+
+TEST(a_file_is_always_asked)
+{
+	struct world w;
+
+	begin(&w);
+	directory_close(&w.writer);
+	snprintf(w.url, sizeof(w.url), "sqlite:%s/file.db", test_dir());
+	w.writer = directory_open(w.url, "example.org", DIRECTORY_WRITE, &w.err);
+	assert_int_equal(directory_add(w.writer, "fred", NULL, "s1", &w.err), DIRECTORY_OK);
+	open_reader(&w, "directory_cache = 1h\ndirectory_cache_negative = 1h\n");
+	test_eq_str("first", home(&w, "fred"), "s1");
+	assert_int_equal(get(&w, "bob"), DIRECTORY_UNKNOWN);
+	assert_int_equal(directory_set_home(w.writer, "fred", "s2", &w.err), DIRECTORY_OK);
+	assert_int_equal(directory_add(w.writer, "bob", NULL, "", &w.err), DIRECTORY_OK);
+	test_eq_str("second", home(&w, "fred"), "s2");
+	assert_int_equal(get(&w, "bob"), DIRECTORY_OK);
+	/* away, it is a database as others */
+	assert_int_equal(unlink(w.url + strlen("sqlite:")), 0);
+	test_eq_str("third", home(&w, "fred"), "s2");
+	assert_int_equal(get(&w, "ann"), DIRECTORY_TEMP);
+	end(&w);
+}
+
+static enum auth_result
+resolve(struct world *w, const char *address, unsigned *finals_r, unsigned *relays_r)
+{
+	struct resolve_config c = { .directory = w->reader, .delimiter = "+" };
+	struct resolved r;
+	enum auth_result result;
+
+	resolve_address(&c, slice_of(address), &r);
+	result = r.result;
+	*finals_r = (unsigned)r.final_count;
+	*relays_r = (unsigned)r.relay_count;
+	assert_false(r.domain_unknown && result == AUTH_TEMP);
+	resolved_fini(&r);
+	return result;
+}
+
+TEST(while_a_server_is_away_known_names_go_on_and_nobody_is_unknown)
+{
+	static const char *const targets[] = { "fred", "x@elsewhere.example" };
+	static const char *const half[] = { "ann", "nobody" };
+	struct world w;
+	unsigned finals, relays;
+
+	if (!pgserver_is_installed())
+		skip();
+	begin(&w);
+	assert_int_equal(directory_add_alias(w.writer, "team", targets, 2, &w.err), DIRECTORY_OK);
+	assert_int_equal(directory_add_alias(w.writer, "half", half, 2, &w.err), DIRECTORY_OK);
+	open_reader(&w, "directory_cache = 0\ndirectory_cache_negative = 0\n"
+	                "directory_cache_stale = 2s\n");
+	assert_int_equal(resolve(&w, "team@example.org", &finals, &relays), AUTH_OK);
+	assert_int_equal(resolve(&w, "half@example.org", &finals, &relays), AUTH_OK);
+	assert_int_equal(finals, 1);
+	assert_int_equal(resolve(&w, "nobody@example.org", &finals, &relays), AUTH_UNKNOWN);
+	assert_int_equal(resolve(&w, "x@elsewhere.example", &finals, &relays), AUTH_UNKNOWN);
+	directory_close(&w.writer);
+	pgserver_stop();
+	assert_int_equal(get(&w, "fred"), DIRECTORY_OK);
+	assert_int_equal(resolve(&w, "team@example.org", &finals, &relays), AUTH_OK);
+	assert_true(finals == 1 && relays == 1);
+	/* somebody may have become known meanwhile */
+	assert_int_equal(resolve(&w, "half@example.org", &finals, &relays), AUTH_TEMP);
+	assert_int_equal(resolve(&w, "nobody@example.org", &finals, &relays), AUTH_TEMP);
+	assert_int_equal(resolve(&w, "x@elsewhere.example", &finals, &relays), AUTH_TEMP);
+	assert_int_equal(resolve(&w, "bob@example.org", &finals, &relays), AUTH_TEMP);
+	assert_int_equal(get(&w, "nobody"), DIRECTORY_TEMP);
+	assert_int_equal(directory_has_domain(w.reader, SLICE("elsewhere.example"), &w.err),
+	                 DIRECTORY_TEMP);
+	usleep(2100000);
+	assert_int_equal(get(&w, "fred"), DIRECTORY_TEMP);
+	pgserver_start();
+	for (int i = 0; i < 120 && get(&w, "fred") != DIRECTORY_OK; i++)
+		usleep(50000);
+	assert_int_equal(resolve(&w, "nobody@example.org", &finals, &relays), AUTH_UNKNOWN);
+	assert_int_equal(resolve(&w, "half@example.org", &finals, &relays), AUTH_OK);
+	end(&w);
+}
