@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
+#include <stdlib.h>
+
 #define FAILURES_MAX 3
 
 #define REPLY_DENIED "NO [AUTHENTICATIONFAILED] Wrong user name or password"
@@ -83,6 +85,8 @@ accepted(struct imap_session *s, const struct auth_reply *reply)
 	}
 	memcpy(s->user, user.p, user.n + 1);
 	memcpy(s->grant, grant.p, grant.n + 1);
+	free(s->groups);
+	s->groups = xstrdup(reply->groups != NULL ? reply->groups : "");
 	s->log.user = s->user;
 	imap_reach_home(s);
 }
