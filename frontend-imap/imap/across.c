@@ -644,13 +644,14 @@ static void
 on_free(struct imap_session *s)
 {
 	struct across *a = across_of(s);
+	struct arena *arena = a->arena; /* where a is */
 
 	across_read_fini(&a->read);
 	buf_fini(&a->line);
 	buf_fini(&a->backlog);
 	free(a->msgs);
 	free(a->copied);
-	arena_free(&a->arena);
+	arena_free(&arena);
 }
 
 static const struct imap_job across_job = { on_response, on_go_on, on_lost, on_free };

@@ -367,21 +367,22 @@ on_go_on(struct imap_session *s)
 static bool
 read_name(struct list_job *j, struct slice line, struct slice *name_r)
 {
-	struct slice word;
+	struct slice word, *attributes;
 	struct imap_args a;
+	size_t count;
 	bool status;
 
 	(void)slice_cut(&line, ' ');
 	word = slice_sub(line, 0, slice_find(line, ' '));
 	status = slice_ieq(word, SLICE("STATUS")) || slice_ieq(word, SLICE("MYRIGHTS"));
 	imap_args_init(&a, j->arena, "LIST", slice_skip(line, word.n));
-	if (!status && (!imap_args_space(&a) || !imap_args_skip(&a, "attributes") ||
+	if (!status && (!imap_args_space(&a) || !imap_args_flags(&a, false, &attributes, &count) ||
 	                !imap_args_space(&a) || !imap_args_skip(&a, "separator")))
 		return false;
 	return imap_args_space(&a) && imap_args_astring(&a, "name", name_r);
 }
 
-/* A whole response of the home. False: it makes no sense. */
+/* A whole response about a name. False: it makes no sense. */
 static bool
 on_line(struct imap_session *s, struct list_job *j)
 {
@@ -392,7 +393,7 @@ on_line(struct imap_session *s, struct list_job *j)
 		return false;
 	if (j->step == SUBSCRIPTIONS)
 		subscribe(j, name);
-	else if (!list_shared_is_name(name))
+	else if (j->step == STATUS || !list_shared_is_name(name))
 		imap_session_say(s, "%.*s", SLICE_ARG(line));
 	return true;
 }
@@ -496,12 +497,13 @@ static void
 on_free(struct imap_session *s)
 {
 	struct list_job *j = job_of(s);
+	struct arena *arena = j->arena; /* where j is */
 
 	barrier_cancel(s->proxy->c.barrier, j->barrier_id);
 	buf_fini(&j->line);
 	free(j->subscribed);
 	free(j->entries);
-	arena_free(&j->arena);
+	arena_free(&arena);
 }
 
 static const struct imap_job list_job = { on_response, on_go_on, on_lost, on_free };

@@ -40,12 +40,16 @@ on_tls(void *ctx, struct conn **c)
 	imap_session_start(((struct world *)ctx)->proxy, c, true);
 }
 
-/* auth is away | back | silent */
+/* auth is away | back | silent; auth has fred in GROUPS */
 static void
 on_auth_action(void *ctx, const char *rest)
 {
 	struct world *w = ctx;
 
+	if (strncmp(rest, "has fred in ", 12) == 0) {
+		fakeauth_set_groups(w->auth, "fred", rest + 12);
+		return;
+	}
 	fakeauth_set_temp(w->auth, strcmp(rest, "is away") == 0);
 	fakeauth_set_silent(w->auth, strcmp(rest, "is silent") == 0);
 }
