@@ -23,7 +23,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define MESSAGES_MAX 50000 /* in one command */
+#define MESSAGES_MAX 10000 /* in one command */
 #define BATCH_MESSAGES 500 /* bodies, or removals, asked for at a time */
 #define BATCH_BYTES ((uint64_t)8 << 20)
 #define BACKLOG_MAX 262144 /* of the source, while the target lets us wait */
