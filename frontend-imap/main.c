@@ -7,8 +7,11 @@
 static const struct conf_def *const tables[] = { imap_conf_table, pop3_conf_table, NULL };
 
 static const struct svc_listen_def listeners[] = {
-	{ "imap_listen", "imap" },   { "imaps_listen", "imaps" }, { "pop3_listen", "pop3" },
-	{ "pop3s_listen", "pop3s" }, { .setting = NULL },
+	{ "imap_listen", "imap", "* BYE [LIMIT] Too many connections from your address\r\n" },
+	{ "imaps_listen", "imaps", "" },
+	{ "pop3_listen", "pop3", "-ERR [SYS/TEMP] Too many connections from your address\r\n" },
+	{ "pop3s_listen", "pop3s", "" },
+	{ .setting = NULL },
 };
 
 static const struct svc_program program = {
@@ -16,7 +19,7 @@ static const struct svc_program program = {
 	.title = "IMAP and POP3 front end",
 	.summary = "The IMAP and POP3 front end: clients log in here and are led to the store "
 		   "that has their mail.",
-	.flags = SVC_AUTH,
+	.flags = SVC_AUTH | SVC_LIMITS,
 	.tables = tables,
 	.listeners = listeners,
 	.check = worker_check,

@@ -6,11 +6,13 @@
 
 static const struct conf_def *const tables[] = { smtp_conf_table, NULL };
 
+#define TOO_MANY "421 4.7.0 Too many connections from your address\r\n"
+
 static const struct svc_listen_def listeners[] = {
-	{ "mx_listen", "smtp" },
-	{ "lmtp_listen", "lmtp" },
-	{ "submission_listen", "submission" },
-	{ "submissions_listen", "submissions" },
+	{ "mx_listen", "smtp", TOO_MANY },
+	{ "lmtp_listen", "lmtp" }, /* an MTA of ours has as many as it likes */
+	{ "submission_listen", "submission", TOO_MANY },
+	{ "submissions_listen", "submissions", "" },
 	{ .setting = NULL },
 };
 
@@ -21,7 +23,7 @@ static const struct svc_program program = {
 		   "from an MTA before it, and gives each recipient's copy to the store that has "
 		   "his mailbox, or to the next hop. It keeps nothing: a message is accepted when "
 		   "everyone it is for has it.",
-	.flags = SVC_AUTH,
+	.flags = SVC_AUTH | SVC_LIMITS,
 	.tables = tables,
 	.listeners = listeners,
 	.check = worker_check,

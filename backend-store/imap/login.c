@@ -190,6 +190,7 @@ on_auth(void *ctx, UNUSED uint64_t id, const struct auth_reply *r)
 		denied(s, COMMAND_BAD, NULL, "This login is malformed");
 		return;
 	case AUTH_TEMP:
+	case AUTH_LIMIT: /* front ends limit, not stores */
 		later(s, "the login cannot be checked");
 		return;
 	case AUTH_DENIED:

@@ -27,6 +27,9 @@
  *	auth_timeout	DURATION  an answer of an auth worker
  *	login_mechs	LIST	SCRAM-SHA-256 PLAIN LOGIN
  *	login_failure_delay DURATION  before a failed login is answered
+ *	limit_*		what one address, user, sender may (common/limit)
+ *	unlimited_networks NETWORKS  not limited
+ *	redis, redis_*	front ends count together (common/guard)
  *	drain_timeout	DURATION  sessions may go on that long after SIGTERM or a reload
  *	metrics		ADDRESSES  Prometheus text over HTTP
  *

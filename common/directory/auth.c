@@ -11,6 +11,7 @@ auth_result_name(enum auth_result r)
 	static const char *const names[] = {
 		[AUTH_OK] = "ok",           [AUTH_CONTINUE] = "continue", [AUTH_DENIED] = "denied",
 		[AUTH_INVALID] = "invalid", [AUTH_UNKNOWN] = "unknown",   [AUTH_TEMP] = "temp",
+		[AUTH_LIMIT] = "limit",
 	};
 
 	return names[r];

@@ -20,6 +20,7 @@
 #include "base/slice.h"
 
 struct auth;
+struct conn;
 
 enum auth_result {
 	AUTH_OK,
@@ -28,6 +29,7 @@ enum auth_result {
 	AUTH_INVALID,  /* the exchange is malformed or the mechanism not offered */
 	AUTH_UNKNOWN,  /* no such address or user */
 	AUTH_TEMP,
+	AUTH_LIMIT, /* logins: not now, whatever the password: see auth_reply's why */
 };
 const char *auth_result_name(enum auth_result r); /* "ok", for logs */
 
@@ -38,6 +40,9 @@ struct auth_session {
 	const char *session; /* session id, for the log */
 	const char *peer;    /* client address, for the log */
 	bool tls;            /* the client's conn is encrypted */
+	/* The client's, for limits by user; NULL: they do not hold. Lives until the answer, or
+	 * auth_cancel(). */
+	const struct conn *conn;
 };
 
 struct auth_reply {
@@ -53,6 +58,10 @@ struct auth_reply {
 	 * domain are bare ("staff"), others have theirs ("staff@example.net"). */
 	const char *groups;
 	const char *grant; /* for auth_credentials(); opaque, shorter than AUTH_GRANT_MAX */
+	/* DENIED: whose password was wrong (canonical if it can be; user above), and a number that
+	 * is the same for the same wrong password of his; 0: nobody can say. */
+	uint64_t fingerprint;
+	const char *why; /* LIMIT: a sentence for the client */
 };
 #define AUTH_GRANT_MAX 1536
 

@@ -57,6 +57,8 @@ struct request {
 	char *frame;       /* QUEUED: it has secrets */
 	size_t frame_len;
 	enum auth_result result; /* DECIDED */
+	char *user;              /* DENIED: whose password was wrong; NULL: not known */
+	uint64_t fingerprint;
 	uint64_t asked_ms;
 	struct timer timer;
 	union {
@@ -157,6 +159,7 @@ request_free(struct request *r)
 	list_del(&r->link);
 	map_del(r->pipe->requests, map_key_u64(&r->id));
 	timer_fini(&r->timer);
+	free(r->user);
 	free(r);
 }
 
@@ -181,7 +184,8 @@ answer(struct request *r, const struct auth_frame *f)
 		.authcid = f->authcid,
 		.proxied = (f->flags & AUTH_FLAG_PROXIED) != 0,
 		.admin = (f->flags & AUTH_FLAG_ADMIN) != 0,
-		.claim = f->claim,
+		.claim = f->result == AUTH_OK ? f->claim : 0,
+		.fingerprint = f->result == AUTH_DENIED ? f->claim : 0,
 		.grant = f->grant,
 		.groups = f->groups,
 	};
@@ -220,18 +224,22 @@ answer(struct request *r, const struct auth_frame *f)
 static void
 answer_result(struct request *r, enum auth_result result)
 {
+	char *user = r->user;
 	struct auth_frame f = {
 		.result = result,
-		.user = "",
+		.user = user != NULL ? user : "",
+		.claim = r->fingerprint,
 		.authcid = "",
 		.grant = "",
+		.groups = "",
 		.secret = "",
 		.home = "",
-		.groups = "",
 		.data = SLICE_INIT(""),
 	};
 
+	r->user = NULL; /* r goes before its caller hears */
 	answer(r, &f);
+	free(user);
 }
 
 /* ---- sending ------------------------------------------------------------------------- */
@@ -438,10 +446,13 @@ hear(struct peer *peer, const struct auth_frame *f)
 		return;
 	}
 	lose_before(peer, r);
-	if (r->kind == AUTH_FRAME_START && f->result == AUTH_DENIED)
-		request_decide(r, AUTH_DENIED, rest_of(peer->pipe->failure_delay_ms, r->asked_ms));
-	else
+	if (r->kind != AUTH_FRAME_START || f->result != AUTH_DENIED) {
 		answer(r, f);
+		return;
+	}
+	r->user = xstrdup(f->user);
+	r->fingerprint = f->claim;
+	request_decide(r, AUTH_DENIED, rest_of(peer->pipe->failure_delay_ms, r->asked_ms));
 }
 
 /* One frame for each event: its callback may do anything. */

@@ -127,6 +127,9 @@ answer_login(struct serve *s, struct end *e, uint64_t id, enum auth_result resul
 		f.groups = a->groups;
 		f.claim = a->claim;
 		f.flags = (a->proxied ? AUTH_FLAG_PROXIED : 0u) | (a->admin ? AUTH_FLAG_ADMIN : 0u);
+	} else if (result == AUTH_DENIED) {
+		f.user = a->user;
+		f.claim = a->fingerprint;
 	}
 	send_answer(s, e, &f);
 }
@@ -166,6 +169,7 @@ sasl_result_of(enum auth_result r)
 		[AUTH_OK] = SASL_RESULT_OK,          [AUTH_CONTINUE] = SASL_RESULT_TEMP,
 		[AUTH_DENIED] = SASL_RESULT_DENIED,  [AUTH_INVALID] = SASL_RESULT_INVALID,
 		[AUTH_UNKNOWN] = SASL_RESULT_DENIED, [AUTH_TEMP] = SASL_RESULT_TEMP,
+		[AUTH_LIMIT] = SASL_RESULT_TEMP,
 	};
 
 	return results[r];
@@ -240,6 +244,8 @@ conversation_answer(struct conversation *c, struct end *e, enum sasl_result r,
 	enum auth_result result = result_of(r);
 
 	log_result(c, result);
+	if (result == AUTH_DENIED && c->answer.user[0] == '\0') /* SCRAM: a wrong proof */
+		policy_name(c->serve->policy, slice_of(c->authcid), c->answer.user);
 	answer_login(c->serve, e, c->key.id, result, challenge, &c->answer);
 	if (result != AUTH_CONTINUE)
 		conversation_free(c);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/must.h"
+#include "base/text.h"
 #include "base/xalloc.h"
 #include "directory/passwd.h"
 #include "directory/secrets.h"
@@ -261,6 +262,29 @@ login_by_password(struct policy *p, const char *service, struct names *n, struct
 		add_grant(p, service, a);
 }
 
+static void
+put_name(struct policy *p, struct slice name, char name_r[DIRECTORY_NAME_MAX + 1])
+{
+	size_t n = MIN(name.n, (size_t)DIRECTORY_NAME_MAX);
+
+	if (directory_canon(name, p->default_domain, name_r))
+		return;
+	for (size_t i = 0; i < n; i++)
+		name_r[i] = text_lower(name.p[i]);
+	name_r[n] = '\0';
+}
+
+void
+policy_name(struct policy *p, struct slice authcid, char name_r[DIRECTORY_NAME_MAX + 1])
+{
+	struct names n;
+
+	name_r[0] = '\0';
+	if (names_init(p, &n, SLICE(""), authcid))
+		put_name(p, buf_slice(&n.authcid), name_r);
+	names_fini(&n);
+}
+
 void
 policy_login(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
              struct slice secret, struct policy_answer *a_r)
@@ -271,6 +295,10 @@ policy_login(struct policy *p, const char *service, struct slice authzid, struct
 	a_r->result = AUTH_DENIED;
 	if (names_init(p, &n, authzid, authcid))
 		login_by_password(p, service, &n, secret, a_r);
+	if (a_r->result == AUTH_DENIED) {
+		put_name(p, buf_slice(&n.authcid), a_r->user);
+		a_r->fingerprint = secrets_fingerprint(p->secrets, a_r->user, secret);
+	}
 	names_fini(&n);
 }
 

@@ -28,6 +28,8 @@ struct policy_answer {
 	char authcid[DIRECTORY_NAME_MAX + 1];
 	bool proxied, admin;
 	uint64_t claim;
+	/* DENIED: user is whose password was wrong, as far as that can be said */
+	uint64_t fingerprint;
 	char groups[DIRECTORY_GROUPS_MAX + 1];
 	char grant[AUTH_GRANT_MAX];
 };
@@ -35,6 +37,9 @@ struct policy_answer {
 /* By password. authzid empty: the same as authcid. Names are prepared here (SASLprep). */
 void policy_login(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
                   struct slice secret, struct policy_answer *a_r);
+
+/* Whom a client means: canonical, or in lower case when it cannot be a user's. */
+void policy_name(struct policy *p, struct slice authcid, char name_r[DIRECTORY_NAME_MAX + 1]);
 
 /* SCRAM, first step: the keys to prove against. Names that may not log in so get made-up ones
  * (directory/secrets.h) and OK, or TEMP with a directory that is away. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/map.h"
+#include "base/num.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "directory/passwd.h"
@@ -147,6 +148,20 @@ secrets_check_setting(struct secrets *s, const char *name, const char *setting,
 	digest_of(slice_of(setting), a);
 	digest_of(password, b);
 	return text_secret_eq(key_slice(a), key_slice(b));
+}
+
+uint64_t
+secrets_fingerprint(const struct secrets *s, const char *user, struct slice password)
+{
+	uint8_t mac[DIGEST_LEN];
+	struct buf b = BUF_INIT(SIZE_MAX);
+
+	buf_add(&b, "wrong:", 6);
+	buf_add(&b, user, strlen(user) + 1);
+	buf_add_slice(&b, password);
+	digest_hmac(key_slice(s->fake_key), buf_slice(&b), mac);
+	buf_wipe(&b);
+	return num_get_le64(mac) | 1;
 }
 
 /* ---- SCRAM ---------------------------------------------------------------------------------- */

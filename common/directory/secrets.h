@@ -31,6 +31,10 @@ bool secrets_check(struct secrets *s, const char *user, const char *stored,
 bool secrets_check_setting(struct secrets *s, const char *name, const char *setting,
                            struct slice password) MUST_CHECK;
 
+/* Tells a wrong password of a user from his others, on all hosts with this cluster_secret; a
+ * number that nobody without it can get the password from. Never 0. */
+uint64_t secrets_fingerprint(const struct secrets *s, const char *user, struct slice password);
+
 /* The keys stored; without any, such as no password fits, the same every time for this name
  * and on all hosts with this cluster_secret, so that nobody can tell. True: real ones. */
 bool secrets_keys(struct secrets *s, const char *user, const char *stored, struct scram_keys *k_r);

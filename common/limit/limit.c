@@ -181,6 +181,21 @@ limit_set_user(struct limit *l, uint64_t id, const char *user)
 }
 
 void
+limit_drop_user(struct limit *l, uint64_t id)
+{
+	struct session *sn = map_get(l->sessions, map_key_u64(&id));
+	struct names n;
+
+	if (sn == NULL || sn->user == NULL)
+		return;
+	make_names(&n, sn->address, sn->user);
+	uncount(l, n.user);
+	uncount(l, n.pair);
+	free(sn->user);
+	sn->user = NULL;
+}
+
+void
 limit_restore(struct limit *l, uint64_t id, const char *address, const char *user)
 {
 	struct names n;
@@ -196,17 +211,15 @@ limit_restore(struct limit *l, uint64_t id, const char *address, const char *use
 void
 limit_close(struct limit *l, uint64_t id)
 {
-	struct session *sn = map_del(l->sessions, map_key_u64(&id));
+	struct session *sn = map_get(l->sessions, map_key_u64(&id));
 	struct names n;
 
 	if (sn == NULL)
 		return;
-	make_names(&n, sn->address, sn->user != NULL ? sn->user : "");
+	limit_drop_user(l, id);
+	make_names(&n, sn->address, "");
 	uncount(l, n.address);
-	if (sn->user != NULL) {
-		uncount(l, n.user);
-		uncount(l, n.pair);
-	}
+	map_del(l->sessions, map_key_u64(&id));
 	session_free(sn);
 }
 

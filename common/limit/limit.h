@@ -73,7 +73,9 @@ void limit_free(struct limit **l);
 enum limit_verdict limit_open(struct limit *l, uint64_t id, const char *address) MUST_CHECK;
 /* A session that is there has a user now (not its second one). OK: it counts for him too. */
 enum limit_verdict limit_set_user(struct limit *l, uint64_t id, const char *user) MUST_CHECK;
-/* The same for sessions that are there whatever we say. */
+/* He did not get in after all. */
+void limit_drop_user(struct limit *l, uint64_t id);
+/* Sessions that are there whatever we say. */
 void limit_restore(struct limit *l, uint64_t id, const char *address, const char *user);
 /* Unknown ids are fine. */
 void limit_close(struct limit *l, uint64_t id);

@@ -29,6 +29,8 @@ struct conn {
 	struct bufferevent *bev;
 	const struct conn_handler *handler; /* NULL: events wait */
 	void *ctx;
+	void *note;
+	void (*end_note)(void *note);
 	struct addr peer, local;
 	size_t input_limit;
 	bool paused;
@@ -283,6 +285,30 @@ conn_new(struct loop *l, int fd)
 }
 
 void
+conn_set_note(struct conn *c, void *note, void (*fn)(void *note))
+{
+	must(c->note == NULL);
+	c->note = note;
+	c->end_note = fn;
+}
+
+void *
+conn_note(const struct conn *c)
+{
+	return c->note;
+}
+
+static void
+end_note(struct conn *c)
+{
+	void *note = c->note;
+
+	c->note = NULL;
+	if (note != NULL)
+		c->end_note(note);
+}
+
+void
 conn_free(struct conn **cp)
 {
 	struct conn *c = *cp;
@@ -290,6 +316,7 @@ conn_free(struct conn **cp)
 	if (c == NULL)
 		return;
 	*cp = NULL;
+	end_note(c);
 	if (c->freed)
 		return;
 	c->handler = NULL;
@@ -309,6 +336,7 @@ conn_finish(struct conn **cp, uint64_t linger_ms)
 	struct conn *c = *cp;
 
 	*cp = NULL;
+	end_note(c);
 	c->handler = NULL;
 	if ((c->ended && c->why != CONN_END_EOF) || conn_output_bytes(c) == 0) {
 		conn_free(&c);

@@ -70,6 +70,10 @@ bool conn_is_tls(const struct conn *c);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or NULL in clear. */
 const char *conn_tls_text(const struct conn *c);
 
+/* Something that ends with the conn: fn(note) when its owner lets go of it. Once. */
+void conn_set_note(struct conn *c, void *note, void (*fn)(void *note));
+void *conn_note(const struct conn *c); /* NULL: none */
+
 const struct addr *conn_peer(const struct conn *c);
 const struct addr *conn_local(const struct conn *c);
 struct loop *conn_loop(const struct conn *c);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "directory/auth_pipe.h"
+#include "guard/guard_serve.h"
 #include "log/log.h"
 #include "svc/svc_impl.h"
 
@@ -35,6 +36,7 @@ svc_kind_name(enum svc_kind kind)
 		[SVC_KIND_WORKER] = "worker",
 		[SVC_KIND_AUTH] = "auth",
 		[SVC_KIND_METRICS] = "metrics",
+		[SVC_KIND_LIMITS] = "limits",
 	};
 
 	return names[kind];
@@ -70,9 +72,12 @@ static void
 keep_own_fds(const struct svc_child *c, int channel)
 {
 	const struct svc_generation *g = c->gen;
-	const struct svc_sockets *sets[] = { &g->listen, &g->ctl, &g->metrics };
+	const struct svc_sockets *sets[] = { &g->listen, &g->ctl, &g->metrics, &g->limits };
+	static const enum svc_kind owners[] = { SVC_KIND_WORKER, SVC_KIND_WORKER, SVC_KIND_METRICS,
+		                                SVC_KIND_LIMITS };
 	size_t pairs = (size_t)g->workers * g->auths, n = 0;
-	int *keep = xcalloc(pairs + g->listen.count + g->ctl.count + g->metrics.count + 1,
+	int *keep = xcalloc(pairs + g->listen.count + g->ctl.count + g->metrics.count +
+	                            g->limits.count + 1,
 	                    sizeof(*keep));
 
 	if (c->kind == SVC_KIND_WORKER)
@@ -83,8 +88,7 @@ keep_own_fds(const struct svc_child *c, int channel)
 		keep[n++] = g->auth_fds[c->index * g->workers + i];
 	for (size_t k = 0; k < ARRAY_LEN(sets); k++)
 		for (size_t i = 0; i < sets[k]->count; i++)
-			if (c->kind == (k == 2 ? SVC_KIND_METRICS : SVC_KIND_WORKER) &&
-			    svc_socket_is_for(&sets[k]->items[i], c->index))
+			if (c->kind == owners[k] && svc_socket_is_for(&sets[k]->items[i], c->index))
 				keep[n++] = sets[k]->items[i].fd;
 	svc_fds_keep_only(keep, n);
 	free(keep);
@@ -128,6 +132,9 @@ static int
 run_worker(const struct svc_child *c, struct svc_supervisor *s, int channel)
 {
 	const struct svc_generation *g = c->gen;
+	char limits[SVC_PATH_LEN];
+	bool limited = (s->program->flags & SVC_LIMITS) != 0 &&
+	               svc_limits_path(g->conf, s->program->name, s->args->instance, limits);
 	struct svc_worker_config wc = {
 		.program = s->program,
 		.schema = &s->schema,
@@ -139,6 +146,7 @@ run_worker(const struct svc_child *c, struct svc_supervisor *s, int channel)
 		.auths = g->auths,
 		.listen = &g->listen,
 		.ctl_fd = g->ctl.items[c->index].fd,
+		.limits_path = limited ? limits : NULL,
 		.mask = &s->old_mask,
 	};
 
@@ -179,12 +187,15 @@ run(struct svc_child *c, struct svc_supervisor *s, int channel, pid_t parent)
 	set_signals();
 	become_child(s, parent);
 	metrics_use_slot(c->slot);
-	if (c->kind != SVC_KIND_AUTH)
+	/* The limits process hears from our workers only, and knows the password of Redis. */
+	if (c->kind != SVC_KIND_AUTH && c->kind != SVC_KIND_LIMITS)
 		wipe_secrets(s);
 	if (c->kind == SVC_KIND_WORKER)
 		exit(run_worker(c, s, channel));
 	else if (c->kind == SVC_KIND_AUTH)
 		exit(run_auth(c, s));
+	else if (c->kind == SVC_KIND_LIMITS)
+		exit(guard_serve(c->gen->limits.items[0].fd, c->gen->conf, &s->old_mask));
 	exit(svc_metrics_serve(&c->gen->metrics, &s->old_mask));
 }
 
@@ -249,7 +260,7 @@ svc_child_start(struct svc_child *c, struct svc_supervisor *s)
 	c->pid = pid;
 	c->channel = ends[0];
 	c->started_ms = clock_mono_ms();
-	if (c->kind != SVC_KIND_METRICS)
+	if (c->kind == SVC_KIND_WORKER || c->kind == SVC_KIND_AUTH)
 		metrics_add(&svc_metrics[c->kind == SVC_KIND_WORKER ? SVC_M_WORKER_STARTS
 		                                                    : SVC_M_AUTH_STARTS],
 		            1);

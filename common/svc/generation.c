@@ -62,6 +62,10 @@ open_sockets(struct svc_generation *g, struct svc_supervisor *s, struct err *err
 		if (svc_sockets_add_ctl(&g->ctl, path, w, &owner, err) == -1)
 			return -1;
 	}
+	if ((s->program->flags & SVC_LIMITS) != 0 &&
+	    (!svc_limits_path(g->conf, s->program->name, s->args->instance, path) ||
+	     svc_sockets_add_ctl(&g->limits, path, 0, &owner, err) == -1))
+		return -1;
 	for (; d != NULL && d->setting != NULL; d++)
 		if (svc_sockets_add(&g->listen, g->conf, d->setting, d->service, g->workers, &owner,
 		                    err) == -1)
@@ -72,7 +76,8 @@ open_sockets(struct svc_generation *g, struct svc_supervisor *s, struct err *err
 static int
 add_children(struct svc_generation *g, struct svc_supervisor *s, struct err *err)
 {
-	size_t most = (size_t)g->workers + g->auths + 1;
+	bool limits = (s->program->flags & SVC_LIMITS) != 0;
+	size_t most = (size_t)g->workers + g->auths + 1 + limits;
 
 	g->children = xcalloc(most, sizeof(*g->children));
 	for (size_t i = 0; i < most; i++) {
@@ -82,8 +87,10 @@ add_children(struct svc_generation *g, struct svc_supervisor *s, struct err *err
 			svc_child_init(c, g, SVC_KIND_WORKER, (unsigned)i);
 		else if (i < (size_t)g->workers + g->auths)
 			svc_child_init(c, g, SVC_KIND_AUTH, (unsigned)i - g->workers);
-		else
+		else if (i == (size_t)g->workers + g->auths)
 			svc_child_init(c, g, SVC_KIND_METRICS, 0);
+		else
+			svc_child_init(c, g, SVC_KIND_LIMITS, 0);
 		if (!svc_slot_take(s, &c->slot)) {
 			err_set(err, "too many old workers still drain");
 			return -1;
@@ -135,6 +142,7 @@ svc_generation_free(struct svc_generation **gp)
 	svc_sockets_release(&g->listen);
 	svc_sockets_release(&g->ctl);
 	svc_sockets_release(&g->metrics);
+	svc_sockets_release(&g->limits);
 	list_del(&g->node);
 	conf_free(&g->conf);
 	free(g->worker_fds);
@@ -200,6 +208,11 @@ svc_generation_drain(struct svc_generation *g, bool replaced)
 	svc_sockets_release(&g->listen);
 	if (replaced)
 		svc_sockets_release(&g->ctl);
+	/* The next generation's limits process counts for all: our workers find it at the same
+	 * path, once ours is gone. */
+	for (size_t i = g->workers; i < g->count && replaced; i++)
+		if (g->children[i].kind == SVC_KIND_LIMITS)
+			svc_child_stop(&g->children[i]);
 	for (size_t i = 0; i < g->workers; i++) {
 		struct svc_child *c = &g->children[i];
 

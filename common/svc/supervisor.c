@@ -36,7 +36,7 @@
 static void
 open_slots(struct svc_supervisor *s, const struct conf *c)
 {
-	uint64_t children = conf_int(c, "workers") + conf_int(c, "auth_workers") + 1;
+	uint64_t children = conf_int(c, "workers") + conf_int(c, "auth_workers") + 2;
 
 	s->slot_count = (unsigned)(1 + 3 * children + SPARE_SLOTS);
 	s->slots = xcalloc(s->slot_count, sizeof(*s->slots));
@@ -246,7 +246,10 @@ wants_next(const struct svc_child *c)
 		return false;
 	if (c->gen->state != SVC_GEN_DRAINING)
 		return true;
-	return c->kind == SVC_KIND_AUTH && svc_generation_running(c->gen, SVC_KIND_WORKER) > 0;
+	if (c->kind == SVC_KIND_LIMITS && c->ordered) /* another generation's has taken over */
+		return false;
+	return (c->kind == SVC_KIND_AUTH || c->kind == SVC_KIND_LIMITS) &&
+	       svc_generation_running(c->gen, SVC_KIND_WORKER) > 0;
 }
 
 static void

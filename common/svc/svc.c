@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/version.h"
+#include "guard/guard_serve.h"
 #include "log/log.h"
 #include "svc/svc_impl.h"
 
@@ -31,6 +32,16 @@ svc_ctl_path(const char *run_dir, const char *program, const char *instance, uns
 		snprintf(number, sizeof(number), ".%u", worker);
 	n = snprintf(path_r, SVC_PATH_LEN, "%s/%s%s%s%s.ctl", run_dir, program,
 	             instance != NULL ? "-" : "", instance != NULL ? instance : "", number);
+	return n > 0 && n < SVC_PATH_LEN;
+}
+
+bool
+svc_limits_path(const struct conf *c, const char *program, const char *instance,
+                char path_r[SVC_PATH_LEN])
+{
+	int n = snprintf(path_r, SVC_PATH_LEN, "%s/%s%s%s.limits", conf_str(c, "run_dir"), program,
+	                 instance != NULL ? "-" : "", instance != NULL ? instance : "");
+
 	return n > 0 && n < SVC_PATH_LEN;
 }
 
@@ -160,6 +171,8 @@ svc_main(const struct svc_program *p, int argc, char **argv)
 
 	must(log_open(p->name, NULL) == 0);
 	metrics_register(svc_metrics, SVC_M_COUNT);
+	if ((p->flags & SVC_LIMITS) != 0)
+		metrics_register(guard_metrics, GUARD_M_COUNT);
 	if (svc_args_parse(argc, argv, &args, &err) == -1) {
 		svc_say_failure(p, err.text);
 		return SVC_EXIT_USAGE;

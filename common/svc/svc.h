@@ -12,7 +12,7 @@
  * The supervisor opens the listening sockets (one per worker and address) and keeps
  * them; socket i goes to worker i and to every successor. It never touches bytes of a
  * peer. Processes: supervisor (root when started as root), `workers` workers,
- * `auth_workers` auth workers, one for the metrics; all but the first run as `user`
+ * `auth_workers` auth workers, one for the metrics, one for the limits; all but the first run as `user`
  * and die with the supervisor. What ends unasked is started again, after growing pauses.
  *
  * SIGTERM, SIGINT: drain: workers stop accepting, sessions go on until they end or
@@ -46,13 +46,18 @@ enum { SVC_EXIT_USAGE = 64, SVC_EXIT_START = 71, SVC_EXIT_CONFIG = CONF_EXIT };
 struct svc_listen_def {
 	const char *setting; /* "imap_listen", in the program's own tables */
 	const char *service; /* "imap": for svc_listen() */
+	/* SVC_LIMITS: what clients are told who are too many, with its CRLF; "": nothing can be
+	 * said (TLS comes first); NULL: they are not limited. */
+	const char *refusal;
 };
 
 enum {
 	SVC_ONE_WORKER = 1, /* exactly one; reloads in place */
 	SVC_AUTH = 2,       /* has auth workers; svc_auth() */
+	SVC_LIMITS = 4,     /* has a limits process (common/guard); svc_guard() */
 };
 
+struct guard;
 struct svc_worker;
 
 struct svc_program {
@@ -93,6 +98,8 @@ const struct conf *svc_conf(const struct svc_worker *w);
 unsigned svc_index(const struct svc_worker *w); /* 0 .. workers - 1 */
 /* SVC_AUTH only. Borrowed for the worker's life. */
 struct auth *svc_auth(struct svc_worker *w);
+/* SVC_LIMITS only. Borrowed for the worker's life. svc_auth() and svc_listen() ask it. */
+struct guard *svc_guard(struct svc_worker *w);
 /* Register the program's commands on it in start(): ctl_register(). */
 struct ctl_server *svc_ctl(struct svc_worker *w);
 

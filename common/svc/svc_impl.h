@@ -99,6 +99,9 @@ struct svc_owner { /* whom Unix sockets and folders belong to */
 int svc_sockets_add(struct svc_sockets *set, const struct conf *c, const char *setting,
                     const char *service, unsigned workers, const struct svc_owner *owner,
                     struct err *err) MUST_CHECK;
+/* <run_dir>/<program>[-instance].limits */
+bool svc_limits_path(const struct conf *c, const char *program, const char *instance,
+                     char path_r[SVC_PATH_LEN]) MUST_CHECK;
 int svc_sockets_add_ctl(struct svc_sockets *set, const char *path, unsigned worker,
                         const struct svc_owner *owner, struct err *err) MUST_CHECK;
 /* The last set that lets go of a socket closes it. */
@@ -166,7 +169,7 @@ void svc_frame_send(int fd, enum svc_msg type, struct slice payload);
 
 /* ---- child.c ----------------------------------------------------------------------------------------- */
 
-enum svc_kind { SVC_KIND_WORKER, SVC_KIND_AUTH, SVC_KIND_METRICS };
+enum svc_kind { SVC_KIND_WORKER, SVC_KIND_AUTH, SVC_KIND_METRICS, SVC_KIND_LIMITS };
 const char *svc_kind_name(enum svc_kind kind);
 
 struct svc_generation;
@@ -218,11 +221,11 @@ struct svc_generation {
 	struct conf *conf;
 	uint64_t ready_by_ms; /* a reload; 0: it may take its time */
 	unsigned workers, auths;
-	struct svc_child *children; /* workers, auth workers, then metrics */
+	struct svc_child *children; /* workers, auth workers, metrics, then limits */
 	size_t count;
 	int *worker_fds; /* [worker * auths + auth]: the worker's end; -1: none */
 	int *auth_fds;   /* [auth * workers + worker]: the auth worker's end */
-	struct svc_sockets listen, ctl, metrics;
+	struct svc_sockets listen, ctl, metrics, limits;
 };
 
 /* Takes *c when it succeeds. Opens everything, starts nothing. */
@@ -315,7 +318,8 @@ struct svc_worker_config {
 	unsigned auths;
 	const struct svc_sockets *listen;
 	int ctl_fd;
-	const sigset_t *mask; /* to be in force from now on */
+	const char *limits_path; /* NULL: no limits process */
+	const sigset_t *mask;    /* to be in force from now on */
 };
 int svc_worker_run(const struct svc_worker_config *wc);
 int svc_metrics_serve(const struct svc_sockets *sockets, const sigset_t *mask);

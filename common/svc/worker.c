@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "base/xalloc.h"
 #include "directory/auth_pipe.h"
+#include "guard/guard.h"
 #include "link/link.h"
 #include "log/log.h"
 #include "svc/svc_impl.h"
@@ -22,6 +23,7 @@ struct svc_worker {
 	struct conf *conf;
 	struct conf *first_conf; /* what auth was made with; NULL: conf is still that */
 	struct auth *auth;
+	struct guard *guard; /* NULL: no limits */
 	struct ctl_server *ctl;
 	struct link *channel;
 	struct signal_watch *on_term, *on_usr1;
@@ -36,7 +38,11 @@ struct svc_worker {
 
 struct accepting {
 	struct list node;
+	struct svc_worker *worker;
 	struct listener *listener;
+	const char *refusal; /* NULL: not limited */
+	listener_fn *fn;
+	void *ctx;
 };
 
 /* ---- for the program ------------------------------------------------------------------------ */
@@ -66,6 +72,13 @@ svc_auth(struct svc_worker *w)
 	return w->auth;
 }
 
+struct guard *
+svc_guard(struct svc_worker *w)
+{
+	must(w->guard != NULL);
+	return w->guard;
+}
+
 struct ctl_server *
 svc_ctl(struct svc_worker *w)
 {
@@ -91,6 +104,28 @@ svc_set_status(struct svc_worker *w, svc_status_fn *fn, void *ctx)
 	w->status_ctx = ctx;
 }
 
+static const char *
+refusal_of(const struct svc_worker *w, const char *service)
+{
+	const struct svc_listen_def *d = w->wc->program->listeners;
+
+	for (; d != NULL && d->setting != NULL; d++)
+		if (strcmp(d->service, service) == 0)
+			return d->refusal;
+	return NULL;
+}
+
+static void
+on_accept(void *ctx, struct conn **c)
+{
+	struct accepting *a = ctx;
+
+	if (a->worker->guard != NULL && a->refusal != NULL)
+		guard_admit(a->worker->guard, c, a->refusal, a->fn, a->ctx);
+	else
+		a->fn(a->ctx, c);
+}
+
 void
 svc_listen(struct svc_worker *w, const char *service, listener_fn *fn, void *ctx)
 {
@@ -105,7 +140,11 @@ svc_listen(struct svc_worker *w, const char *service, listener_fn *fn, void *ctx
 		a = xcalloc(1, sizeof(*a));
 		list_init(&a->node);
 		list_add_tail(&w->accepting, &a->node);
-		a->listener = listener_new(w->loop, s->fd, fn, ctx);
+		a->worker = w;
+		a->refusal = refusal_of(w, service);
+		a->fn = fn;
+		a->ctx = ctx;
+		a->listener = listener_new(w->loop, s->fd, on_accept, a);
 	}
 }
 
@@ -328,6 +367,10 @@ open_parts(struct svc_worker *w, const struct svc_worker_config *wc)
 	w->on_usr1 = signal_watch_new(w->loop, SIGUSR1, on_usr1, w);
 	if (wc->program->flags & SVC_AUTH)
 		w->auth = auth_pipe_new(w->loop, wc->auth_fds, wc->auths, w->conf);
+	if (wc->limits_path != NULL)
+		w->guard = guard_new(w->loop, wc->limits_path, w->conf);
+	if (w->guard != NULL && w->auth != NULL)
+		w->auth = guard_auth_new(w->guard, &w->auth, w->conf);
 	w->ctl = ctl_server_new_fd(w->loop, wc->ctl_fd);
 	ctl_register(w->ctl, commands, w);
 }
@@ -339,6 +382,7 @@ close_parts(struct svc_worker *w)
 	ctl_server_free(&w->ctl);
 	if (w->auth != NULL)
 		auth_free(&w->auth);
+	guard_free(&w->guard);
 	signal_watch_free(&w->on_term);
 	signal_watch_free(&w->on_usr1);
 	timer_fini(&w->end);

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 #define FAILURES_MAX 3
 
@@ -74,6 +74,19 @@ denied(struct imap_session *s, const char *reply)
 		imap_session_bye(s, "Too many failed logins", "failed logins");
 }
 
+/* Never "wrong password": whoever hears that changes it (RFC 5530 has LIMIT for this). */
+static void
+limited(struct imap_session *s, const char *why)
+{
+	char reply[160];
+
+	metrics_add(&imap_metrics[IMAP_M_LOGIN_TEMP], 1);
+	snprintf(reply, sizeof(reply), "NO [LIMIT] %s", why);
+	imap_session_reply(s, reply);
+	if (++s->failures >= FAILURES_MAX)
+		imap_session_bye(s, "Too many failed logins", "failed logins");
+}
+
 static void
 accepted(struct imap_session *s, const struct auth_reply *reply)
 {
@@ -85,8 +98,6 @@ accepted(struct imap_session *s, const struct auth_reply *reply)
 	}
 	memcpy(s->user, user.p, user.n + 1);
 	memcpy(s->grant, grant.p, grant.n + 1);
-	free(s->groups);
-	s->groups = xstrdup(reply->groups != NULL ? reply->groups : "");
 	s->log.user = s->user;
 	imap_reach_home(s);
 }
@@ -127,6 +138,9 @@ on_auth(void *ctx, uint64_t id, const struct auth_reply *reply)
 		metrics_add(&imap_metrics[IMAP_M_LOGIN_TEMP], 1);
 		imap_session_reply(s, REPLY_TEMP);
 		break;
+	case AUTH_LIMIT:
+		limited(s, reply->why);
+		break;
 	case AUTH_DENIED:
 	case AUTH_UNKNOWN:
 		denied(s, REPLY_DENIED);
@@ -141,7 +155,8 @@ auth_session_of(struct imap_session *s)
 	return (struct auth_session){ .service = "imap",
 		                      .session = s->id,
 		                      .peer = s->peer,
-		                      .tls = conn_is_tls(link_conn(s->client)) };
+		                      .tls = conn_is_tls(link_conn(s->client)),
+		                      .conn = link_conn(s->client) };
 }
 
 bool

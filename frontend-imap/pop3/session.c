@@ -206,7 +206,8 @@ on_login(struct pop3_session *s, const struct pop3_event *ev)
 	struct auth_session as = { .service = "pop3",
 		                   .session = s->id,
 		                   .peer = s->peer,
-		                   .tls = pop3_server_is_tls(s->core) };
+		                   .tls = pop3_server_is_tls(s->core),
+		                   .conn = link_conn(s->client) };
 
 	link_pause(s->client);
 	if (ev->kind == POP3_LOGIN)

@@ -76,6 +76,7 @@ on_auth(void *ctx, uint64_t id, const struct auth_reply *r)
 		refuse(s, SMTP_AUTH_INVALID);
 		break;
 	case AUTH_TEMP:
+	case AUTH_LIMIT:
 		refuse(s, SMTP_AUTH_TEMP);
 		break;
 	case AUTH_DENIED:
@@ -94,6 +95,7 @@ session_login_start(struct smtp_session *s, const struct smtp_event *ev)
 		.session = s->id,
 		.peer = s->peer,
 		.tls = smtp_server_is_tls(s->core),
+		.conn = link_conn(s->client),
 	};
 
 	s->auth_id = auth_start(s->proxy->c.auth, &as, ev->mech, ev->data, on_auth, s);

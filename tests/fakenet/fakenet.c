@@ -50,6 +50,8 @@ struct conn {
 	struct addr peer, local;
 	const struct conn_handler *handler;
 	void *ctx;
+	void *note;
+	void (*end_note)(void *note);
 	size_t input_limit, low_water;
 	bool paused, cut;
 	bool finishing; /* close when out is empty */
@@ -299,6 +301,30 @@ tell_peer(struct conn *c, enum conn_end why)
 }
 
 void
+conn_set_note(struct conn *c, void *note, void (*fn)(void *note))
+{
+	must(c->note == NULL);
+	c->note = note;
+	c->end_note = fn;
+}
+
+void *
+conn_note(const struct conn *c)
+{
+	return c->note;
+}
+
+static void
+end_note(struct conn *c)
+{
+	void *note = c->note;
+
+	c->note = NULL;
+	if (note != NULL)
+		c->end_note(note);
+}
+
+void
 conn_free(struct conn **cp)
 {
 	struct conn *c = *cp;
@@ -306,6 +332,7 @@ conn_free(struct conn **cp)
 	if (c == NULL)
 		return;
 	*cp = NULL;
+	end_note(c);
 	tell_peer(c, CONN_END_EOF);
 	c->handler = NULL;
 	c->freed = true;
@@ -332,6 +359,7 @@ conn_finish(struct conn **cp, UNUSED uint64_t linger_ms)
 	struct conn *c = *cp;
 
 	*cp = NULL;
+	end_note(c);
 	c->handler = NULL;
 	c->finishing = true;
 	if (c->out.len == 0 || (c->fin && c->fin_why != CONN_END_EOF))

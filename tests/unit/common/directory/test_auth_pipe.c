@@ -278,11 +278,11 @@ TEST(logins_are_answered)
 		{ "with its domain, in capitals", "Fred@EXAMPLE.org", "secret", AUTH_OK, "fred" },
 		{ "of another domain", "ann@other.org", "pw", AUTH_OK, "ann@other.org" },
 		{ "an identity", "boss", "pass", AUTH_OK, "boss", true },
-		{ "a wrong password", "fred", "Secret", AUTH_DENIED },
-		{ "an unknown user", "nobody", "secret", AUTH_DENIED },
-		{ "a disabled user", "gone", "pw", AUTH_DENIED },
+		{ "a wrong password", "fred", "Secret", AUTH_DENIED, "fred" },
+		{ "an unknown user", "nobody", "secret", AUTH_DENIED, "nobody" },
+		{ "a disabled user", "gone", "pw", AUTH_DENIED, "gone" },
 		{ "no user at all", "", "pw", AUTH_DENIED },
-		{ "no password", "fred", "", AUTH_DENIED },
+		{ "no password", "fred", "", AUTH_DENIED, "fred" },
 	};
 	struct world w;
 	struct got g;

@@ -63,6 +63,10 @@ TEST(a_user_has_so_many_and_so_many_from_one_address)
 	assert_int_equal(limit_both_sessions(l, "fred", HERE), 2);
 	limit_close(l, 1);
 	assert_int_equal(limit_set_user(l, 5, "fred"), LIMIT_OK);
+	limit_drop_user(l, 5); /* not let in by somebody else */
+	limit_drop_user(l, 5);
+	assert_int_equal(limit_user_sessions(l, "fred"), 2);
+	assert_int_equal(limit_set_user(l, 5, "fred"), LIMIT_OK);
 	for (uint64_t id = 1; id <= 5; id++)
 		limit_close(l, id);
 	assert_int_equal(limit_user_sessions(l, "fred"), 0);

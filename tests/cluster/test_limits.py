@@ -1,0 +1,423 @@
+"""Limits and the defence of logins, by real processes: sessions by address and user, wrong
+passwords, rates; a limits process that is killed; Redis stopped and started under load."""
+import concurrent.futures
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+import cluster as c
+import talk
+from sasl import Protocol
+from world import PASSWORD
+
+# Everything but the limits under test is as it is set by default.
+SETTINGS = """
+unlimited_networks = 192.0.2.0/24
+limit_address_sessions = 12
+limit_user_sessions = 6
+limit_user_address_sessions = 4
+limit_address_failures = 8
+limit_account_failures = 3
+limit_block_max = 6s
+login_failure_delay = 200ms
+"""
+
+
+def change(site, host, more):
+    """The settings of `host` with these in [common]; the front end takes them by a restart."""
+    path = site.cluster.conf(host)
+    text = site.cluster.settings(host)
+    with open(path, "w") as f:
+        f.write(text.replace("[common]\n", "[common]\n" + more, 1))
+    for program in ("imap", "smtp"):
+        site[f"{host}-{program}"].stop()
+        site[f"{host}-{program}"].start()
+
+
+@pytest.fixture(scope="module")
+def site(own):
+    for host in own.cluster.fronts:
+        change(own, host, SETTINGS)
+    own.cluster.wait_settled()
+    return own
+
+
+def connect(site, front="fe1", service="imap", source=None):
+    """A connection from a loopback address of one's own, with its greeting."""
+    sock = socket.create_connection(site.cluster.at(front, service), timeout=20,
+                                    source_address=(source, 0) if source else None)
+    lines = talk.Lines.__new__(talk.Lines)
+    lines.sock, lines.file = sock, sock.makefile("rb")
+    lines.greeting = lines.line()
+    return lines
+
+
+numbers = iter(range(1, 250))
+
+
+def address():
+    """A client's address that no other test has."""
+    return f"127.99.7.{next(numbers)}"
+
+
+def login(client, user, password=PASSWORD):
+    line = client.say(f'a LOGIN {user} "{password}"')
+    while line.startswith(b"* "):
+        line = client.line()
+    return line
+
+
+def attempt(site, user, password, source, front="fe1"):
+    client = connect(site, front, source=source)
+    try:
+        return login(client, user, password) if client.greeting.startswith(b"* OK") \
+            else client.greeting
+    finally:
+        client.close()
+
+
+def metric(site, name, front="fe1", port=1):
+    url = f"http://{site.cluster.ip(front)}:{c.PORTS['metrics'] + port}/metrics"
+    text = urllib.request.urlopen(url, timeout=10).read().decode()
+    return sum(float(x) for x in re.findall(rf"^{re.escape(name)}(?:\{{.*\}})? (\S+)$", text,
+                                            re.MULTILINE))
+
+
+# ---- sessions -----------------------------------------------------------------------
+
+
+def test_so_many_sessions_from_one_address(site):
+    here, there = address(), address()
+    clients = [connect(site, source=here) for _ in range(12)]
+    assert all(x.greeting.startswith(b"* OK") for x in clients)
+    thirteenth = connect(site, source=here)
+    assert thirteenth.greeting.startswith(b"* BYE [LIMIT]"), thirteenth.greeting
+    assert thirteenth.is_closed()
+    pop = connect(site, service="pop3", source=here)
+    assert pop.greeting.startswith(b"-ERR [SYS/TEMP]") and pop.is_closed()
+    assert connect(site, source=there).greeting.startswith(b"* OK")
+    clients.pop().close()
+    c.wait_until("room for another", lambda: connect(site, source=here).greeting
+                 .startswith(b"* OK"), 5)
+    assert metric(site, "roost_limit_refused_total") >= 2
+    for x in clients:
+        x.close()
+
+
+def test_smtp_says_421(site):
+    here = address()
+    clients = [connect(site, service="smtp", source=here) for _ in range(12)]
+    assert all(x.greeting.startswith(b"220") for x in clients)
+    more = connect(site, service="smtp", source=here)
+    assert more.greeting.startswith(b"421 4.7.0") and more.is_closed()
+
+
+def test_so_many_sessions_of_one_user(site):
+    user = site.user("store1")
+    here, there, elsewhere = address(), address(), address()
+    clients = [connect(site, source=here) for _ in range(5)]
+    answers = [login(x, user) for x in clients]
+    assert [x.startswith(b"a OK") for x in answers] == [True] * 4 + [False]
+    assert answers[4].startswith(b"a NO [LIMIT]"), answers[4]
+    others = [connect(site, source=there) for _ in range(3)]
+    answers = [login(x, user) for x in others]
+    assert [x.startswith(b"a OK") for x in answers] == [True, True, False], answers
+    assert answers[2].startswith(b"a NO [LIMIT]")
+    pop = connect(site, service="pop3", source=elsewhere)
+    assert pop.say(f"USER {user}").startswith(b"+OK")
+    assert pop.say(f"PASS {PASSWORD}").startswith(b"-ERR [SYS/TEMP]")
+    # another user is not meant
+    assert attempt(site, site.user("store2"), PASSWORD, here).startswith(b"a OK")
+    clients[0].say("b LOGOUT")
+    clients[0].close()
+    c.wait_until("room for another", lambda: attempt(site, user, PASSWORD, there)
+                 .startswith(b"a OK"), 5)
+    for x in clients + others:
+        x.close()
+
+
+# ---- logins -------------------------------------------------------------------------
+
+
+class Guesses:
+    """Wrong logins under way; their answers are held back as long as the block they cause, so
+    what others meet meanwhile is looked at inside."""
+
+    def __init__(self, site, tries):
+        self.site, self.tries = site, tries
+        self.pool = concurrent.futures.ThreadPoolExecutor(len(tries))
+
+    def __enter__(self):
+        self.began = time.monotonic()
+        self.open = [self.pool.submit(attempt, self.site, *t) for t in self.tries]
+        time.sleep(1)
+        return self
+
+    def __exit__(self, *_):
+        self.lines = [f.result() for f in self.open]
+        self.seconds = time.monotonic() - self.began
+        self.pool.shutdown()
+
+
+def test_an_account_under_attack_is_open_where_its_user_is_known(site):
+    user = site.user("store1")
+    home = address()
+    assert attempt(site, user, PASSWORD, home).startswith(b"a OK")
+    stranger = address()
+    with Guesses(site, [(user, f"guess {i}", address()) for i in range(8)]) as guesses:
+        began = time.monotonic()
+        line = attempt(site, user, PASSWORD, stranger)
+        assert line.startswith(b"a NO [LIMIT]"), line  # and not a word of wrong passwords
+        assert time.monotonic() - began >= 0.2
+        p = Protocol(site, "fe1")  # another stranger, by SCRAM
+        ok, line = p.scram(user, PASSWORD)
+        assert not ok and line.startswith(b"a NO [LIMIT]"), line
+        p.close()
+        assert attempt(site, user, PASSWORD, home).startswith(b"a OK")
+    assert all(x.startswith(b"a NO [AUTHENTICATIONFAILED]") for x in guesses.lines)
+    assert guesses.seconds > 2
+    c.wait_until("the end of the block", lambda: attempt(site, user, PASSWORD, stranger)
+                 .startswith(b"a OK"), 10)
+
+
+def test_an_address_that_guesses_is_slower_and_then_out(site):
+    here, neighbour, other = address(), site.user("store1"), site.user("store2")
+    assert attempt(site, neighbour, PASSWORD, here).startswith(b"a OK")
+    for i in range(7):
+        began = time.monotonic()
+        line = attempt(site, f"nobody{i}@example.org", "guess", here)
+        assert line.startswith(b"a NO [AUTHENTICATIONFAILED]"), line
+        assert 0.2 <= time.monotonic() - began < 2
+    names = [f"someone{i}@example.org" for i in range(6)]
+    with Guesses(site, [(name, "guess", here) for name in names]) as guesses:
+        assert attempt(site, other, PASSWORD, here).startswith(b"a NO [LIMIT]")
+        assert attempt(site, neighbour, PASSWORD, here).startswith(b"a OK")
+        assert attempt(site, other, PASSWORD, address()).startswith(b"a OK")
+    assert guesses.seconds > 2
+
+
+def test_the_same_wrong_password_counts_once(site):
+    user, here = site.user("store1"), address()
+    for _ in range(10):
+        line = attempt(site, user, "last year's", here)
+        assert line.startswith(b"a NO [AUTHENTICATIONFAILED]"), line
+    assert attempt(site, user, PASSWORD, address()).startswith(b"a OK")
+
+
+# ---- the guard's own trouble ---------------------------------------------------------
+
+
+def limits_pid(site, name):
+    """The limits process: the child of the supervisor that has the socket listening."""
+    inode = None
+    for line in open("/proc/net/unix"):
+        if line.rstrip().endswith(f"/roost-{name.split('-')[1]}.limits") and \
+                f"/{name.split('-')[0]}/" in line and site.cluster.dir in line:
+            inode = line.split()[6]
+            break
+    assert inode, "no limits socket"
+    supervisor = site[name].pid()
+    for pid in open(f"/proc/{supervisor}/task/{supervisor}/children").read().split():
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                if os.readlink(f"/proc/{pid}/fd/{fd}") == f"socket:[{inode}]":
+                    return int(pid)
+            except OSError:
+                pass
+    return None
+
+
+def test_a_dead_limits_process_closes_no_door_and_knows_its_sessions_again(site):
+    here = address()
+    clients = [connect(site, source=here) for _ in range(12)]
+    user = site.user("store1")
+    old = limits_pid(site, "fe1-imap")
+    os.kill(old, signal.SIGKILL)
+    assert attempt(site, user, PASSWORD, address()).startswith(b"a OK")
+    c.wait_until("its successor", lambda: limits_pid(site, "fe1-imap") not in (None, old), 10)
+    c.wait_until("its count", lambda: connect(site, source=here).greeting.startswith(b"* BYE"), 10)
+    for x in clients:
+        x.close()
+
+
+def test_a_stopped_limits_process_holds_nobody_up(site):
+    user = site.user("store1")
+    pid = limits_pid(site, "fe1-imap")
+    before = metric(site, "roost_limit_unanswered_total")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert attempt(site, user, PASSWORD, address()).startswith(b"a OK")
+        assert time.monotonic() - began < 5
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert metric(site, "roost_limit_unanswered_total") > before
+
+
+def test_a_reload_keeps_counting_the_old_sessions(site):
+    here = address()
+    clients = [connect(site, "fe2", source=here) for _ in range(11)]
+    site["fe2-imap"].signal(signal.SIGHUP)
+    time.sleep(2)
+    more = [connect(site, "fe2", source=here) for _ in range(3)]
+    greetings = [x.greeting for x in more]
+    assert any(g.startswith(b"* BYE [LIMIT]") for g in greetings), greetings
+    for x in clients + more:
+        x.close()
+
+
+# ---- Redis --------------------------------------------------------------------------
+
+
+class Redis:
+    def __init__(self, site):
+        self.host, self.port = site.cluster.ip("dns"), 6390
+        self.dir = os.path.join(site.cluster.dir, "tmp")
+        self.child = None
+
+    def start(self):
+        self.child = subprocess.Popen(
+            ["redis-server", "--bind", self.host, "--port", str(self.port), "--save", "",
+             "--appendonly", "no", "--dir", self.dir, "--requirepass", "hush",
+             "--logfile", os.path.join(self.dir, "redis.log")])
+        c.wait_until("Redis", lambda: c.can_connect(self.host, self.port), 10)
+
+    def stop(self):
+        if self.child:
+            self.child.kill()
+            self.child.wait()
+        self.child = None
+
+    def keys(self, pattern):
+        out = subprocess.run(["redis-cli", "-h", self.host, "-p", str(self.port), "-a", "hush",
+                              "--no-auth-warning", "--scan", "--pattern", pattern],
+                             capture_output=True, text=True, timeout=10)
+        return out.stdout.split()
+
+
+@pytest.fixture(scope="module")
+def redis(site):
+    r = Redis(site)
+    r.start()
+    more = SETTINGS + f"redis = {r.host}:{r.port}\nredis_password = hush\n"
+    for host in site.cluster.fronts:
+        change(site, host, more)
+    site.cluster.wait_settled()
+    for host in site.cluster.fronts:
+        c.wait_until("Redis at " + host, lambda host=host: metric(site, "roost_redis_up", host), 10)
+    yield r
+    r.stop()
+
+
+def wait_up(site, value):
+    for host in site.cluster.fronts:
+        c.wait_until(f"Redis {value} at {host}",
+                     lambda host=host: metric(site, "roost_redis_up", host) == value, 15)
+
+
+def test_two_front_ends_count_together(site, redis):
+    here = address()
+    clients = [connect(site, front, source=here) for front in ("fe1", "fe2") for _ in range(6)]
+    assert all(x.greeting.startswith(b"* OK") for x in clients)
+    for front in ("fe1", "fe2"):
+        more = connect(site, front, source=here)
+        assert more.greeting.startswith(b"* BYE [LIMIT]"), front
+        more.close()
+    clients.pop().close()
+    c.wait_until("room for another", lambda: connect(site, "fe1", source=here).greeting
+                 .startswith(b"* OK"), 5)
+    user = site.user("store1")
+    others = [connect(site, front, source=address()) for front in ("fe1", "fe2") * 4]
+    answers = [login(x, user).startswith(b"a OK") for x in others]
+    assert answers == [True] * 6 + [False] * 2
+    for x in clients + others:
+        x.close()
+    c.wait_until("no session to be left in Redis", lambda: not redis.keys("roost:s:*"), 10)
+
+
+def test_failures_are_known_to_all_front_ends(site, redis):
+    user, home = site.user("store2"), address()
+    assert attempt(site, user, PASSWORD, home, "fe2").startswith(b"a OK")
+    with Guesses(site, [(user, f"guess {i}", address(), "fe1") for i in range(8)]):
+        assert attempt(site, user, PASSWORD, address(), "fe2").startswith(b"a NO [LIMIT]")
+        assert attempt(site, user, PASSWORD, home, "fe1").startswith(b"a OK")
+    assert redis.keys("roost:f:u:*") and redis.keys("roost:k:p:*")
+
+
+def test_a_front_end_that_dies_leaves_no_sessions_behind(site, redis):
+    """Its successor has the same name and sets its own numbers."""
+    here = address()
+    clients = [connect(site, "fe1", source=here) for _ in range(12)]
+    assert connect(site, "fe2", source=here).greeting.startswith(b"* BYE [LIMIT]")
+    site["fe1-imap"].kill()
+    site["fe1-imap"].start()
+    for x in clients:
+        x.close()
+    c.wait_until("Redis", lambda: metric(site, "roost_redis_up", "fe1"), 10)
+    assert connect(site, "fe1", source=here).greeting.startswith(b"* OK")
+    c.wait_until("the dead one's sessions to be gone", lambda: connect(
+        site, "fe2", source=here).greeting.startswith(b"* OK"), 5)
+
+
+def test_redis_stopped_and_started_under_load(site, redis):
+    users = [site.user(s) for s in ("store1", "store2") * 10]
+    sources = [address() for _ in users]
+    stop, failed, done = [], [], [0]
+
+    def work(i):
+        while not stop:
+            line = attempt(site, users[i], PASSWORD, sources[i], ("fe1", "fe2")[i % 2])
+            done[0] += 1
+            if not line.startswith(b"a OK"):
+                failed.append(line)
+
+    with concurrent.futures.ThreadPoolExecutor(len(users)) as pool:
+        for i in range(len(users)):
+            pool.submit(work, i)
+        try:
+            for _ in range(3):
+                time.sleep(1)
+                redis.stop()
+                wait_up(site, 0)
+                time.sleep(1)
+                redis.start()
+                wait_up(site, 1)
+            redis.child.send_signal(signal.SIGSTOP)  # and one that hangs
+            wait_up(site, 0)
+            redis.child.send_signal(signal.SIGCONT)
+            wait_up(site, 1)
+        finally:
+            stop.append(True)
+    assert not failed, failed[:3]
+    assert done[0] > 100
+    assert metric(site, "roost_redis_lost_total") >= 4
+    # counting together again
+    here = address()
+    clients = [connect(site, front, source=here) for front in ("fe1", "fe2") for _ in range(6)]
+    assert connect(site, "fe2", source=here).greeting.startswith(b"* BYE [LIMIT]")
+    for x in clients:
+        x.close()
+
+
+def test_fifty_clients_at_once_all_get_in(site, redis):
+    """As many curl processes: none is held up by counting."""
+    users = [site.user(s) for s in ("store1", "store2") * 25]
+
+    def curl(i):
+        front = ("fe1", "fe2")[i % 2]
+        out = subprocess.run(
+            ["curl", "-sS", "--max-time", "60", "--interface", f"127.99.8.{i + 1}", "-u",
+             f"{users[i]}:{PASSWORD}", "imap://" + site.cluster.text(front, "imap") + "/"],
+            capture_output=True, text=True, timeout=90)
+        return out.returncode, out.stdout + out.stderr
+
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        results = list(pool.map(curl, range(50)))
+    bad = [r for r in results if r[0] != 0 or "INBOX" not in r[1]]
+    assert not bad, bad[:3]
