@@ -1,4 +1,5 @@
-"""mbsync: a mailbox of 2,000 messages into a Maildir, and changes both ways."""
+"""mbsync: a mailbox of 2,000 messages into a Maildir, and changes both ways; shared folders on
+two stores."""
 import os
 import time
 
@@ -43,8 +44,8 @@ def maildir(path):
 
 
 class Mbsync:
-    def __init__(self, site, user):
-        self.work = folder(site, "mbsync")
+    def __init__(self, site, user, name="mbsync"):
+        self.work = folder(site, name)
         self.near = os.path.join(self.work, "near")
         os.makedirs(self.near, exist_ok=True)
         self.rc = {}
@@ -74,6 +75,7 @@ def run(site, check):
           code == 0 and len(maildir(inbox)) == COUNT, (code, text))
     push(site, check, m, user, inbox)
     both(site, check, m, user, inbox)
+    shared(site, check)
 
 
 def push(site, check, m, user, inbox):
@@ -111,4 +113,43 @@ def both(site, check, m, user, inbox):
           (code, len(maildir(inbox)), messages(site, user), want, text))
     flagged = [p for p in maildir(inbox) if "F" in p.rsplit(",", 1)[-1]]
     check("flags arrived", len(flagged) == 10, len(flagged))
+    client.close()
+
+
+def shared(site, check):
+    """The user's own folders, one of another user and two of nobody, on both stores."""
+    user, owner = site.user("store1"), site.user("store2")
+    boxes = {"Shared Folders/sync-a": "store1", "Shared Folders/sync-b": "store2"}
+    for box, store in boxes.items():
+        name = box.split("/")[1]
+        site.cluster.ctl(store, "mailbox", "create", name, "--store", store)
+        site.cluster.ctl(store, "mailbox", "acl", "set", name, "anyone", "lrswipkxte")
+    client = site.raw_imap(owner)
+    client.ok("CREATE Team")
+    client.ok(f"SETACL Team {user} lrswite")
+    client.close()
+    boxes[f"Other Users/{owner.split('@')[0]}/Team"] = "store2"
+    client = site.raw_imap(user, "fe2")
+    for box in boxes:
+        for i in range(20):
+            client.append(f'"{box}"', talk.message(subject=f"{box} {i}"))
+    m = Mbsync(site, user, "mbsync-shared")
+    code, text, seconds = m.sync("fe1")
+    near = {box: os.path.join(m.near, box) for box in boxes}
+    check(f"mbsync pulls shared folders of two stores ({seconds:.1f} s)",
+          code == 0 and all(len(maildir(p)) == 20 for p in near.values()), (code, text))
+    for box, path in near.items():
+        for i in range(10):
+            with open(os.path.join(path, "cur", f"{i}.push.shared:2,F"), "wb") as f:
+                f.write(raw_mail(mails.plain, user).replace(b"\r\n", b"\n"))
+        client.ok(f'SELECT "{box}"')
+        client.ok(r"STORE 1:5 +FLAGS.SILENT (\Deleted)")
+        client.ok("EXPUNGE")
+    code, text, seconds = m.sync("fe2")
+    check(f"changes of both sides meet in all of them ({seconds:.1f} s)",
+          code == 0 and all(len(maildir(p)) == 25 == messages(site, user, f'"{box}"')
+                            for box, p in near.items()), (code, text))
+    code, text, seconds = m.sync("fe1")
+    check("then there is nothing to do", code == 0 and
+          all(len(maildir(p)) == 25 for p in near.values()), (code, text))
     client.close()

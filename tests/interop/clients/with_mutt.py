@@ -1,4 +1,5 @@
-"""mutt: sends by SMTP, reads and files by IMAP, on a terminal of its own."""
+"""mutt: sends by SMTP, reads and files by IMAP, on a terminal of its own; also into shared
+folders of both stores."""
 import os
 
 from tool import certificate, folder, messages, on_terminal, sh, write
@@ -51,3 +52,25 @@ def run(site, check):
     check("mutt reads both", copied.count("Hello by mutt.") == 2, screen)
     check("mutt files one in another folder",
           (messages(site, user, "Archive"), messages(site, user)) == (1, 1), screen)
+    shared(site, check, user, rcs, work)
+
+
+def shared(site, check, user, rcs, work):
+    """Saved into a folder of the other store, from there into one of his own."""
+    for store in ("store1", "store2"):
+        site.cluster.ctl(store, "mailbox", "create", f"mutt-{store}", "--store", store)
+        site.cluster.ctl(store, "mailbox", "acl", "set", f"mutt-{store}", "anyone", "lrswite")
+    keys = ("<first-entry><copy-message>=Shared<quote-char> Folders/mutt-store1<enter>"
+            "<first-entry><save-message>=Archive<enter>"
+            "<change-folder>=Archive<enter>y"
+            "<tag-pattern>~A<enter><tag-prefix><copy-message>=Shared<quote-char> Folders/mutt-store1"
+            "<enter><change-folder>=Shared<quote-char> Folders/mutt-store1<enter>"
+            "<tag-pattern>~A<enter><tag-prefix><save-message>"
+            "=Shared<quote-char> Folders/mutt-store2<enter><quit>")
+    code, screen = on_terminal(["mutt", "-F", rcs["fe1"], "-e", f'push "{keys}"'], 60,
+                               {"HOME": work})
+    counts = {box: messages(site, user, box) for box in
+              ('"Shared Folders/mutt-store1"', '"Shared Folders/mutt-store2"', "Archive",
+               "INBOX")}
+    check("mutt files from store to store", list(counts.values()) == [0, 3, 2, 0],
+          (code, counts, screen))
