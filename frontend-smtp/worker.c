@@ -2,11 +2,17 @@
 
 #include "base/xalloc.h"
 #include "conf/common.h"
+#include "base/text.h"
 #include "front/front_tls.h"
+#include "mail/address.h"
+#include "openness.h"
 #include "tls/tls.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#define SRS_SECRET_MIN 16
 
 /* ---- settings that must fit each other ------------------------------------------------------- */
 
@@ -67,11 +73,35 @@ check_submission(const struct conf *c, struct err *err)
 	return -1;
 }
 
+static int
+check_srs(const struct conf *c, struct err *err)
+{
+	const char *domain = conf_str(c, "srs_domain"), *secret = conf_str(c, "srs_secret");
+	bool lower = true;
+
+	if ((domain == NULL) != (secret == NULL)) {
+		err_set(err, "srs_domain and srs_secret belong together, and only one is set");
+		return -1;
+	}
+	if (domain == NULL)
+		return 0;
+	for (const char *p = domain; *p != '\0'; p++)
+		lower &= *p == text_lower(*p);
+	if (!address_is_domain(slice_of(domain), false) || !lower)
+		err_set(err, "srs_domain %s is no domain in lower case", domain);
+	else if (strlen(secret) < SRS_SECRET_MIN)
+		err_set(err, "srs_secret is shorter than %d bytes", SRS_SECRET_MIN);
+	else
+		return 0;
+	return -1;
+}
+
 int
 worker_check(const struct conf *c, struct err *err)
 {
 	if (check_stores(c, err) == -1 || check_times(c, err) == -1 || check_spool(c, err) == -1 ||
-	    check_submission(c, err) == -1)
+	    check_submission(c, err) == -1 || check_srs(c, err) == -1 ||
+	    relay_check(c, err) == -1 || openness_check(c, err) == -1)
 		return -1;
 	return front_tls_check(c, err);
 }
@@ -119,11 +149,13 @@ open_proxy(struct worker *w)
 		.idle_ms = conf_ms(w->conf, "store_idle"),
 		.connections = (unsigned)conf_int(w->conf, "store_connections"),
 	});
+	w->relay = relay_new(w->conf, w->pool, w->relay_tls);
 	w->proxy = smtp_proxy_new(&(struct smtp_proxy_config){
 		.loop = svc_loop(w->svc),
 		.auth = worker_auth(w),
 		.route = w->route,
 		.pool = w->pool,
+		.relay = w->relay,
 		.conf = w->conf,
 		.tls = w->tls,
 	});
@@ -146,7 +178,8 @@ worker_start(struct svc_worker *svc, struct err *err)
 
 	w->svc = svc;
 	w->conf = svc_conf(svc);
-	if (!front_tls_open(w->conf, &w->tls, &w->store_tls, err) || !open_route(w, err)) {
+	if (!front_tls_open(w->conf, &w->tls, &w->store_tls, err) ||
+	    !relay_open_tls(w->conf, &w->relay_tls, err) || !open_route(w, err)) {
 		worker_stop(w);
 		return NULL;
 	}
@@ -179,6 +212,7 @@ worker_stop(void *app)
 	struct worker *w = app;
 
 	smtp_proxy_free(&w->proxy);
+	relay_free(&w->relay);
 	pool_free(&w->pool);
 	route_free(&w->route);
 	lookup_free(&w->lookup);
@@ -187,5 +221,6 @@ worker_stop(void *app)
 	servers_free(&w->servers);
 	tls_free(&w->tls);
 	tls_free(&w->store_tls);
+	tls_free(&w->relay_tls);
 	free(w);
 }

@@ -17,12 +17,14 @@ struct worker {
 	struct svc_worker *svc;
 	const struct conf *conf;
 	struct tls_ctx *tls, *store_tls; /* for clients; for stores; NULL: not needed */
+	struct tls_ctx *relay_tls;
 	struct location_reader *reader;
 	struct barrier *barrier;
 	struct lookup *lookup;
 	struct servers *servers;
 	struct route *route;
 	struct pool *pool;
+	struct relay *relay;
 	struct smtp_proxy *proxy;
 };
 

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #define TOTAL_MAX ((uint64_t)128 << 20) /* all messages of one command */
+#define LINES_MAX ((size_t)2 << 20)     /* and what stands between them */
 
 struct append_msg {
 	struct append_msg *next;
@@ -197,8 +198,7 @@ check_literal(struct imap_session *s, const struct imap_cmd_event *ev)
 		command_done(s, COMMAND_NO, NULL, "A message must not be empty");
 	else if (ev->literal_n > s->limits.message_bytes)
 		command_done(s, COMMAND_NO, "TOOBIG", "The message is too big");
-	else if (a->spool.len + ev->literal_n > TOTAL_MAX ||
-	         a->text_bytes > s->limits.command_bytes)
+	else if (a->spool.len + ev->literal_n > TOTAL_MAX || a->text_bytes > LINES_MAX)
 		command_done(s, COMMAND_NO, "TOOBIG", "This is too much for one command");
 	else if (quota_check(s->service->c.store, mbox_name_slice(&a->name),
 	                     a->spool.len + ev->literal_n, a->count + 1) != MBOX_OK)

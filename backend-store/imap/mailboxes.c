@@ -45,7 +45,8 @@ on_done(void *ctx, enum mbox_result result)
 
 /* ---- making names ------------------------------------------------------------------------------- */
 
-/* May he make a name there: has he the right on the nearest mailbox above? */
+/* May he make a name there: has he the right on the nearest mailbox above? Shared ones at the
+ * top are an admin's. */
 static bool
 may_make(struct imap_session *s, const struct mbox_name *name)
 {
@@ -55,7 +56,7 @@ may_make(struct imap_session *s, const struct mbox_name *name)
 	while (mbox_name_parent(up, &up))
 		if (store_find(s->service->c.store, up, &info))
 			return (imap_rights(s, info.name, info.acl) & ACL_CREATE) != 0;
-	return false;
+	return s->admin && mbox_name_root(mbox_name_slice(name)).n == 0;
 }
 
 /* Names below INBOX have no mailbox between them and it: INBOX/a is user.fred.INBOX.a, and

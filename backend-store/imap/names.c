@@ -45,7 +45,7 @@ imap_who_fini(struct imap_session *s)
 uint32_t
 imap_rights(const struct imap_session *s, struct slice name, struct slice acl)
 {
-	return acl_rights_on(name, acl, &s->who);
+	return acl_rights_on(name, acl, &s->who) | (s->admin ? ACL_OWNER : 0);
 }
 
 uint32_t

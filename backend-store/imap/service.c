@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define ARG_MAX_BYTES 1024         /* user, password, mailbox of APPEND */
-#define LITERALS_MAX 1000          /* in one command */
+#define LITERALS_MAX 10000         /* in one command */
 #define BEFORE_MAX 8192            /* a command before the login */
 #define MESSAGE_MOST (64ull << 20) /* what the store takes */
 

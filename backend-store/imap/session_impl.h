@@ -241,7 +241,8 @@ void command_expect_line(struct imap_session *s);
 /* The login is known: who it is for ACLs. groups: as in struct auth_reply. */
 void imap_who_init(struct imap_session *s, const char *groups);
 void imap_who_fini(struct imap_session *s);
-/* What this user may do with the mailbox of this name and ACL. */
+/* What this user may do with the mailbox of this name and ACL. An admin who speaks for him may do
+ * with every mailbox what its owner always may. */
 uint32_t imap_rights(const struct imap_session *s, struct slice name, struct slice acl);
 /* The same for the selected mailbox, as its ACL is now. */
 uint32_t imap_selected_rights(const struct imap_session *s);

@@ -428,4 +428,5 @@ admin_start(struct instance *i)
 {
 	ctl_register(svc_ctl(i->svc), commands, i);
 	admin_acl_start(i);
+	admin_quota_start(i);
 }

@@ -64,6 +64,7 @@ void control_start(struct instance *i);
 /* ---- admin.c: mailbox.* and user.*; admin_acl.c: mailbox.acl.* ---- */
 void admin_start(struct instance *i);
 void admin_acl_start(struct instance *i);
+void admin_quota_start(struct instance *i); /* mailbox.quota.* */
 /* The string field of the request, or (NULL) the answer that it is missing. */
 const char *admin_need(struct ctl_req *req, const struct json *args, const char *field);
 /* Answers a request that has failed; what: the command's name. */

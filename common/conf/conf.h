@@ -134,6 +134,9 @@ const char *conf_next_restart(const struct conf *a, const struct conf *b, size_t
 /* "/etc/roost.conf:12: setting imap of [server store1]": for errors found later. */
 const char *conf_where(const struct conf *c, const char *name, char *text_r, size_t room);
 
+/* A size as BYTES settings are written: 512, 64K, 10M. */
+bool conf_parse_bytes(struct slice text, uint64_t *v_r) MUST_CHECK;
+
 /* ---- named sections ---------------------------------------------------------------- */
 
 /* The section `[kind name]`, or NULL. Look its settings up as above. */

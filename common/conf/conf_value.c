@@ -76,6 +76,12 @@ parse_unit(struct slice s, const struct unit *units, uint64_t *v_r)
 	return false;
 }
 
+bool
+conf_parse_bytes(struct slice text, uint64_t *v_r)
+{
+	return parse_unit(text, byte_units, v_r);
+}
+
 static bool
 parse_number(struct conf_value *v)
 {

@@ -300,6 +300,7 @@ struct level_walk {
 	struct kv_cursor *c;
 	unsigned table;
 	size_t head_n, prefix_n;
+	bool domains;                         /* these are wanted, and nothing else */
 	uint8_t key[LOCATION_ID_KEY_MAX + 1]; /* head, prefix, and what comes behind */
 };
 
@@ -337,7 +338,13 @@ level_step(struct level_walk *w, struct slice *key, bool *more, location_level_f
 	if (name.n > LOCATION_NAME_MAX)
 		return false; /* damaged */
 	if (domain < name.n && domain >= w->prefix_n) {
+		level.name = slice_sub(name, 0, domain + 1);
 		*more = level_seek(w, name, domain, '!' + 1, key);
+		return !w->domains || fn(ctx, &level);
+	}
+	if (w->domains) {
+		*more = level_seek(w, name, level.name.n, level.name.n == name.n ? ' ' : '.' + 1,
+		                   key);
 		return true;
 	}
 	if (level.name.n == name.n) {
@@ -353,12 +360,14 @@ level_step(struct level_walk *w, struct slice *key, bool *more, location_level_f
 	return level.is_there || fn(ctx, &level);
 }
 
-enum location_result
-location_reader_list_level(struct location_reader *r, struct slice identifier, struct slice prefix,
-                           location_level_fn *fn, void *ctx)
+static enum location_result
+list_level(struct location_reader *r, struct slice identifier, struct slice prefix, bool domains,
+           location_level_fn *fn, void *ctx)
 {
 	struct kv_txn *txn = reader_begin(r, NULL);
-	struct level_walk w = { .txn = txn, .table = LOCATION_T_NAMES, .prefix_n = prefix.n };
+	struct level_walk w = {
+		.txn = txn, .table = LOCATION_T_NAMES, .prefix_n = prefix.n, .domains = domains
+	};
 	struct slice start, key;
 	bool more, complete;
 	uint32_t id;
@@ -385,6 +394,20 @@ location_reader_list_level(struct location_reader *r, struct slice identifier, s
 	}
 	kv_cursor_free(&w.c);
 	return reader_end(r, txn) && complete ? LOCATION_FOUND : LOCATION_BLIND;
+}
+
+enum location_result
+location_reader_list_level(struct location_reader *r, struct slice identifier, struct slice prefix,
+                           location_level_fn *fn, void *ctx)
+{
+	return list_level(r, identifier, prefix, false, fn, ctx);
+}
+
+enum location_result
+location_reader_list_domains(struct location_reader *r, struct slice identifier,
+                             location_level_fn *fn, void *ctx)
+{
+	return list_level(r, identifier, SLICE(""), true, fn, ctx);
 }
 
 int

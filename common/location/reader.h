@@ -67,6 +67,12 @@ enum location_result location_reader_list_level(struct location_reader *r, struc
                                                 struct slice prefix, location_level_fn *fn,
                                                 void *ctx);
 
+/* The domains that have names whose ACL mentions identifier: level->name is "example.org!".
+ * Names without a domain are none of them. One step for each domain and for each top part. */
+enum location_result location_reader_list_domains(struct location_reader *r,
+                                                  struct slice identifier, location_level_fn *fn,
+                                                  void *ctx);
+
 struct location_info {
 	char history[2 * LOCATION_HISTORY_LEN + 1]; /* hex; "" while blind */
 	uint64_t revision;

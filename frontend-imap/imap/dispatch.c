@@ -1,9 +1,6 @@
 /*
- * dispatch - the table of commands: which there are, when they may be said, who answers.
- *
- * All mailboxes a client can name belong to the home store here: it holds the user's own,
- * and says itself what it has of others. It is the truth about them (invariant 4), so its LIST
- * and its "no such mailbox" need no barrier; where the home is needs one (reach.c).
+ * dispatch - the table of commands: which there are, when they may be said, who answers. Where
+ * those go that are not answered here says route.c.
  */
 #include "imap/session_impl.h"
 
@@ -82,7 +79,8 @@ local_namespace(struct imap_session *s)
 	/* another server has prefixes and separators of its own */
 	if (s->store->kind == SERVER_FOREIGN)
 		return false;
-	imap_session_say(s, "* NAMESPACE ((\"\" \"/\")) NIL NIL");
+	imap_session_say(s, "* NAMESPACE ((\"\" \"/\")) ((\"" MBOX_OTHER_USERS_PREFIX
+	                    "\" \"/\")) ((\"" MBOX_SHARED_PREFIX "\" \"/\"))");
 	imap_session_reply(s, "OK That is all");
 	return true;
 }
@@ -100,7 +98,7 @@ local_enable(struct imap_session *s)
 	}
 	while (imap_resp_next_word(&words, &word))
 		condstore = condstore || slice_ieq(word, SLICE("CONDSTORE"));
-	if (condstore && (s->store->imap_offer.bits & OFFER(CONDSTORE)) != 0) {
+	if (condstore && (imap_session_offer(s) & OFFER(CONDSTORE)) != 0) {
 		s->head.text = SLICE(" CONDSTORE");
 		return false;
 	}
@@ -110,6 +108,8 @@ local_enable(struct imap_session *s)
 }
 
 /* ---- the table ------------------------------------------------------------------------------------------- */
+
+#define COPY (ROW_AFTER | ROW_MAILBOX | ROW_COPY | ROW_FILLS)
 
 static const struct imap_row rows[] = {
 	/* RFC 3501 section 6.1 to 6.4 */
@@ -121,35 +121,47 @@ static const struct imap_row rows[] = {
 	{ { "AUTHENTICATE", "a" }, ROW_BEFORE, .local = imap_login_authenticate },
 	{ { "SELECT", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_SELECT | ROW_CONDSTORE },
 	{ { "EXAMINE", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_SELECT | ROW_CONDSTORE },
-	{ { "CREATE", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_MAKES },
-	{ { "DELETE", "a" }, ROW_AFTER | ROW_MAILBOX },
-	{ { "RENAME", "aa" }, ROW_AFTER | ROW_MAILBOX | ROW_MAKES },
-	{ { "SUBSCRIBE", "a" }, ROW_AFTER | ROW_MAILBOX },
-	{ { "UNSUBSCRIBE", "a" }, ROW_AFTER | ROW_MAILBOX },
-	{ { "LIST", "" }, ROW_AFTER },
-	{ { "LSUB", "" }, ROW_AFTER },
+	{ { "CREATE", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_MAKES | ROW_CHANGES },
+	{ { "DELETE", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_CHANGES },
+	{ { "RENAME", "aa" }, ROW_AFTER | ROW_MAILBOX | ROW_MAKES | ROW_CHANGES },
+	{ { "SUBSCRIBE", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_HOME },
+	{ { "UNSUBSCRIBE", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_HOME },
+	{ { "LIST", "" }, ROW_AFTER | ROW_HOME | ROW_WHOLE },
+	{ { "LSUB", "" }, ROW_AFTER | ROW_HOME },
 	{ { "STATUS", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_CONDSTORE },
-	{ { "APPEND", "a" }, ROW_AFTER | ROW_MAILBOX },
+	{ { "APPEND", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_FILLS },
 	{ { "CHECK", "" }, ROW_AFTER },
 	{ { "CLOSE", "" }, ROW_AFTER | ROW_DESELECT },
 	{ { "EXPUNGE", "" }, ROW_AFTER },
 	{ { "SEARCH", "" }, ROW_AFTER | ROW_CONDSTORE },
 	{ { "FETCH", "" }, ROW_AFTER | ROW_CONDSTORE },
 	{ { "STORE", "" }, ROW_AFTER | ROW_CONDSTORE },
-	{ { "COPY", "wa" }, ROW_AFTER | ROW_MAILBOX },
+	{ { "COPY", "wa" }, COPY },
 	{ { "UID SEARCH", "" }, ROW_AFTER | ROW_CONDSTORE },
 	{ { "UID FETCH", "" }, ROW_AFTER | ROW_CONDSTORE },
 	{ { "UID STORE", "" }, ROW_AFTER | ROW_CONDSTORE },
-	{ { "UID COPY", "wa" }, ROW_AFTER | ROW_MAILBOX },
+	{ { "UID COPY", "wa" }, COPY },
 	/* RFC 2971, 2342, 5161, 2177, 3691, 4315, 6851 */
 	{ { "ID", "" }, ROW_BEFORE | ROW_AFTER | ROW_ALONE, .local = local_id },
-	{ { "NAMESPACE", "" }, ROW_AFTER | ROW_ALONE, OFFER(NAMESPACE), local_namespace },
-	{ { "ENABLE", "" }, ROW_AFTER | ROW_ALONE | ROW_ENABLE, OFFER(ENABLE), local_enable },
+	{ { "NAMESPACE", "" },
+	  ROW_AFTER | ROW_ALONE | ROW_HOME,
+	  OFFER(NAMESPACE),
+	  local_namespace },
+	{ { "ENABLE", "" },
+	  ROW_AFTER | ROW_ALONE | ROW_ENABLE | ROW_HOME,
+	  OFFER(ENABLE),
+	  local_enable },
 	{ { "IDLE", "" }, ROW_AFTER | ROW_IDLE, OFFER(IDLE) },
 	{ { "UNSELECT", "" }, ROW_AFTER | ROW_DESELECT, OFFER(UNSELECT) },
 	{ { "UID EXPUNGE", "" }, ROW_AFTER, OFFER(UIDPLUS) },
-	{ { "MOVE", "wa" }, ROW_AFTER | ROW_MAILBOX, OFFER(MOVE) },
-	{ { "UID MOVE", "wa" }, ROW_AFTER | ROW_MAILBOX, OFFER(MOVE) },
+	{ { "MOVE", "wa" }, COPY | ROW_MOVE, OFFER(MOVE) },
+	{ { "UID MOVE", "wa" }, COPY | ROW_MOVE, OFFER(MOVE) },
+	/* RFC 4314 */
+	{ { "SETACL", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_CHANGES, OFFER(ACL) },
+	{ { "DELETEACL", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_CHANGES, OFFER(ACL) },
+	{ { "GETACL", "a" }, ROW_AFTER | ROW_MAILBOX, OFFER(ACL) },
+	{ { "LISTRIGHTS", "a" }, ROW_AFTER | ROW_MAILBOX, OFFER(ACL) },
+	{ { "MYRIGHTS", "a" }, ROW_AFTER | ROW_MAILBOX, OFFER(ACL) },
 	/* RFC 9208: a store calls a quota root by the name of its mailbox */
 	{ { "GETQUOTA", "a" }, ROW_AFTER | ROW_MAILBOX, OFFER(QUOTA) },
 	{ { "GETQUOTAROOT", "a" }, ROW_AFTER | ROW_MAILBOX, OFFER(QUOTA) },
@@ -167,35 +179,12 @@ imap_dispatch_find(struct slice name)
 
 /* ---- a command -------------------------------------------------------------------------------------------- */
 
-/* Names that cannot be are not sent to a store of ours; another server may have rules of
- * its own. NULL: fine, else the reply. */
-static const char *
-check_mailboxes(struct imap_session *s)
+struct mbox_view
+imap_dispatch_view(const struct imap_session *s)
 {
-	const struct imap_row *row = s->head.row;
 	const char *domain = conf_str(s->proxy->c.conf, "default_domain");
-	struct mbox_view view = { slice_of(s->user), slice_of(domain != NULL ? domain : "") };
 
-	for (size_t i = 0; row->def.args[i] != '\0'; i++) {
-		struct slice name = s->head.args[i];
-		struct mbox_name canonical;
-		enum mbox_name_error e;
-
-		if (row->def.args[i] != 'a')
-			continue;
-		if (!imap_cmd_is_quotable(name))
-			return "BAD A mailbox name has characters that are not allowed";
-		/* a SELECT that fails deselects: only the store can do that */
-		if (s->store->kind != SERVER_ROOST || (row->flags & ROW_SELECT) != 0)
-			continue;
-		e = mbox_name_from_client(&view, mbox_name_strip_separator(name), &canonical);
-		if (e != MBOX_NAME_OK)
-			return arena_printf(s->head.arena, "NO [%s] %s",
-			                    (row->flags & ROW_MAKES) != 0 ? "CANNOT"
-			                                                  : "NONEXISTENT",
-			                    mbox_name_error_text(e));
-	}
-	return NULL;
+	return (struct mbox_view){ slice_of(s->user), slice_of(domain != NULL ? domain : "") };
 }
 
 /* NULL: may be said now. */
@@ -208,27 +197,9 @@ check_state(const struct imap_session *s)
 		return "BAD Log in first";
 	if (s->logged_in && (row->flags & ROW_AFTER) == 0)
 		return "BAD You have logged in already";
-	if (s->logged_in && (s->store->imap_offer.bits & row->needs) != row->needs)
+	if (s->logged_in && (imap_session_offer(s) & row->needs) != row->needs)
 		return "BAD unknown command";
 	return NULL;
-}
-
-static void
-to_store(struct imap_session *s)
-{
-	const char *problem = NULL;
-
-	if ((s->head.row->flags & ROW_MAILBOX) != 0)
-		problem = check_mailboxes(s);
-	if (problem != NULL) {
-		imap_session_refuse(s, problem);
-	} else if (s->home == NULL || !imap_leg_is_up(s->home)) {
-		s->head.waiting = true;
-		imap_reach_home(s);
-	} else {
-		s->head.waiting = false;
-		imap_forward_head(s, s->home);
-	}
 }
 
 void
@@ -250,27 +221,99 @@ imap_dispatch_run(struct imap_session *s)
 		s->head.waiting = false;
 		return;
 	}
-	to_store(s);
+	imap_route_head(s);
+}
+
+/* ---- one that is read to its end ---------------------------------------------------------------------------- */
+
+/* More than that no list of patterns needs. */
+#define WHOLE_MAX 16384
+
+static void
+collect(struct imap_session *s, const struct imap_cmd_event *ev)
+{
+	struct imap_head *h = &s->head;
+	const char *more = "";
+
+	h->last = ev->last;
+	h->sync = ev->sync;
+	if (!ev->last)
+		more = arena_printf(h->arena, "%s{%llu}\r\n", ev->literal8 ? "~" : "",
+		                    (unsigned long long)ev->literal_n);
+	if (h->text.n + ev->text.n + ev->literal_n > WHOLE_MAX) {
+		h->collecting = false;
+		imap_session_refuse(s, "NO [LIMIT] This command is too long");
+		return;
+	}
+	h->text = slice_of(arena_printf(h->arena, "%.*s%.*s%s", SLICE_ARG(h->text),
+	                                SLICE_ARG(ev->text), more));
+	h->collecting = !ev->last;
+	if (ev->last)
+		imap_dispatch_run(s);
+	else if (ev->sync)
+		imap_session_say(s, "+ Go ahead");
+}
+
+void
+imap_dispatch_text(struct imap_session *s, const struct imap_cmd_event *ev)
+{
+	collect(s, ev);
+}
+
+void
+imap_dispatch_bytes(struct imap_session *s, struct slice bytes)
+{
+	struct imap_head *h = &s->head;
+
+	/* no name has one; a literal that is text ends where it does */
+	if (memchr(bytes.p, '\0', bytes.n) != NULL) {
+		h->collecting = false;
+		if (imap_cmd_discard(&s->cmd, true))
+			imap_session_reply(s, "BAD A NUL byte in a literal");
+		else
+			s->after_discard = "BAD A NUL byte in a literal";
+		return;
+	}
+	h->text =
+		slice_of(arena_printf(h->arena, "%.*s%.*s", SLICE_ARG(h->text), SLICE_ARG(bytes)));
+}
+
+/* ---- its beginning ------------------------------------------------------------------------------------------ */
+
+static void
+start(struct imap_session *s, const struct imap_cmd_event *ev)
+{
+	struct imap_head *h = &s->head;
+
+	if ((h->row->flags & ROW_WHOLE) != 0 && !ev->last && s->logged_in &&
+	    s->store->kind == SERVER_ROOST) {
+		h->text = SLICE("");
+		collect(s, ev);
+	} else {
+		imap_dispatch_run(s);
+	}
 }
 
 void
 imap_dispatch_head(struct imap_session *s, const struct imap_cmd_event *ev)
 {
+	struct arena *arena = s->head.arena;
+	const struct imap_row *row = (const struct imap_row *)ev->def;
 	struct imap_head *h = &s->head;
 	/* never waits, and may hold a password: not copied */
-	bool borrow = (((const struct imap_row *)ev->def)->flags & ROW_AFTER) == 0;
+	bool borrow = (row->flags & ROW_AFTER) == 0;
 
-	arena_reset(h->arena);
-	h->row = (const struct imap_row *)ev->def;
-	h->tag = arena_slice_dup(h->arena, ev->tag);
-	h->text = borrow ? ev->text : arena_slice_dup(h->arena, ev->text);
+	arena_reset(arena);
+	*h = (struct imap_head){ .arena = arena, .row = row };
+	h->tag = arena_slice_dup(arena, ev->tag);
+	h->text = borrow ? ev->text : arena_slice_dup(arena, ev->text);
 	for (size_t i = 0; i < IMAP_CMD_ARGS_MAX; i++)
-		h->args[i] = borrow ? ev->args[i] : arena_slice_dup(h->arena, ev->args[i]);
+		h->args[i] = borrow ? ev->args[i] : arena_slice_dup(arena, ev->args[i]);
 	h->last = ev->last;
 	h->sync = ev->sync;
 	h->literal8 = ev->literal8;
 	h->literal_n = ev->literal_n;
-	imap_dispatch_run(s);
+	start(s, ev);
 	if (borrow && !s->ended) {
 		memset(h->args, 0, sizeof(h->args));
 		h->text = SLICE("");

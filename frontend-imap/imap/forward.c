@@ -8,18 +8,21 @@
  */
 #include "imap/session_impl.h"
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #define REPLY_LOST "NO [UNAVAILABLE] The store went away, try again"
+#define REPLY_MOVED "NO [UNAVAILABLE] This mailbox is being moved, try again"
 
 /* ---- flights ----------------------------------------------------------------------------------------- */
 
 static void
 flight_free(struct imap_session *s, struct imap_flight *f)
 {
+	lookup_cancel(s->proxy->c.lookup, f->verdict_id);
 	if (s->stream_flight == f)
 		s->stream_flight = NULL;
 	if (s->idle_flight == f) {
@@ -29,6 +32,8 @@ flight_free(struct imap_session *s, struct imap_flight *f)
 	list_del(&f->link);
 	s->flight_count--;
 	free(f->mailbox);
+	free(f->name);
+	free(f->reply);
 	free(f);
 }
 
@@ -42,19 +47,31 @@ imap_forward_free_flights(struct imap_session *s)
 }
 
 static struct imap_flight *
-flight_new(struct imap_session *s, struct imap_leg *leg)
+flight_new(struct imap_session *s, struct imap_leg *leg, const struct imap_row *row,
+           struct slice tag)
 {
 	struct imap_flight *f = xcalloc(1, sizeof(*f));
-	const struct imap_head *h = &s->head;
 
-	must(h->tag.n < sizeof(f->tag));
-	f->row = h->row;
+	must(tag.n < sizeof(f->tag));
+	f->session = s;
+	f->row = row;
 	f->leg = leg;
-	memcpy(f->tag, h->tag.p, h->tag.n);
-	if ((h->row->flags & ROW_SELECT) != 0)
-		f->mailbox = slice_dup(h->args[0]);
+	memcpy(f->tag, tag.p, tag.n);
 	list_add_tail(&s->flights, &f->link);
 	s->flight_count++;
+	return f;
+}
+
+static struct imap_flight *
+flight_of_head(struct imap_session *s, struct imap_leg *leg)
+{
+	const struct imap_head *h = &s->head;
+	struct imap_flight *f = flight_new(s, leg, h->row, h->tag);
+
+	if ((h->row->flags & ROW_SELECT) != 0)
+		f->mailbox = slice_dup(h->args[0]);
+	if (h->name.n > 0)
+		f->name = slice_dup(mbox_name_slice(&h->name));
 	return f;
 }
 
@@ -70,24 +87,49 @@ flight_find(struct imap_session *s, const struct imap_leg *leg, struct slice tag
 	return NULL;
 }
 
+/* One that is not answered yet, with any of these flags (0: any). */
 static bool
-has_flights(struct imap_session *s, const struct imap_leg *leg)
+has_flights(struct imap_session *s, const struct imap_leg *leg, unsigned flags)
+{
+	struct imap_flight *f;
+
+	LIST_EACH (f, &s->flights, struct imap_flight, link)
+		if (f->leg == leg && f->verdict_id == 0 &&
+		    (flags == 0 || (f->row->flags & flags) != 0))
+			return true;
+	return false;
+}
+
+bool
+imap_forward_has_flights(struct imap_session *s, const struct imap_leg *leg)
 {
 	struct imap_flight *f;
 
 	LIST_EACH (f, &s->flights, struct imap_flight, link)
 		if (f->leg == leg)
 			return true;
-	return false;
+	return s->asked == leg;
 }
 
-/* A store that owes us something must say something in time; in IDLE it owes nothing. */
-static void
-arm_leg(struct imap_session *s, struct imap_leg *leg)
+static bool
+owes(struct imap_session *s, const struct imap_leg *leg)
 {
-	bool owes = has_flights(s, leg) && s->idle != IDLE_ON;
+	return (has_flights(s, leg, 0) && s->idle != IDLE_ON) || s->asked == leg;
+}
 
-	imap_leg_set_deadline(leg, owes ? s->proxy->limits.store_ms : 0);
+/* A store that owes us something must say something in time; in IDLE it owes nothing. Where
+ * nobody has been for a while we go away. */
+void
+imap_forward_arm(struct imap_session *s, struct imap_leg *leg)
+{
+	const struct imap_limits *l = &s->proxy->limits;
+
+	if (owes(s, leg))
+		imap_leg_set_deadline(leg, l->store_ms);
+	else if (leg != s->home && leg != s->selected)
+		imap_leg_set_deadline(leg, l->guest_ms);
+	else
+		imap_leg_set_deadline(leg, 0);
 }
 
 /* ---- to the store ---------------------------------------------------------------------------------------- */
@@ -125,15 +167,68 @@ contains(struct slice text, const char *word)
 /* RFC 7162 section 3.1: these enable CONDSTORE without ENABLE. A quoted string that has such
  * a word does no harm: the client asked for an extension it does not use. */
 static void
-note_condstore(struct imap_session *s)
+note_condstore(struct imap_session *s, struct imap_leg *leg)
 {
 	struct slice text = s->head.text;
 
-	if ((s->store->imap_offer.bits & OFFER(CONDSTORE)) == 0)
+	if ((imap_leg_server(leg)->imap_offer.bits & OFFER(CONDSTORE)) == 0)
 		return;
 	if (contains(text, "CONDSTORE") || contains(text, "MODSEQ") ||
-	    contains(text, "CHANGEDSINCE"))
+	    contains(text, "CHANGEDSINCE")) {
 		s->condstore = true;
+		imap_leg_notes(leg)->condstore = true;
+	}
+}
+
+/* ---- commands of ours ---- */
+
+static const struct imap_row own_row = { { "", "" }, ROW_AFTER };
+
+static const char *
+own_tag(struct imap_session *s)
+{
+	return arena_printf(s->head.arena, "R%u", ++s->own_tag);
+}
+
+const char *
+imap_forward_own(struct imap_session *s, struct imap_leg *leg, const char *fmt, ...)
+{
+	const char *tag = own_tag(s);
+	struct buf *out = imap_leg_out(leg);
+	va_list ap;
+
+	buf_printf(out, "%s ", tag);
+	va_start(ap, fmt);
+	buf_vprintf(out, fmt, ap);
+	va_end(ap);
+	buf_add_str(out, "\r\n");
+	return tag;
+}
+
+void
+imap_forward_ask(struct imap_session *s, struct imap_leg *leg)
+{
+	struct imap_leg *before = s->asked;
+
+	s->asked = leg;
+	if (before != NULL && before != leg)
+		imap_forward_arm(s, before);
+	if (leg != NULL)
+		imap_forward_arm(s, leg);
+}
+
+void
+imap_forward_enable(struct imap_session *s, struct imap_leg *leg)
+{
+	uint64_t bits = imap_leg_server(leg)->imap_offer.bits;
+	const char *tag;
+
+	if (!s->condstore || imap_leg_notes(leg)->condstore || (bits & OFFER(CONDSTORE)) == 0 ||
+	    (bits & OFFER(ENABLE)) == 0)
+		return;
+	imap_leg_notes(leg)->condstore = true;
+	tag = imap_forward_own(s, leg, "ENABLE CONDSTORE");
+	flight_new(s, leg, &own_row, slice_of(tag))->quiet = true;
 }
 
 void
@@ -141,8 +236,12 @@ imap_forward_head(struct imap_session *s, struct imap_leg *leg)
 {
 	const struct imap_head *h = &s->head;
 	struct buf *out = imap_leg_out(leg);
-	struct imap_flight *f = flight_new(s, leg);
+	struct imap_flight *f;
 
+	if ((h->row->flags & ROW_ENABLE) == 0)
+		imap_forward_enable(s, leg);
+	f = flight_of_head(s, leg);
+	imap_leg_notes(leg)->used = clock_mono_ms();
 	buf_printf(out, "%s %s", f->tag, h->row->def.name);
 	for (size_t i = 0; h->row->def.args[i] != '\0'; i++) {
 		buf_add_char(out, ' ');
@@ -153,7 +252,7 @@ imap_forward_head(struct imap_session *s, struct imap_leg *leg)
 	}
 	buf_add_slice(out, h->text);
 	if ((h->row->flags & ROW_CONDSTORE) != 0)
-		note_condstore(s);
+		note_condstore(s, leg);
 	if ((h->row->flags & ROW_IDLE) != 0 && h->last) {
 		s->idle = IDLE_ASKED;
 		s->idle_flight = f;
@@ -164,7 +263,7 @@ imap_forward_head(struct imap_session *s, struct imap_leg *leg)
 		s->stream_flight = f;
 		add_literal(s, leg, h->sync, h->literal8, h->literal_n);
 	}
-	arm_leg(s, leg);
+	imap_forward_arm(s, leg);
 }
 
 void
@@ -223,7 +322,7 @@ imap_forward_idle_line(struct imap_session *s, struct slice line)
 	s->idle = done ? IDLE_DONE : IDLE_BAD;
 	if (!done)
 		s->idle_flight->instead = "BAD IDLE ends with DONE";
-	arm_leg(s, s->idle_flight->leg);
+	imap_forward_arm(s, s->idle_flight->leg);
 }
 
 /* ---- to the client ----------------------------------------------------------------------------------------- */
@@ -236,28 +335,34 @@ pass(struct imap_session *s, struct slice bytes)
 	metrics_add(&imap_metrics[IMAP_M_BYTES_OUT], bytes.n);
 }
 
-static void
-set_selected(struct imap_session *s, struct imap_leg *leg, char *mailbox)
+void
+imap_forward_select(struct imap_session *s, struct imap_leg *leg, char *mailbox, bool read_only)
 {
+	struct imap_leg *before = s->selected;
+
 	s->selected = leg;
+	s->read_only = read_only;
 	free(s->mailbox);
 	s->mailbox = mailbox;
+	if (before != NULL && before != leg)
+		imap_forward_arm(s, before);
 }
 
 static void
-note_done(struct imap_session *s, struct imap_flight *f, enum imap_resp_status status)
+note_done(struct imap_session *s, struct imap_flight *f, const struct imap_resp_event *ev)
 {
 	unsigned flags = f->row->flags;
 
-	if ((flags & ROW_SELECT) != 0 && status == IMAP_RESP_OK) {
-		set_selected(s, f->leg, f->mailbox);
+	if ((flags & ROW_SELECT) != 0 && ev->status == IMAP_RESP_OK) {
+		imap_forward_select(s, f->leg, f->mailbox, slice_ieq(ev->code, SLICE("READ-ONLY")));
 		f->mailbox = NULL;
-	} else if ((flags & ROW_SELECT) != 0 && status == IMAP_RESP_NO) {
-		set_selected(s, NULL, NULL);
-	} else if ((flags & ROW_DESELECT) != 0 && status == IMAP_RESP_OK) {
-		set_selected(s, NULL, NULL);
-	} else if ((flags & ROW_ENABLE) != 0 && status == IMAP_RESP_OK) {
+	} else if ((flags & ROW_SELECT) != 0 && ev->status == IMAP_RESP_NO) {
+		imap_forward_select(s, NULL, NULL, false);
+	} else if ((flags & ROW_DESELECT) != 0 && ev->status == IMAP_RESP_OK) {
+		imap_forward_select(s, NULL, NULL, false);
+	} else if ((flags & ROW_ENABLE) != 0 && ev->status == IMAP_RESP_OK) {
 		s->condstore = true;
+		imap_leg_notes(f->leg)->condstore = true;
 	}
 }
 
@@ -284,13 +389,50 @@ static const char *const status_text[] = {
 	[IMAP_RESP_BAD] = "BAD",
 };
 
-static bool
-on_tagged(struct imap_session *s, struct imap_leg *leg, const struct imap_resp_event *ev)
-{
-	struct imap_flight *f = flight_find(s, leg, ev->tag);
+/* ---- is it elsewhere? ---- */
 
-	if (f == NULL || ev->status > IMAP_RESP_BAD)
-		return false;
+static void
+on_verdict(void *ctx, enum location_result result, const struct location *loc)
+{
+	struct imap_flight *f = ctx;
+	struct imap_session *s = f->session;
+	bool elsewhere = result == LOCATION_FOUND &&
+	                 !slice_eq_str(loc->server, imap_leg_server(f->leg)->name);
+
+	f->verdict_id = 0;
+	if (elsewhere || result == LOCATION_IS_RESERVED || result == LOCATION_BLIND)
+		imap_session_say(s, "%s " REPLY_MOVED, f->tag);
+	else
+		imap_session_say(s, "%s %s", f->tag, f->reply);
+	flight_free(s, f);
+	imap_session_wake(s);
+}
+
+/* A mailbox of others that is not there after all: before the client hears so, a barrier and
+ * another look (invariant 6). */
+static bool
+needs_verdict(const struct imap_flight *f, const struct imap_resp_event *ev)
+{
+	return f->name != NULL && f->instead == NULL && ev->status == IMAP_RESP_NO &&
+	       (slice_ieq(ev->code, SLICE("NONEXISTENT")) ||
+	        slice_ieq(ev->code, SLICE("TRYCREATE")));
+}
+
+static void
+ask_verdict(struct imap_session *s, struct imap_flight *f, const struct imap_resp_event *ev)
+{
+	f->reply = slice_dup(slice_trim(slice_skip(ev->bytes, ev->tag.n)));
+	f->verdict_id =
+		lookup_find_after_barrier(s->proxy->c.lookup, slice_of(f->name), on_verdict, f);
+}
+
+/* ---- responses ---- */
+
+static void
+tell_answer(struct imap_session *s, const struct imap_flight *f, const struct imap_resp_event *ev)
+{
+	if (f->quiet)
+		return;
 	if (f->instead != NULL)
 		imap_session_say(s, "%s %s", f->tag, f->instead);
 	else if (slice_ieq(ev->code, SLICE("CAPABILITY")))
@@ -298,12 +440,33 @@ on_tagged(struct imap_session *s, struct imap_leg *leg, const struct imap_resp_e
 		                 SLICE_ARG(ev->text));
 	else
 		pass(s, ev->bytes);
-	note_done(s, f, ev->status);
+}
+
+static bool
+on_tagged(struct imap_session *s, struct imap_leg *leg, const struct imap_resp_event *ev)
+{
+	struct imap_flight *f = flight_find(s, leg, ev->tag);
+
+	if (f == NULL || ev->status > IMAP_RESP_BAD)
+		return false;
+	note_done(s, f, ev);
 	if (f == s->stream_flight)
 		stream_answered(s);
-	flight_free(s, f);
-	arm_leg(s, leg);
+	if (needs_verdict(f, ev)) {
+		ask_verdict(s, f, ev);
+	} else {
+		tell_answer(s, f, ev);
+		flight_free(s, f);
+	}
+	imap_forward_arm(s, leg);
 	return true;
+}
+
+/* What a store says of a mailbox only counts where that is selected, or will be. */
+static bool
+is_selected(struct imap_session *s, const struct imap_leg *leg)
+{
+	return s->selected == leg || has_flights(s, leg, ROW_SELECT);
 }
 
 static bool
@@ -314,9 +477,12 @@ on_untagged(struct imap_session *s, struct imap_leg *leg, const struct imap_resp
 		         log_esc_slice(ev->text));
 		return false;
 	}
-	/* the store's capabilities are not ours */
-	if (!slice_ieq(ev->code, SLICE("CAPABILITY")))
-		pass(s, ev->bytes);
+	/* the store's capabilities are not ours; and a store that nothing is wanted from has
+	 * nothing to say */
+	if (slice_ieq(ev->code, SLICE("CAPABILITY")) ||
+	    (!is_selected(s, leg) && !has_flights(s, leg, 0)))
+		return true;
+	pass(s, ev->bytes);
 	return true;
 }
 
@@ -333,28 +499,39 @@ on_continue(struct imap_session *s, struct imap_leg *leg, const struct imap_resp
 		s->idle = IDLE_ON;
 		imap_cmd_expect_line(&s->cmd);
 		pass(s, ev->bytes);
-		arm_leg(s, leg);
+		imap_forward_arm(s, leg);
 		return true;
 	}
 	return false;
 }
 
-/* What may be said of a mailbox, and of names. Everything else of a store stays there:
- * CAPABILITY, ID and, for stores of ours, NAMESPACE are answered here. */
+/* What may be said of the selected mailbox; of others, and of names; and of a command only.
+ * Everything else of a store stays there: CAPABILITY, ID and, for stores of ours, NAMESPACE
+ * are answered here. */
 static bool
 is_for_client(struct imap_session *s, const struct imap_leg *leg, struct slice name)
 {
-	static const char *const names[] = { "EXISTS", "RECENT",  "EXPUNGE", "FETCH",
-		                             "FLAGS",  "SEARCH",  "STATUS",  "LIST",
-		                             "LSUB",   "ENABLED", "QUOTA",   "QUOTAROOT" };
+	static const struct {
+		const char *name;
+		bool of_selected;
+		unsigned flags; /* only for a command with them */
+	} names[] = {
+		{ "EXISTS", true }, { "RECENT", true }, { "EXPUNGE", true },
+		{ "FETCH", true },  { "FLAGS", true },  { "SEARCH", true },
+		{ "STATUS" },       { "LIST" },         { "LSUB" },
+		{ "ACL" },          { "LISTRIGHTS" },   { "MYRIGHTS" },
+		{ "QUOTA" },        { "QUOTAROOT" },    { "ENABLED", false, ROW_ENABLE },
+	};
 
-	if (s->selected != leg && !has_flights(s, leg))
-		return false;
 	if (imap_leg_server(leg)->kind == SERVER_FOREIGN && slice_eq(name, SLICE("NAMESPACE")))
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (slice_eq_str(name, names[i]))
-			return true;
+		return has_flights(s, leg, 0);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!slice_eq_str(name, names[i].name))
+			continue;
+		if (names[i].flags != 0 && !has_flights(s, leg, names[i].flags))
+			return false;
+		return is_selected(s, leg) || (!names[i].of_selected && has_flights(s, leg, 0));
+	}
 	return false;
 }
 
@@ -362,8 +539,18 @@ bool
 imap_forward_response(struct imap_session *s, struct imap_leg *leg,
                       const struct imap_resp_event *ev)
 {
-	if (s->flight_count > 0)
-		arm_leg(s, leg);
+	enum imap_take take = TAKE_PASS;
+
+	if (owes(s, leg))
+		imap_forward_arm(s, leg);
+	if (s->job != NULL && ev->type == IMAP_RESP_DATA)
+		imap_leg_notes(leg)->drop = true; /* until it is known to be for the client */
+	if (s->job != NULL)
+		take = s->job->response(s, leg, ev);
+	if (take == TAKE_WRONG)
+		return false;
+	if (take == TAKE_TAKEN)
+		return true;
 	switch (ev->type) {
 	case IMAP_RESP_STATUS:
 		return slice_eq(ev->tag, SLICE("*")) ? on_untagged(s, leg, ev)
@@ -371,10 +558,10 @@ imap_forward_response(struct imap_session *s, struct imap_leg *leg,
 	case IMAP_RESP_CONTINUE:
 		return on_continue(s, leg, ev);
 	case IMAP_RESP_DATA:
-		s->drop_data = !is_for_client(s, leg, ev->name);
+		imap_leg_notes(leg)->drop = !is_for_client(s, leg, ev->name);
 		/* fall through */
 	case IMAP_RESP_MORE:
-		if (!s->drop_data)
+		if (!imap_leg_notes(leg)->drop)
 			pass(s, ev->bytes);
 		return true;
 	}
@@ -420,13 +607,13 @@ lose_flights(struct imap_session *s, struct imap_leg *leg)
 void
 imap_forward_lost(struct imap_session *s, struct imap_leg *leg, const char *why)
 {
-	bool busy = has_flights(s, leg);
+	bool busy = has_flights(s, leg, 0), home = leg == s->home;
 	bool idling = s->idle_flight != NULL && s->idle_flight->leg == leg;
 
 	metrics_add(&imap_metrics[IMAP_M_STORE_LOST], 1);
 	log_warning(&s->log, "imap.store_lost store=%s busy=%d selected=%d why=%s",
 	            imap_leg_server(leg)->name, busy, s->selected == leg, log_esc(why));
-	if (imap_leg_is_talking(leg) && !s->drop_data) {
+	if (imap_leg_is_talking(leg) && !imap_leg_notes(leg)->drop) {
 		/* whatever we said would be taken for the rest of the response */
 		imap_session_end(s, "the store broke off in a response");
 		return;
@@ -438,9 +625,12 @@ imap_forward_lost(struct imap_session *s, struct imap_leg *leg, const char *why)
 		return;
 	}
 	if (busy)
-		imap_session_say(s, "* NO The store of your mail went away");
+		imap_session_say(s, home ? "* NO The store of your mail went away"
+		                         : "* NO The store of a mailbox went away");
 	lose_flights(s, leg);
 	imap_reach_drop(s, leg, false);
+	if (s->job != NULL)
+		s->job->lost(s, leg, REPLY_LOST);
 	imap_session_release_held(s);
 	imap_session_wake(s);
 }
@@ -449,8 +639,10 @@ void
 imap_forward_deadline(struct imap_session *s, struct imap_leg *leg)
 {
 	/* it is the client who does not read, or does not send */
-	if (imap_leg_is_paused(leg) || (s->stream == leg && s->go == GO_NONE))
-		arm_leg(s, leg);
-	else
+	if (owes(s, leg) && (imap_leg_is_paused(leg) || (s->stream == leg && s->go == GO_NONE)))
+		imap_forward_arm(s, leg);
+	else if (owes(s, leg))
 		imap_forward_lost(s, leg, "the store does not answer in time");
+	else if (!imap_forward_has_flights(s, leg) && leg != s->home && leg != s->selected)
+		imap_reach_drop(s, leg, true);
 }

@@ -36,7 +36,8 @@ struct imap_leg {
 	struct loop *loop;
 	struct auth *auth;
 	struct server *server;
-	const struct imap_leg_login *login;
+	struct imap_leg_login login;
+	struct imap_leg_notes notes;
 	const struct log_ctx *log;
 	const struct imap_leg_ops *ops;
 	void *ctx;
@@ -82,7 +83,7 @@ send_id(struct imap_leg *leg)
 	buf_printf(out,
 	           "R%u ID (\"name\" \"Roost\" \"x-originating-ip\" \"%s\" "
 	           "\"x-session-id\" \"%s\")\r\n",
-	           leg->id_tag, leg->login->peer, leg->login->session);
+	           leg->id_tag, leg->login.peer, leg->login.session);
 }
 
 /* Both must be there: the store's offer and our credentials. */
@@ -163,9 +164,8 @@ logged_in(struct imap_leg *leg)
 {
 	leg->server->imap_offer.known = true;
 	leg->server->imap_offer.bits = leg->offer;
-	if (leg->login->enable != NULL && leg->state != ENABLE) {
-		buf_printf(link_out(leg->link), "R%u ENABLE %s\r\n", ++leg->tag,
-		           leg->login->enable);
+	if (leg->login.enable != NULL && leg->state != ENABLE) {
+		buf_printf(link_out(leg->link), "R%u ENABLE %s\r\n", ++leg->tag, leg->login.enable);
 		leg->state = ENABLE;
 		return;
 	}
@@ -389,7 +389,7 @@ on_dialled(void *ctx, struct conn **c, const char *why)
 	}
 	leg->link = link_new(c, &leg_link_ops, leg, &leg_limits);
 	leg->state = GREETING;
-	link_set_deadline(leg->link, leg->login->login_ms);
+	link_set_deadline(leg->link, leg->login.login_ms);
 }
 
 /* ---- for the owner --------------------------------------------------------------------------------- */
@@ -414,7 +414,7 @@ imap_leg_new(struct loop *l, struct auth *a, struct server *server,
 	leg->loop = l;
 	leg->auth = a;
 	leg->server = server;
-	leg->login = login;
+	leg->login = *login;
 	leg->log = log;
 	leg->ops = ops;
 	leg->ctx = ctx;
@@ -477,6 +477,12 @@ struct server *
 imap_leg_server(const struct imap_leg *leg)
 {
 	return leg->server;
+}
+
+struct imap_leg_notes *
+imap_leg_notes(struct imap_leg *leg)
+{
+	return &leg->notes;
 }
 
 bool

@@ -21,10 +21,10 @@
 
 struct imap_leg;
 
-/* For whom. Borrowed until up or down. */
+/* For whom. Copied; the strings are borrowed until up or down. */
 struct imap_leg_login {
-	const char *grant; /* of the client's login: directory/auth.h */
-	uint64_t claim;
+	const char *grant;          /* of the client's login: directory/auth.h */
+	uint64_t claim;             /* AUTH_CLAIM_GUEST: of no interest there */
 	const char *peer, *session; /* the client's */
 	const char *enable;         /* "CONDSTORE": features of the session, replayed; or NULL */
 	uint64_t connect_ms, login_ms;
@@ -51,6 +51,13 @@ struct imap_leg_ops {
 	void (*down)(void *ctx, struct imap_leg *leg, enum imap_leg_end how, const char *why);
 };
 
+/* What the owner keeps about a leg; all false at first. */
+struct imap_leg_notes {
+	bool drop;      /* the response under way is not for the client */
+	bool condstore; /* enabled there */
+	uint64_t used;  /* when it was last wanted: clock_mono_ms() */
+};
+
 /* No callback comes from inside. All is borrowed for its life but login. */
 struct imap_leg *imap_leg_new(struct loop *l, struct auth *a, struct server *server,
                               const struct imap_leg_login *login, const struct log_ctx *log,
@@ -62,6 +69,7 @@ void imap_leg_free(struct imap_leg **leg, bool bye);
 struct list *imap_leg_node(struct imap_leg *leg);
 struct imap_leg *imap_leg_of_node(struct list *node);
 struct server *imap_leg_server(const struct imap_leg *leg);
+struct imap_leg_notes *imap_leg_notes(struct imap_leg *leg);
 bool imap_leg_is_up(const struct imap_leg *leg);
 /* In the middle of a response of which the owner has had a part. */
 bool imap_leg_is_talking(const struct imap_leg *leg);

@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define FAILURES_MAX 3
 
@@ -98,6 +99,8 @@ accepted(struct imap_session *s, const struct auth_reply *reply)
 	}
 	memcpy(s->user, user.p, user.n + 1);
 	memcpy(s->grant, grant.p, grant.n + 1);
+	free(s->groups);
+	s->groups = xstrdup(reply->groups != NULL ? reply->groups : "");
 	s->log.user = s->user;
 	imap_reach_home(s);
 }

@@ -48,6 +48,8 @@ offer_for_all(struct servers *s)
 	for (size_t i = 0; i < servers_count(s); i++) {
 		const struct server *server = servers_at(s, i);
 
+		if (server->imap == NULL)
+			continue;
 		if (server->imap_offer.known)
 			bits &= server->imap_offer.bits;
 		else if (server->kind == SERVER_FOREIGN)

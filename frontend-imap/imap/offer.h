@@ -31,7 +31,13 @@
 	X(STATUS_SIZE, "STATUS=SIZE", true)                                                        \
 	X(QUOTA, "QUOTA", true)                                                                    \
 	X(QUOTA_STORAGE, "QUOTA=RES-STORAGE", true)                                                \
-	X(QUOTA_MESSAGE, "QUOTA=RES-MESSAGE", true)
+	X(QUOTA_MESSAGE, "QUOTA=RES-MESSAGE", true)                                                \
+	X(ACL, "ACL", true)                                                                        \
+	X(RIGHTS, "RIGHTS=kxte", true)                                                             \
+	X(LIST_EXTENDED, "LIST-EXTENDED", true)                                                    \
+	X(LIST_STATUS, "LIST-STATUS", true)                                                        \
+	X(LIST_MYRIGHTS, "LIST-MYRIGHTS", true)                                                    \
+	X(CREATE_SPECIAL_USE, "CREATE-SPECIAL-USE", true)
 enum offer_bit {
 #define X(bit, name, store) OFFER_BIT_##bit,
 	OFFER_CAPS(X)

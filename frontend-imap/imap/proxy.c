@@ -23,6 +23,11 @@ const struct conf_def imap_conf_table[] = {
 	          "that." },
 	{ "imap_store_timeout", CONF_DURATION, "10m", 1000, 3600000,
 	  .help = "A store that has commands to answer and says nothing for so long is given up." },
+	{ "imap_guest_timeout", CONF_DURATION, "60s", 1000, 3600000,
+	  .help = "A session's connection to another store than the user's own is closed when "
+	          "nothing was wanted there for so long." },
+	{ "imap_max_stores", CONF_INT, "8", 3, 64,
+	  .help = "Stores that one session is connected with at a time." },
 	{ "imap_max_sessions", CONF_INT, "10000", 1, 1000000,
 	  .help = "Sessions of one worker; more are told to come later." },
 	{ "imap_max_line", CONF_BYTES, "64K", 8192, 1048576,
@@ -52,6 +57,10 @@ struct metric imap_metrics[IMAP_M_COUNT] = {
 	                                   "Bytes from and to clients."),
 	[IMAP_M_BYTES_OUT] = METRIC_COUNTER("roost_imap_bytes_total", "direction=\"out\"",
 	                                    "Bytes from and to clients."),
+	[IMAP_M_GUESTS] = METRIC_COUNTER("roost_imap_guest_logins_total", NULL,
+	                                 "Connections to stores for mailboxes of others."),
+	[IMAP_M_ACROSS] = METRIC_COUNTER("roost_imap_copied_across_total", NULL,
+	                                 "Messages copied from one store to another."),
 };
 
 static void
@@ -61,6 +70,8 @@ read_limits(struct imap_limits *l, const struct conf *c)
 	l->idle_ms = conf_ms(c, "imap_idle_timeout");
 	l->connect_ms = conf_ms(c, "imap_connect_timeout");
 	l->store_ms = conf_ms(c, "imap_store_timeout");
+	l->guest_ms = conf_ms(c, "imap_guest_timeout");
+	l->stores = conf_int(c, "imap_max_stores");
 	l->sessions = conf_int(c, "imap_max_sessions");
 	l->before = (struct imap_cmd_limits){ 8192, IMAP_ARG_MAX, 8192, 10 };
 	l->after = (struct imap_cmd_limits){ conf_bytes(c, "imap_max_line"), IMAP_ARG_MAX,

@@ -1,15 +1,20 @@
 /*
- * reach - finds the home of the user, and goes there.
+ * reach - finds the home of the user, and goes there; and to other stores, as a guest.
  *
- * A store that answers and lets the user not in may be the wrong one: his mail may have
+ * A home that answers and lets the user not in may be the wrong one: his mail may have
  * moved since the list at hand was made. Then a barrier, one more look, and one more try if
  * that says something else (invariant 6).
  */
 #include "imap/session_impl.h"
 
+#include "base/clock.h"
+
+#define AWAY_MS 3000 /* a store that cannot be reached is not tried for so long */
+
 #define REPLY_AWAY "NO [UNAVAILABLE] The store of your mail cannot be reached now, try later"
 #define REPLY_LATER "NO [UNAVAILABLE] Nobody can say now where your mail is, try later"
 #define REPLY_LIMIT "NO [LIMIT] Too many connections for this user"
+#define REPLY_GUEST "NO [UNAVAILABLE] The store of this mailbox cannot be reached now, try later"
 #define REPLY_NONE "NO [CONTACTADMIN] There is no mailbox for this user"
 
 bool
@@ -18,17 +23,26 @@ imap_reach_is_busy(const struct imap_session *s)
 	return s->home_id != 0 || (s->home != NULL && !imap_leg_is_up(s->home));
 }
 
+/* Whoever wanted it hears so. */
+static void
+cannot_reach(struct imap_session *s, const char *reply)
+{
+	if (!s->logged_in)
+		imap_login_unreachable(s, reply);
+	else if (s->job != NULL)
+		s->job->lost(s, NULL, reply);
+	else if (s->head.waiting)
+		s->head.problem = reply;
+	imap_session_wake(s);
+}
+
 static void
 failed(struct imap_session *s, const char *reply, const char *why)
 {
 	log_warning(&s->log, "imap.unreachable store=%s claim=%llu why=%s",
 	            s->store != NULL ? s->store->name : "-", (unsigned long long)s->claim,
 	            log_esc(why));
-	if (!s->logged_in)
-		imap_login_unreachable(s, reply);
-	else if (s->head.waiting)
-		imap_session_refuse(s, reply);
-	imap_session_wake(s);
+	cannot_reach(s, reply);
 }
 
 /* ---- the leg -------------------------------------------------------------------------------------- */
@@ -38,7 +52,11 @@ leg_up(void *ctx, struct imap_leg *leg)
 {
 	struct imap_session *s = ctx;
 
-	log_debug(&s->log, "imap.store_up store=%s", s->store->name);
+	log_debug(&s->log, "imap.store_up store=%s guest=%d", imap_leg_server(leg)->name,
+	          leg != s->home);
+	imap_leg_notes(leg)->condstore = s->condstore;
+	imap_leg_notes(leg)->used = clock_mono_ms();
+	imap_forward_arm(s, leg);
 	if (!s->logged_in)
 		imap_login_reached(s);
 	imap_session_wake(s);
@@ -57,8 +75,7 @@ leg_fed(void *ctx, struct imap_leg *leg)
 
 	imap_session_release_held(s);
 	link_flush(s->client);
-	if (link_is_congested(s->client))
-		imap_leg_pause(leg);
+	imap_session_update_legs(s);
 	imap_session_wake(s);
 }
 
@@ -74,6 +91,22 @@ leg_deadline(void *ctx, struct imap_leg *leg)
 	imap_forward_deadline(ctx, leg);
 }
 
+/* A store that is found to be away is not dialled by each of many commands. */
+static void
+guest_failed(struct imap_session *s, struct imap_leg *leg, enum imap_leg_end how, const char *why)
+{
+	struct server *server = imap_leg_server(leg);
+
+	log_warning(&s->log, "imap.unreachable store=%s guest=1 why=%s", server->name,
+	            log_esc(why));
+	if (how != IMAP_LEG_LIMIT) {
+		s->away = server;
+		s->away_until_ms = clock_mono_ms() + AWAY_MS;
+	}
+	imap_reach_drop(s, leg, false);
+	cannot_reach(s, how == IMAP_LEG_LIMIT ? REPLY_LIMIT : REPLY_GUEST);
+}
+
 static void on_home(void *ctx, uint64_t id, const struct home_answer *a);
 
 static void
@@ -83,6 +116,10 @@ leg_down(void *ctx, struct imap_leg *leg, enum imap_leg_end how, const char *why
 
 	if (imap_leg_is_up(leg)) {
 		imap_forward_lost(s, leg, why);
+		return;
+	}
+	if (leg != s->home) {
+		guest_failed(s, leg, how, why);
 		return;
 	}
 	imap_reach_drop(s, leg, false);
@@ -104,23 +141,24 @@ static const struct imap_leg_ops leg_ops = {
 	.down = leg_down,
 };
 
-static void
-start_leg(struct imap_session *s)
+static struct imap_leg *
+start_leg(struct imap_session *s, struct server *server, uint64_t claim)
 {
 	const struct imap_limits *l = &s->proxy->limits;
-
-	s->leg_login = (struct imap_leg_login){
+	struct imap_leg_login login = {
 		.grant = s->grant,
-		.claim = s->claim,
+		.claim = claim,
 		.peer = s->peer,
 		.session = s->id,
 		.enable = s->condstore ? "CONDSTORE" : NULL,
 		.connect_ms = l->connect_ms,
 		.login_ms = 2 * l->connect_ms,
 	};
-	s->home = imap_leg_new(s->proxy->c.loop, s->proxy->c.auth, s->store, &s->leg_login, &s->log,
-	                       &leg_ops, s);
-	list_add_tail(&s->legs, imap_leg_node(s->home));
+	struct imap_leg *leg = imap_leg_new(s->proxy->c.loop, s->proxy->c.auth, server, &login,
+	                                    &s->log, &leg_ops, s);
+
+	list_add_tail(&s->legs, imap_leg_node(leg));
+	return leg;
 }
 
 void
@@ -132,7 +170,68 @@ imap_reach_drop(struct imap_session *s, struct imap_leg *leg, bool bye)
 		s->selected = NULL;
 	if (s->stream == leg)
 		s->stream = NULL;
+	if (s->asked == leg)
+		s->asked = NULL;
+	if (s->throttled == leg)
+		s->throttled = NULL;
 	imap_leg_free(&leg, bye);
+}
+
+/* ---- other stores ---------------------------------------------------------------------------------- */
+
+static struct imap_leg *
+find_leg(struct imap_session *s, const struct server *server)
+{
+	struct list *pos;
+
+	for (pos = s->legs.next; pos != &s->legs; pos = pos->next)
+		if (imap_leg_server(imap_leg_of_node(pos)) == server)
+			return imap_leg_of_node(pos);
+	return NULL;
+}
+
+/* Room for one more, if need be by leaving the store that was not wanted for the longest. */
+static bool
+make_room(struct imap_session *s)
+{
+	struct imap_leg *oldest = NULL, *leg;
+	struct list *pos;
+	uint64_t count = 0;
+
+	for (pos = s->legs.next; pos != &s->legs; pos = pos->next) {
+		leg = imap_leg_of_node(pos);
+		count++;
+		if (leg != s->home && leg != s->selected && imap_leg_is_up(leg) &&
+		    !imap_forward_has_flights(s, leg) &&
+		    (oldest == NULL || imap_leg_notes(leg)->used < imap_leg_notes(oldest)->used))
+			oldest = leg;
+	}
+	if (count < s->proxy->limits.stores)
+		return true;
+	if (oldest == NULL)
+		return false;
+	imap_reach_drop(s, oldest, true);
+	return true;
+}
+
+/* Where a job asks several stores, each is asked by itself: the one it asks may be left. */
+struct imap_leg *
+imap_reach_leg(struct imap_session *s, struct server *server)
+{
+	struct imap_leg *leg = find_leg(s, server);
+
+	if (leg != NULL)
+		return imap_leg_is_up(leg) ? leg : NULL;
+	if (s->away == server && clock_mono_ms() < s->away_until_ms) {
+		s->head.problem = REPLY_GUEST;
+		return NULL;
+	}
+	/* else what is under way makes room when it is answered */
+	if (make_room(s)) {
+		metrics_add(&imap_metrics[IMAP_M_GUESTS], 1);
+		(void)start_leg(s, server, AUTH_CLAIM_GUEST);
+	}
+	return NULL;
 }
 
 /* ---- the home -------------------------------------------------------------------------------------- */
@@ -152,7 +251,8 @@ on_home(void *ctx, uint64_t id, const struct home_answer *a)
 	} else {
 		s->store = a->server;
 		s->claim = a->claim;
-		start_leg(s);
+		/* he may be there as a guest, too, until nothing is wanted of that any more */
+		s->home = start_leg(s, s->store, s->claim);
 	}
 }
 

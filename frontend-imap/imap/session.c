@@ -15,16 +15,26 @@
 
 /* ---- saying something -------------------------------------------------------------------------- */
 
+/* The store that is in the middle of a response to the client; NULL: none. */
+static struct imap_leg *
+talking(struct imap_session *s)
+{
+	struct list *pos;
+
+	for (pos = s->legs.next; pos != &s->legs; pos = pos->next) {
+		struct imap_leg *leg = imap_leg_of_node(pos);
+
+		if (imap_leg_is_talking(leg) && !imap_leg_notes(leg)->drop)
+			return leg;
+	}
+	return NULL;
+}
+
 /* Invariant 8, and plain sense: a store's literal must not swallow our words. */
 static bool
 is_talking(struct imap_session *s)
 {
-	struct list *pos;
-
-	for (pos = s->legs.next; pos != &s->legs; pos = pos->next)
-		if (imap_leg_is_talking(imap_leg_of_node(pos)))
-			return true;
-	return false;
+	return talking(s) != NULL;
 }
 
 void
@@ -36,6 +46,7 @@ imap_session_say(struct imap_session *s, const char *fmt, ...)
 	/* nothing in clear where TLS is about to start */
 	if (s->ended || s->implicit_tls || s->starting_tls)
 		return;
+	imap_session_release_held(s);
 	out = is_talking(s) ? &s->held : link_out(s->client);
 	va_start(ap, fmt);
 	buf_vprintf(out, fmt, ap);
@@ -45,7 +56,7 @@ imap_session_say(struct imap_session *s, const char *fmt, ...)
 
 /* False: the session is over. */
 static bool
-has_room(struct imap_session *s)
+may_go_on(struct imap_session *s)
 {
 	if (!s->ended && s->held.overflow)
 		imap_session_end(s, "too much to say behind a response that does not end");
@@ -108,11 +119,20 @@ add_login_capabilities(struct imap_session *s, struct buf *out)
 		buf_printf(out, " AUTH=%.*s", SLICE_ARG(mech));
 }
 
+uint64_t
+imap_session_offer(const struct imap_session *s)
+{
+	uint64_t home = offer_for_store(s->store->imap_offer.bits);
+
+	/* a foreign home is all that such a session has */
+	return s->store->kind == SERVER_ROOST ? home & offer_for_all(s->proxy->c.servers) : home;
+}
+
 void
 imap_session_add_capabilities(struct imap_session *s, struct buf *out)
 {
 	if (s->logged_in) {
-		offer_add(out, offer_for_store(s->store->imap_offer.bits));
+		offer_add(out, imap_session_offer(s));
 		return;
 	}
 	offer_add(out, offer_for_all(s->proxy->c.servers));
@@ -164,6 +184,66 @@ flush_legs(struct imap_session *s)
 			imap_leg_flush(imap_leg_of_node(pos));
 }
 
+void
+imap_session_update_legs(struct imap_session *s)
+{
+	bool full = !s->ended && link_is_congested(s->client);
+	struct imap_leg *who = s->ended ? NULL : talking(s), *leg;
+	struct list *pos;
+
+	for (pos = s->legs.next; pos != &s->legs; pos = pos->next) {
+		bool pause;
+
+		leg = imap_leg_of_node(pos);
+		if (!imap_leg_is_up(leg))
+			continue;
+		pause = full || (who != NULL && who != leg) || leg == s->throttled;
+		if (pause && !imap_leg_is_paused(leg))
+			imap_leg_pause(leg);
+		else if (!pause && imap_leg_is_paused(leg))
+			imap_leg_resume(leg);
+	}
+}
+
+bool
+imap_session_has_room(struct imap_session *s)
+{
+	return !link_is_congested(s->client) && !is_talking(s);
+}
+
+/* ---- jobs ---- */
+
+void
+imap_session_start_job(struct imap_session *s, const struct imap_job *job, void *data)
+{
+	must(s->job == NULL && s->flight_count == 0);
+	s->job = job;
+	s->job_data = data;
+	s->head.waiting = true;
+}
+
+void
+imap_session_end_job(struct imap_session *s)
+{
+	if (s->job == NULL)
+		return;
+	if (s->job->free != NULL)
+		s->job->free(s);
+	s->job = NULL;
+	s->job_data = NULL;
+	s->throttled = NULL;
+	if (!s->ended)
+		imap_forward_ask(s, NULL);
+}
+
+void
+imap_session_finish_job(struct imap_session *s, const char *text)
+{
+	s->head.waiting = false;
+	imap_session_reply(s, text);
+	imap_session_end_job(s);
+}
+
 bool
 imap_session_is_idle(const struct imap_session *s)
 {
@@ -175,9 +255,11 @@ imap_session_is_idle(const struct imap_session *s)
 void
 imap_session_wake(struct imap_session *s)
 {
-	if (!s->ended && s->head.waiting)
+	if (!s->ended && s->job != NULL)
+		s->job->go_on(s);
+	else if (!s->ended && s->head.waiting)
 		imap_dispatch_run(s);
-	if (!has_room(s))
+	if (!may_go_on(s))
 		return;
 	if (s->proxy->sends_away && imap_session_is_idle(s)) {
 		imap_session_bye(s, "[UNAVAILABLE] This server is going down, come again",
@@ -186,6 +268,7 @@ imap_session_wake(struct imap_session *s)
 	}
 	flush_legs(s);
 	link_flush(s->client);
+	imap_session_update_legs(s);
 	update_pause(s);
 }
 
@@ -194,6 +277,7 @@ imap_session_wake(struct imap_session *s)
 static void
 on_bad(struct imap_session *s, const struct imap_cmd_event *ev)
 {
+	s->head.collecting = false;
 	/* BAD's text is a literal of imap_cmd's, and stays */
 	if (!imap_forward_bad(s, ev->text.p))
 		imap_session_say(s, "%.*s %.*s", SLICE_ARG(ev->tag), SLICE_ARG(ev->text));
@@ -239,10 +323,16 @@ on_event(struct imap_session *s, const struct imap_cmd_event *ev)
 		on_head(s, ev);
 		return;
 	case IMAP_CMD_TEXT:
-		imap_forward_text(s, ev);
+		if (s->head.collecting)
+			imap_dispatch_text(s, ev);
+		else
+			imap_forward_text(s, ev);
 		return;
 	case IMAP_CMD_BYTES:
-		imap_forward_bytes(s, ev->text);
+		if (s->head.collecting)
+			imap_dispatch_bytes(s, ev->text);
+		else
+			imap_forward_bytes(s, ev->text);
 		return;
 	case IMAP_CMD_GO:
 		imap_session_say(s, "+ Go ahead");
@@ -280,7 +370,7 @@ client_input(void *core, struct slice in)
 	}
 	s->bytes_in += all;
 	metrics_add(&imap_metrics[IMAP_M_BYTES_IN], all);
-	if (!has_room(s))
+	if (!may_go_on(s))
 		return all;
 	if (all > 0)
 		imap_session_arm_idle(s);
@@ -302,15 +392,9 @@ static void
 client_drained(void *core)
 {
 	struct imap_session *s = core;
-	struct list *pos;
 
 	imap_session_arm_idle(s);
-	for (pos = s->legs.next; pos != &s->legs; pos = pos->next) {
-		struct imap_leg *leg = imap_leg_of_node(pos);
-
-		if (imap_leg_is_up(leg) && imap_leg_is_paused(leg))
-			imap_leg_resume(leg);
-	}
+	imap_session_wake(s);
 }
 
 static void
@@ -330,8 +414,8 @@ client_deadline(void *core)
 	struct imap_session *s = core;
 
 	/* a store that works is not the client's fault, and has its own deadline */
-	if (s->logged_in && s->flight_count > 0 && s->idle == IDLE_NO && s->stream == NULL &&
-	    !link_is_congested(s->client)) {
+	if (s->logged_in && (s->flight_count > 0 || s->head.waiting) && s->idle == IDLE_NO &&
+	    s->stream == NULL && !link_is_congested(s->client)) {
 		imap_session_arm_idle(s);
 		return;
 	}
@@ -364,6 +448,7 @@ destroy(void *ctx)
 	arena_free(&s->head.arena);
 	buf_fini(&s->held);
 	secret_wipe(s->grant, sizeof(s->grant));
+	free(s->groups);
 	free(s->mailbox);
 	free(s);
 }
@@ -382,7 +467,7 @@ void
 imap_session_end(struct imap_session *s, const char *why)
 {
 	/* a LOGOUT into the middle of a message would be taken for a part of it */
-	bool bye = s->flight_count == 0 && s->stream == NULL;
+	bool bye = s->flight_count == 0 && s->stream == NULL && s->job == NULL;
 
 	if (s->ended)
 		return;
@@ -392,6 +477,8 @@ imap_session_end(struct imap_session *s, const char *why)
 	if (s->auth_id != 0)
 		auth_cancel(s->proxy->c.auth, s->auth_id);
 	home_cancel(s->proxy->c.home, s->home_id);
+	imap_route_forget(s);
+	imap_session_end_job(s);
 	imap_forward_free_flights(s);
 	while (!list_is_empty(&s->legs))
 		imap_reach_drop(s, imap_leg_of_node(s->legs.next), bye);

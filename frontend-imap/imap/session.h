@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "conf/servers.h"
 #include "directory/auth.h"
+#include "location/lookup.h"
 #include "metrics/metrics.h"
 #include "net/conn.h"
 #include "net/loop.h"
@@ -35,6 +36,8 @@ enum {
 	IMAP_M_STORE_AGAIN,
 	IMAP_M_BYTES_IN,
 	IMAP_M_BYTES_OUT,
+	IMAP_M_GUESTS,
+	IMAP_M_ACROSS,
 	IMAP_M_COUNT
 };
 extern struct metric imap_metrics[IMAP_M_COUNT];
@@ -44,6 +47,9 @@ struct imap_proxy_config {
 	struct loop *loop;
 	struct auth *auth;
 	struct home *home;
+	struct lookup *lookup;
+	struct location_reader *reader;
+	struct barrier *barrier;
 	struct servers *servers;
 	const struct conf *conf;
 	struct tls_ctx *tls; /* for clients; NULL: not offered */

@@ -26,6 +26,8 @@ struct ask {
 	const char *why;
 	struct final *finals;
 	size_t count, open; /* finals; of them without an answer */
+	const char **relays;
+	size_t relay_count;
 	route_fn *fn;
 	void *ctx;
 };
@@ -64,8 +66,11 @@ ask_free(struct ask *a)
 		free(f->detail);
 		free(f->home);
 	}
+	for (size_t i = 0; i < a->relay_count; i++)
+		free((char *)a->relays[i]);
 	loop_forget(r->c.loop, a);
 	list_del(&a->link);
+	free(a->relays);
 	free(a->finals);
 	free(a);
 }
@@ -90,6 +95,8 @@ answer(void *ctx)
 	}
 	ans.finals = finals;
 	ans.count = a->count;
+	ans.relays = a->relays;
+	ans.relay_count = a->relay_count;
 	list_del(&a->link);
 	fn(fn_ctx, a->id, &ans);
 	ask_free(a);
@@ -192,7 +199,7 @@ locate_finals(struct ask *a, bool again)
 static void
 finals_new(struct ask *a, size_t count)
 {
-	a->finals = xcalloc(count, sizeof(*a->finals));
+	a->finals = xcalloc(count + 1, sizeof(*a->finals));
 	a->count = count;
 }
 
@@ -210,16 +217,22 @@ final_init(struct ask *a, size_t i, struct slice user, struct slice detail, cons
 /* ---- the address ---------------------------------------------------------------------------- */
 
 static void
+take_relays(struct ask *a, const struct auth_resolved *r)
+{
+	a->relays = xcalloc(r->relay_count + 1, sizeof(*a->relays));
+	for (size_t i = 0; i < r->relay_count; i++)
+		a->relays[a->relay_count++] = xstrdup(r->relays[i]);
+}
+
+static void
 resolved(struct ask *a, const struct auth_resolved *r)
 {
-	if (r->relay_count > 0) {
-		fail(a, ROUTE_LATER, "forwarded to addresses elsewhere, and there is no relay");
-		return;
-	}
-	if (r->final_count == 0 || r->final_count > ROUTE_FINALS_MAX) {
+	if (r->final_count + r->relay_count == 0 || r->final_count > ROUTE_FINALS_MAX ||
+	    r->relay_count > ROUTE_FINALS_MAX) {
 		fail(a, ROUTE_LATER, "the directory gives no users, or too many");
 		return;
 	}
+	take_relays(a, r);
 	finals_new(a, r->final_count);
 	for (size_t i = 0; i < r->final_count; i++)
 		final_init(a, i, slice_of(r->finals[i].user), slice_of(r->finals[i].detail),

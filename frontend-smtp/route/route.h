@@ -43,12 +43,15 @@ struct route_final {
 };
 
 struct route_answer {
-	enum route_result result;         /* of the address; the finals have their own */
-	const struct route_final *finals; /* OK: at least one */
+	enum route_result result; /* of the address; the finals have their own */
+	const struct route_final *finals;
 	size_t count;
+	/* Addresses elsewhere to which it is forwarded. OK: there is a final or one of these. */
+	const char *const *relays;
+	size_t relay_count;
 	const char *why; /* not OK: for the log */
 };
-#define ROUTE_FINALS_MAX 1000
+#define ROUTE_FINALS_MAX 1000 /* and as many relays */
 
 /* All borrowed. auth NULL: there is no directory, and the names of users are made from
  * addresses; delimiter (0: none) then separates user and detail. */

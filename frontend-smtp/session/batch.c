@@ -1,5 +1,5 @@
 /*
- * Targets of one store in one LMTP transaction after the other. Recipients that come while
+ * Targets of one store, or of the next hops, in one transaction after the other. Recipients that come while
  * their store is being asked go together in the next round: one connection a store, whatever
  * a client pipelines.
  */
@@ -23,11 +23,12 @@ batch_get(struct txn *t, struct list *batches, struct server *server)
 	b->txn = t;
 	b->server = server;
 	b->job = (struct attempt_job){
-		.peer = peer_of_server(server),
 		.session = t->client.session,
 		.client = t->client.peer,
 		.log = t->client.log,
 	};
+	if (server != NULL)
+		b->job.peer = peer_of_server(server);
 	list_init(&b->waiting);
 	list_add_tail(batches, &b->node);
 	return b;
@@ -51,6 +52,7 @@ void
 batch_cancel(struct batch *b)
 {
 	attempt_cancel(&b->attempt);
+	relay_try_cancel(&b->relay_try);
 	loop_forget(b->txn->shared->loop, b);
 }
 
@@ -63,6 +65,17 @@ batch_free(struct batch *b)
 	free(b);
 }
 
+static void
+start(struct batch *b, attempt_fn *fn)
+{
+	struct txn *t = b->txn;
+
+	if (b->server != NULL)
+		b->attempt = attempt_new(t->shared->pool, &b->job, fn, b);
+	else
+		b->relay_try = relay_try_new(t->shared->relay, &b->job, fn, b);
+}
+
 /* ---- sending -------------------------------------------------------------------------------------- */
 
 static void
@@ -71,9 +84,12 @@ on_sent(void *ctx)
 	struct batch *b = ctx;
 
 	b->attempt = NULL;
+	b->relay_try = NULL;
 	/* the last of all ends the transaction */
-	for (size_t i = 0; i < b->job.count && !b->txn->ended; i++)
+	for (size_t i = 0; i < b->job.count && !b->txn->ended; i++) {
+		b->targets[i]->relay = b->server == NULL ? b->job.peer.name : NULL;
 		target_sent(b->targets[i]);
+	}
 }
 
 void
@@ -81,11 +97,17 @@ batch_send(struct batch *b)
 {
 	struct txn *t = b->txn;
 
-	b->job.mail = t->mail;
+	b->job.mail = b->server != NULL ? t->mail : t->relay_mail;
 	b->job.msg = t->msg;
-	b->job.head = buf_slice(&t->head);
-	b->job.deadline_ms = t->shared->store_ms;
-	b->attempt = attempt_new(t->shared->pool, &b->job, on_sent, b);
+	b->job.head = buf_slice(b->server != NULL ? &t->head : &t->relay_head);
+	b->job.skip = t->skip;
+	if (b->server != NULL) {
+		b->job.deadline_ms = MIN(t->shared->store_ms, delivery_time_left(t, 0));
+	} else {
+		b->job.deadline_ms = MIN(t->shared->relay_ms, delivery_time_left(t, BOUNCE_MS));
+		b->job.together = t->client.one_reply;
+	}
+	start(b, on_sent);
 }
 
 /* ---- asking --------------------------------------------------------------------------------------- */
@@ -108,10 +130,10 @@ next_round(void *ctx)
 	b->under_way = b->job.count > 0;
 	if (!b->under_way)
 		return;
-	b->job.mail = t->mail;
+	b->job.mail = b->server != NULL ? t->mail : t->relay_mail;
 	b->job.mail.has_key = false;
 	b->job.deadline_ms = t->shared->rcpt_ms;
-	b->attempt = attempt_new(t->shared->pool, &b->job, on_asked, b);
+	start(b, on_asked);
 }
 
 static void
@@ -120,6 +142,7 @@ on_asked(void *ctx)
 	struct batch *b = ctx;
 
 	b->attempt = NULL;
+	b->relay_try = NULL;
 	for (size_t i = 0; i < b->job.count && !b->txn->ended; i++)
 		target_asked(b->targets[i]);
 	if (!b->txn->ended)

@@ -59,6 +59,34 @@ const struct conf_def smtp_conf_table[] = {
 	{ "store_timeout", CONF_DURATION, "2m", 1000, 280000,
 	  .help = "A store has to have a message on disk in this time. Clients wait ten minutes "
 	          "for our answer." },
+	{ "relay", CONF_LIST,
+	  .help = "Next hops (address or address:port) for mail to other domains, tried in this "
+	          "order: mail servers with a queue. Not set: no mail leaves us." },
+	{ "relay_tls", CONF_ENUM, "no", .words = "no starttls tls",
+	  .help = "starttls: never without; tls: from the first byte on." },
+	{ "relay_tls_verify", CONF_BOOL, "yes",
+	  .help = "The next hop's certificate is verified, and names relay_tls_name." },
+	{ "relay_tls_name", CONF_STRING, .help = "The name in the next hops' certificates." },
+	{ "relay_tls_ca", CONF_PATH,
+	  .help = "PEM file with the authorities for the next hops. Not set: the system's." },
+	{ "relay_user", CONF_STRING, .help = "Logs in at the next hops (AUTH PLAIN)." },
+	{ "relay_password", CONF_STRING, .flags = CONF_SECRET, .help = "Its password." },
+	{ "relay_timeout", CONF_DURATION, "2m", 1000, 280000,
+	  .help = "A next hop has to have a message in this time; less, when the stores took long: "
+	          "a client has its answer after 5 minutes." },
+	{ "relay_remember", CONF_INT, "100000", 0, 100000000,
+	  .help = "So many recipients to whom a next hop has taken a message are remembered for "
+	          "7 days, by each worker in memory: a sender that comes again, since he did not "
+	          "hear our answer, does not make a second copy." },
+	{ "sender_check", CONF_ENUM, "envelope", .words = "no envelope from",
+	  .help = "Whom our users may send as. envelope: MAIL FROM is an address of theirs. from: "
+	          "also the From field." },
+	{ "srs_domain", CONF_STRING,
+	  .help = "Forwards leave with a sender of this domain, to which bounces come back: a domain "
+	          "of ours for nothing else, whose MX we are. Not set: they keep their sender, and "
+	          "receivers that check SPF may refuse them." },
+	{ "srs_secret", CONF_STRING, .flags = CONF_SECRET,
+	  .help = "Marks those senders as made by us: the same on all front ends, at least 16 bytes." },
 	{ "store_connections", CONF_INT, "20", 1, 10000,
 	  .help = "Most connections of one worker to one store." },
 	{ "store_idle", CONF_DURATION, "30s", 1000, 3600000,
@@ -66,6 +94,7 @@ const struct conf_def smtp_conf_table[] = {
 	{ .name = NULL },
 };
 
+#define RELAYED "roost_smtp_relayed_total"
 #define LOGINS "roost_smtp_logins_total"
 #define MSGS "roost_smtp_messages_total"
 #define RCPTS "roost_smtp_recipients_total"
@@ -93,11 +122,23 @@ struct metric smtp_metrics[SMTP_M_COUNT] = {
 		METRIC_COUNTER(COPIES, "answer=\"later\"", "Copies for stores by their answer."),
 	[SMTP_M_DELIVERY_REFUSED] =
 		METRIC_COUNTER(COPIES, "answer=\"refused\"", "Copies for stores by their answer."),
+	[SMTP_M_RELAYED] =
+		METRIC_COUNTER(RELAYED, "answer=\"ok\"", "Copies for next hops by their answer."),
+	[SMTP_M_RELAY_TEMP] = METRIC_COUNTER(RELAYED, "answer=\"later\"",
+	                                     "Copies for next hops by their answer."),
+	[SMTP_M_RELAY_REFUSED] = METRIC_COUNTER(RELAYED, "answer=\"refused\"",
+	                                        "Copies for next hops by their answer."),
+	[SMTP_M_BOUNCED] =
+		METRIC_COUNTER("roost_smtp_reports_total", NULL,
+	                       "Senders told that some recipients refused their message."),
 	[SMTP_M_BYTES] = METRIC_COUNTER("roost_smtp_bytes_total", NULL, "Bytes of messages taken."),
 	[SMTP_M_DELIVERY_MS] = METRIC_HISTOGRAM("roost_smtp_delivery_seconds", NULL,
 	                                        "From the end of a message to a store's answer.",
 	                                        metrics_ms_bounds),
 };
+
+/* A client may give us up after 10 minutes (RFC 5321 section 4.5.3.2.6). */
+#define ANSWER_MS 300000
 
 struct smtp_proxy *
 smtp_proxy_new(const struct smtp_proxy_config *c)
@@ -119,6 +160,13 @@ smtp_proxy_new(const struct smtp_proxy_config *c)
 		.loop = c->loop,
 		.route = c->route,
 		.pool = c->pool,
+		.relay = c->relay,
+		.seen = seen_new(conf_int(c->conf, "relay_remember")),
+		.srs = { .domain = conf_str(c->conf, "srs_domain"),
+		         .secret = conf_str(c->conf, "srs_secret") },
+		.hostname = conf_common_hostname(c->conf),
+		.relay_ms = conf_ms(c->conf, "relay_timeout"),
+		.answer_ms = ANSWER_MS,
 		.msg_limits = { .memory_bytes = conf_bytes(c->conf, "message_memory"),
 		                .spool_dir = conf_str(c->conf, "spool_dir") },
 		.rcpt_ms = conf_ms(c->conf, "rcpt_timeout"),
@@ -144,6 +192,7 @@ smtp_proxy_free(struct smtp_proxy **pp)
 	p->drained = NULL;
 	LIST_EACH (s, &p->sessions, struct smtp_session, node)
 		session_end(s, "stop");
+	seen_free(&p->shared.seen);
 	map_free(&p->by_address);
 	free(p);
 }

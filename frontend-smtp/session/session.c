@@ -46,6 +46,7 @@ session_free(void *ctx)
 	struct smtp_session *s = ctx;
 
 	smtp_server_free(&s->core);
+	arena_free(&s->arena);
 	free(s);
 }
 
@@ -229,17 +230,11 @@ on_xclient(struct smtp_session *s, const struct smtp_xclient *x)
 		snprintf(s->id, sizeof(s->id), "%.*s", SLICE_ARG(x->session));
 }
 
-static void
-on_mail(struct smtp_session *s, const struct smtp_mail *mail)
+void
+session_begin_transaction(struct smtp_session *s, const struct smtp_mail *mail)
 {
-	struct smtp_proxy *p = s->proxy;
-
-	if (p->sends_away) {
-		session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
-		return;
-	}
 	s->transactions++;
-	s->txn = txn_new(&p->shared, mail,
+	s->txn = txn_new(&s->proxy->shared, mail,
 	                 &(struct txn_client){ .session = s->id,
 	                                       .peer = s->peer,
 	                                       .log = &s->log,
@@ -250,14 +245,23 @@ on_mail(struct smtp_session *s, const struct smtp_mail *mail)
 }
 
 static void
+on_mail(struct smtp_session *s, const struct smtp_mail *mail)
+{
+	if (s->proxy->sends_away)
+		session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
+	else
+		session_submit_mail(s, mail);
+}
+
+static void
 on_data(struct smtp_session *s)
 {
 	s->until_ms = clock_mono_ms() + s->proxy->limits.message_ms;
 	smtp_server_go_ahead(s->core, link_out(s->client));
 }
 
-static void
-on_body_end(struct smtp_session *s)
+void
+session_deliver(struct smtp_session *s)
 {
 	struct trace trace = {
 		.helo = smtp_server_get_helo(s->core),
@@ -265,10 +269,9 @@ on_body_end(struct smtp_session *s)
 		.hostname = s->settings.hostname,
 		.protocol = smtp_server_protocol(s->core),
 		.session = s->id,
-		.tls = conn_tls_text(link_conn(s->client)),
+		.tls = s->client != NULL ? conn_tls_text(link_conn(s->client)) : NULL,
 	};
 
-	s->delivering = true;
 	txn_deliver(s->txn, &trace);
 }
 
@@ -322,7 +325,9 @@ on_event(struct smtp_session *s, const struct smtp_event *ev)
 			                        "No room for the message, please come again");
 		return;
 	case SMTP_BODY_END:
-		on_body_end(s);
+		s->delivering = true;
+		txn_body_end(s->txn);
+		session_submit_message(s);
 		return;
 	case SMTP_HELO:
 	case SMTP_RESET:

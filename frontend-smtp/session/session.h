@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "directory/auth.h"
 #include "deliver/pool.h"
+#include "deliver/relay.h"
 #include "metrics/metrics.h"
 #include "net/conn.h"
 #include "net/loop.h"
@@ -36,9 +37,13 @@ enum {
 	SMTP_M_MSG_OK,
 	SMTP_M_MSG_TEMP,
 	SMTP_M_MSG_REFUSED,
-	SMTP_M_DELIVERED,
+	SMTP_M_DELIVERED, /* and its answers in this order */
 	SMTP_M_DELIVERY_TEMP,
 	SMTP_M_DELIVERY_REFUSED,
+	SMTP_M_RELAYED, /* in the same order */
+	SMTP_M_RELAY_TEMP,
+	SMTP_M_RELAY_REFUSED,
+	SMTP_M_BOUNCED,
 	SMTP_M_BYTES,
 	SMTP_M_DELIVERY_MS,
 	SMTP_M_COUNT
@@ -60,6 +65,7 @@ struct smtp_proxy_config {
 	struct auth *auth; /* NULL: no directory, and no logins */
 	struct route *route;
 	struct pool *pool;
+	struct relay *relay;
 	const struct conf *conf;
 	struct tls_ctx *tls; /* for clients; NULL: not offered */
 };

@@ -12,6 +12,7 @@
 #include "link/link.h"
 #include "log/log.h"
 #include "proto/smtp_server.h"
+#include "rewrite/submitted.h"
 #include "session/session.h"
 #include "session/txn.h"
 
@@ -56,6 +57,10 @@ struct smtp_session {
 	struct addr from; /* what his rights depend on: the conn's peer, or whom XCLIENT named */
 	char user[DIRECTORY_NAME_MAX + 1];     /* canonical, who has logged in; "": nobody */
 	uint64_t auth_id;                      /* a login, or a question whether he may; 0: none */
+	struct smtp_mail mail; /* waits for that question; its slices are the arena's */
+	struct arena *arena;   /* of the question */
+	const char *froms[SUBMITTED_FROM_MAX]; /* of the message: to be asked for */
+	size_t from_count, from_next;
 	struct log_ctx log;
 	struct address_count *address;
 	uint64_t started_ms;
@@ -74,6 +79,11 @@ bool session_is_idle(const struct smtp_session *s);
 /* An answer was given outside of the link's callbacks. */
 void session_answered(struct smtp_session *s);
 
+/* The transaction begins, and MAIL is answered. */
+void session_begin_transaction(struct smtp_session *s, const struct smtp_mail *mail);
+/* It gets its message. */
+void session_deliver(struct smtp_session *s);
+
 /* ---- login.c ---- */
 
 void session_login_start(struct smtp_session *s, const struct smtp_event *ev);
@@ -85,6 +95,14 @@ void session_login_set(struct smtp_session *s, struct slice user);
 void session_login_forget(struct smtp_session *s);
 /* May mail of his leave us? */
 bool session_may_relay(const struct smtp_session *s);
+
+/* ---- submit.c ---- */
+
+/* MAIL: may he send as this? Answers it. */
+void session_submit_mail(struct smtp_session *s, const struct smtp_mail *mail);
+/* The message is whole: what he may not say is refused, what is missing is added, and it goes its
+ * way. */
+void session_submit_message(struct smtp_session *s);
 
 /* ---- proxy.c ---- */
 

@@ -1,4 +1,7 @@
-/* One user of a transaction: would his store take the mail, and did it (txn.h, 1 and 2)? */
+/*
+ * One user of a transaction: would his store take the mail, and did it (txn.h, 1 and 2)? Or one
+ * address elsewhere, and the next hops.
+ */
 #include "session/txn_impl.h"
 
 #include "base/clock.h"
@@ -76,16 +79,64 @@ target_new(struct txn *t, const struct route_final *f)
 	return g;
 }
 
+/* NULL: there is none, and perhaps no room for one. */
+static struct target *
+find(struct txn *t, struct slice key, bool *is_full_r)
+{
+	struct target *g = map_get(t->by_user, key);
+
+	*is_full_r = g == NULL && map_count(t->by_user) >= TXN_TARGETS_MAX;
+	return g;
+}
+
+static struct target *
+relay_target_new(struct txn *t, const struct address *to, const char *text)
+{
+	struct target *g = arena_alloc(t->arena, sizeof(*g));
+
+	g->txn = t;
+	g->address = arena_strdup(t->arena, text);
+	g->rcpt.wire.to = *to;
+	list_init(&g->waiting);
+	list_add_tail(&t->targets, &g->node);
+	return g;
+}
+
+/* No user of ours has an empty name. */
+struct target *
+target_get_relay(struct txn *t, const char *address)
+{
+	struct buf key = BUF_INIT(SIZE_MAX);
+	char text[ADDRESS_TEXT_SIZE];
+	struct target *g = NULL;
+	struct address to;
+	bool is_full;
+
+	if (address_parse(slice_of(address), ADDRESS_ALLOW_UTF8, &to) != ADDRESS_OK)
+		return NULL;
+	buf_add_char(&key, '\0');
+	buf_add_str(&key, address_text(&to, text));
+	g = find(t, buf_slice(&key), &is_full);
+	if (g == NULL && !is_full) {
+		g = relay_target_new(t, &to, text);
+		(void)map_set(t->by_user, buf_slice(&key), g);
+		ask(g);
+	}
+	buf_fini(&key);
+	return g;
+}
+
 struct target *
 target_get(struct txn *t, const struct route_final *f)
 {
 	struct buf key = BUF_INIT(SIZE_MAX);
 	struct target *g;
+	bool is_full;
 
 	buf_add(&key, f->user, strlen(f->user) + 1);
 	buf_add_str(&key, f->detail);
-	g = map_get(t->by_user, buf_slice(&key));
-	if (g == NULL && map_count(t->by_user) < TXN_TARGETS_MAX) {
+	g = find(t, buf_slice(&key), &is_full);
+	if (g == NULL && !is_full) {
 		g = target_new(t, f);
 		(void)map_set(t->by_user, buf_slice(&key), g);
 		ask(g);
@@ -97,22 +148,44 @@ target_get(struct txn *t, const struct route_final *f)
 /* ---- its answer ------------------------------------------------------------------------------- */
 
 static void
-log_delivery(const struct target *g)
+log_store(const struct target *g, uint64_t ms)
 {
 	const struct smtp_reply *r = &g->reply;
-	bool good = smtp_reply_is_good(r), temp = smtp_reply_is_temporary(r);
-	uint64_t ms = clock_mono_ms() - g->started_ms;
 
 	log_info(g->txn->client.log,
 	         "smtp.delivery user=%s detail=%s store=%s reply=%d enhanced=%s text=%s "
 	         "ms=%" PRIu64,
 	         log_esc(g->user), log_esc(g->detail), g->server->name, r->code,
 	         log_esc(r->enhanced), log_esc(r->text), ms);
-	metrics_add(&smtp_metrics[good   ? SMTP_M_DELIVERED
-	                          : temp ? SMTP_M_DELIVERY_TEMP
-	                                 : SMTP_M_DELIVERY_REFUSED],
-	            1);
-	metrics_observe(&smtp_metrics[SMTP_M_DELIVERY_MS], ms);
+}
+
+static void
+log_relay(const struct target *g, uint64_t ms)
+{
+	const struct smtp_reply *r = &g->reply;
+
+	log_info(g->txn->client.log,
+	         "smtp.delivery rcpt=%s relay=%s reply=%d enhanced=%s text=%s ms=%" PRIu64,
+	         log_esc(g->address), log_esc(g->relay), r->code, log_esc(r->enhanced),
+	         log_esc(r->text), ms);
+}
+
+static void
+log_delivery(const struct target *g)
+{
+	const struct smtp_reply *r = &g->reply;
+	unsigned row = target_is_relay(g) ? SMTP_M_RELAYED : SMTP_M_DELIVERED;
+	uint64_t ms = clock_mono_ms() - g->started_ms;
+
+	if (target_is_relay(g))
+		log_relay(g, ms);
+	else
+		log_store(g, ms);
+	/* in the order of the enum: taken, later, refused */
+	row += smtp_reply_is_good(r) ? 0 : smtp_reply_is_temporary(r) ? 1 : 2;
+	metrics_add(&smtp_metrics[row], 1);
+	if (!target_is_relay(g))
+		metrics_observe(&smtp_metrics[SMTP_M_DELIVERY_MS], ms);
 }
 
 static void
@@ -126,6 +199,14 @@ settle(struct target *g)
 		g->state = smtp_reply_is_good(&g->reply) ? TARGET_GOOD : TARGET_REFUSED;
 	}
 	txn_target_settled(g->txn);
+}
+
+void
+target_set(struct target *g, int code, const char *enhanced, const char *text)
+{
+	smtp_reply_set(&g->reply, code, enhanced, text);
+	g->state = TARGET_SENT;
+	log_delivery(g);
 }
 
 static void
@@ -165,7 +246,7 @@ look_again(struct target *g)
 	                              g->home, true, on_looked_again, g);
 }
 
-/* Codes are the store's: only a 5xx is for ever, and a 421 closes its connection, not the
+/* Codes are the peer's: only a 5xx is for ever, and a 421 closes its connection, not the
  * client's. */
 static void
 take_reply(struct target *g)
@@ -174,7 +255,7 @@ take_reply(struct target *g)
 	char class;
 
 	*r = g->rcpt.reply;
-	g->from_store = g->rcpt.from_peer;
+	g->from_peer = g->rcpt.from_peer;
 	if (!smtp_reply_is_good(r) && r->code / 100 != 5)
 		set_temporary(g);
 	if (r->code == 421)
@@ -190,7 +271,8 @@ void
 target_asked(struct target *g)
 {
 	take_reply(g);
-	if (smtp_reply_is_good(&g->reply) || (!g->from_store && g->reply.code / 100 == 5))
+	if (target_is_relay(g) || smtp_reply_is_good(&g->reply) ||
+	    (!g->from_peer && g->reply.code / 100 == 5))
 		settle(g);
 	else
 		look_again(g);
@@ -200,7 +282,7 @@ void
 target_sent(struct target *g)
 {
 	take_reply(g);
-	if (g->from_store && g->reply.code / 100 == 5)
+	if (!target_is_relay(g) && g->from_peer && g->reply.code / 100 == 5)
 		look_again(g);
 	else
 		settle(g);

@@ -36,6 +36,9 @@ enum opt_id {
 	OPT_COMPLETE,
 	OPT_ALIAS_OF,
 	OPT_KEEP,
+	OPT_STORAGE,
+	OPT_MESSAGES,
+	OPT_OVER,
 	OPT_COUNT,
 };
 #define OPT(id) (1u << OPT_##id)

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HELP_WORDS 3 /* of the longest command */
+
 const struct command commands[] = {
 	{ "status", "", 0, 0, 0, "What runs, and how it is.",
 	  "Asks every program that the settings name, or that has a control socket in run_dir.\n"
@@ -188,6 +190,29 @@ const struct command commands[] = {
 	  "With everything below it, on the same store.",
 	  "a folder: roostctl mailbox rename alice@example.org/A alice@example.org/B\n",
 	  cmd_mailbox_rename },
+	{ "mailbox quota show", "MAILBOX", 1, 1, 0,
+	  "How much may lie in a mailbox, and how much does.",
+	  "Of the quota root that covers it: a user's INBOX for all of his mailboxes, or the\n"
+	  "nearest shared mailbox that has limits. (cyradm: listquota, listquotaroot)",
+	  "a user: roostctl mailbox quota show alice@example.org\n", cmd_mailbox_quota_show },
+	{ "mailbox quota set", "MAILBOX", 1, 1, OPT(STORAGE) | OPT(MESSAGES) | OPT(DRY_RUN),
+	  "Limits of its own for a user or a shared tree.",
+	  "MAILBOX is an INBOX or a shared mailbox; the limits are for it and all below it. A\n"
+	  "limit that is not named stays as it is. Nothing is deleted when more is there\n"
+	  "already. (cyradm: setquota)",
+	  "a user: roostctl mailbox quota set alice@example.org --storage 2G\n"
+	  "a shared tree: roostctl mailbox quota set lists --storage 500M --messages 10000\n"
+	  "no limit: roostctl mailbox quota set alice@example.org --messages none\n",
+	  cmd_mailbox_quota_set },
+	{ "mailbox quota clear", "MAILBOX", 1, 1, OPT(DRY_RUN), "No limits of its own any more.",
+	  "A user's limits are those of the settings then (default_quota). (cyradm: setquota\n"
+	  "none)",
+	  "a user: roostctl mailbox quota clear alice@example.org\n", cmd_mailbox_quota_clear },
+	{ "mailbox quota list", "[PREFIX]", 0, 1, OPT(STORE) | OPT(OVER),
+	  "Quota roots on the stores of this host.",
+	  "Every user, and shared mailboxes with limits. PREFIX is the start of a canonical\n"
+	  "name, or an address.",
+	  "who is nearly full: roostctl mailbox quota list --over 90%\n", cmd_mailbox_quota_list },
 	{ "mailbox acl show", "MAILBOX", 1, 1, 0, "Who may do what with a mailbox.",
 	  "Rights are the letters of RFC 4314. The owner of a mailbox keeps l, k, x and a.",
 	  "a shared one: roostctl mailbox acl show lists.announce\n", cmd_mailbox_acl_show },
@@ -209,7 +234,7 @@ const struct command commands[] = {
 	  "Every program judges its own sections (PROGRAM --check). Exit status 78 when one\n"
 	  "would not start with them.",
 	  "before a reload: roostctl config check\n", cmd_config_check },
-	{ "help", "[COMMAND]", 0, 3, 0, "This list, or one command in full.", "",
+	{ "help", "[COMMAND]", 0, HELP_WORDS, 0, "This list, or one command in full.", "",
 	  "one command: roostctl help user add\n", cmd_help },
 	{ .name = NULL },
 };
@@ -301,12 +326,15 @@ int
 cmd_help(struct run *r)
 {
 	struct buf out = BUF_INIT(1 << 16);
-	char words[2][32], *argv[2] = { words[0], words[1] };
+	char words[HELP_WORDS][32], *argv[HELP_WORDS];
 	const struct command *c = NULL;
 	int used;
 
-	for (unsigned i = 0; i < r->args.count && i < 2; i++)
+	must(r->args.count <= HELP_WORDS); /* the table's promise */
+	for (unsigned i = 0; i < r->args.count; i++) {
+		argv[i] = words[i];
 		snprintf(words[i], sizeof(words[i]), "%s", r->args.operands[i]);
+	}
 	if (r->args.count > 0) {
 		c = args_find(commands, (int)r->args.count, argv, &used);
 		if (c == NULL || used < (int)r->args.count)

@@ -16,6 +16,8 @@ command_fn cmd_alias_list, cmd_alias_add, cmd_alias_delete, cmd_alias_show;
 command_fn cmd_forward_list, cmd_forward_set, cmd_forward_show, cmd_forward_clear;
 command_fn cmd_group_list, cmd_group_add, cmd_group_delete, cmd_group_join, cmd_group_leave;
 command_fn cmd_sender_list, cmd_sender_add, cmd_sender_delete;
+command_fn cmd_mailbox_quota_show, cmd_mailbox_quota_set, cmd_mailbox_quota_clear,
+	cmd_mailbox_quota_list;
 command_fn cmd_mailbox_list, cmd_mailbox_create, cmd_mailbox_delete, cmd_mailbox_rename;
 command_fn cmd_mailbox_acl_show, cmd_mailbox_acl_set, cmd_mailbox_acl_delete;
 

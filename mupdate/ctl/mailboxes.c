@@ -4,11 +4,12 @@
  * A mailbox is written by its canonical name (user.fred.Sent) or as people think of it:
  * fred@example.org for an INBOX, fred@example.org/Sent for a folder.
  */
+#include "ctl/mailboxes.h"
+
 #include "ctl/commands.h"
 #include "ctl/facts.h"
 
 #include "mail/acl.h"
-#include "mail/mbox_name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +33,8 @@ from_address(struct slice domain, const char *word, struct mbox_name *name_r)
 	return mbox_name_from_client(&view, folder, name_r);
 }
 
-static int
-parse_mailbox(struct run *r, const char *word, struct mbox_name *name_r)
+int
+mailboxes_parse(struct run *r, const char *word, struct mbox_name *name_r)
 {
 	struct slice domain = slice_of(run_default_domain(r));
 	enum mbox_name_error e = strchr(word, '@') != NULL && strchr(word, '!') == NULL
@@ -45,9 +46,9 @@ parse_mailbox(struct run *r, const char *word, struct mbox_name *name_r)
 	return run_fail(r, EXIT_USAGE, "%s: %s", word, mbox_name_error_text(e));
 }
 
-/* The store that has it. hint goes behind "there is no mailbox". EXIT_DONE, or the code and it was said why. */
-static int
-find_owner(struct run *r, const char *mailbox, const char *hint, const struct program **p_r)
+int
+mailboxes_find_owner(struct run *r, const char *mailbox, const char *hint,
+                     const struct program **p_r)
 {
 	struct facts *f = facts_gather(r, mailbox);
 	const char *server = facts_server(f);
@@ -89,11 +90,11 @@ find_place(struct run *r, const struct mbox_name *name, const struct program **p
 	if (mbox_name_is_inbox(mbox) || (above.n == 0 && !mbox_name_parent(mbox, &above)))
 		return run_fail(r, EXIT_USAGE, "say on which store by --store");
 	snprintf(parent, sizeof(parent), "%.*s", SLICE_ARG(above));
-	return find_owner(r, parent, "; without it, say on which store by --store", p_r);
+	return mailboxes_find_owner(r, parent, "; without it, say on which store by --store", p_r);
 }
 
-static int
-do_ask(struct run *r, const struct program *p, struct json **request, const char *what)
+int
+mailboxes_change(struct run *r, const struct program *p, struct json **request, const char *what)
 {
 	struct answer a;
 	int code = EXIT_DONE;
@@ -119,7 +120,7 @@ cmd_mailbox_create(struct run *r)
 	const struct program *p;
 	struct json *request;
 	char what[MBOX_NAME_MAX + 20];
-	int code = parse_mailbox(r, r->args.operands[0], &name);
+	int code = mailboxes_parse(r, r->args.operands[0], &name);
 
 	if (code == EXIT_DONE)
 		code = find_place(r, &name, &p);
@@ -131,7 +132,7 @@ cmd_mailbox_create(struct run *r)
 	json_set_bool(request, "parents", args_has(&r->args, OPT_PARENTS));
 	snprintf(what, sizeof(what), "create %s", name.s);
 	json_set_str(r->result, "mailbox", name.s);
-	return do_ask(r, p, &request, what);
+	return mailboxes_change(r, p, &request, what);
 }
 
 int
@@ -142,10 +143,10 @@ cmd_mailbox_delete(struct run *r)
 	const struct program *p;
 	struct json *request;
 	char what[MBOX_NAME_MAX + 40];
-	int code = parse_mailbox(r, r->args.operands[0], &name);
+	int code = mailboxes_parse(r, r->args.operands[0], &name);
 
 	if (code == EXIT_DONE)
-		code = find_owner(r, name.s, "", &p);
+		code = mailboxes_find_owner(r, name.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
 	request = json_new_object();
@@ -154,7 +155,7 @@ cmd_mailbox_delete(struct run *r)
 	json_set_bool(request, "tree", tree);
 	snprintf(what, sizeof(what), "delete %s%s", name.s, tree ? " and all below it" : "");
 	json_set_str(r->result, "mailbox", name.s);
-	return do_ask(r, p, &request, what);
+	return mailboxes_change(r, p, &request, what);
 }
 
 int
@@ -164,12 +165,12 @@ cmd_mailbox_rename(struct run *r)
 	const struct program *p;
 	struct json *request;
 	char what[2 * MBOX_NAME_MAX + 40];
-	int code = parse_mailbox(r, r->args.operands[0], &from);
+	int code = mailboxes_parse(r, r->args.operands[0], &from);
 
 	if (code == EXIT_DONE)
-		code = parse_mailbox(r, r->args.operands[1], &to);
+		code = mailboxes_parse(r, r->args.operands[1], &to);
 	if (code == EXIT_DONE)
-		code = find_owner(r, from.s, "", &p);
+		code = mailboxes_find_owner(r, from.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
 	request = json_new_object();
@@ -179,7 +180,7 @@ cmd_mailbox_rename(struct run *r)
 	snprintf(what, sizeof(what), "rename %s to %s", from.s, to.s);
 	json_set_str(r->result, "mailbox", from.s);
 	json_set_str(r->result, "to", to.s);
-	return do_ask(r, p, &request, what);
+	return mailboxes_change(r, p, &request, what);
 }
 
 /* ---- ACLs --------------------------------------------------------------------------------- */
@@ -222,10 +223,10 @@ cmd_mailbox_acl_show(struct run *r)
 	struct json *items;
 	struct table *t;
 	struct answer a;
-	int code = parse_mailbox(r, r->args.operands[0], &name);
+	int code = mailboxes_parse(r, r->args.operands[0], &name);
 
 	if (code == EXIT_DONE)
-		code = find_owner(r, name.s, "", &p);
+		code = mailboxes_find_owner(r, name.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
 	run_ask1(r, p, "mailbox.acl.show", "mailbox", name.s, &a);
@@ -259,10 +260,10 @@ change_acl(struct run *r, const char *rights)
 	const struct program *p;
 	struct json *request;
 	struct buf what = BUF_INIT(4096);
-	int code = parse_mailbox(r, r->args.operands[0], &name);
+	int code = mailboxes_parse(r, r->args.operands[0], &name);
 
 	if (code == EXIT_DONE)
-		code = find_owner(r, name.s, "", &p);
+		code = mailboxes_find_owner(r, name.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
 	request = json_new_object();
@@ -278,7 +279,7 @@ change_acl(struct run *r, const char *rights)
 	}
 	json_set_str(r->result, "mailbox", name.s);
 	json_set_str(r->result, "id", id);
-	code = do_ask(r, p, &request, buf_cstr(&what));
+	code = mailboxes_change(r, p, &request, buf_cstr(&what));
 	buf_fini(&what);
 	return code;
 }
@@ -358,7 +359,7 @@ cmd_mailbox_list(struct run *r)
 	int code = EXIT_DONE;
 
 	if (prefix != NULL && strchr(prefix, '@') != NULL) {
-		code = parse_mailbox(r, prefix, &name);
+		code = mailboxes_parse(r, prefix, &name);
 		prefix = name.s;
 	}
 	if (code == EXIT_DONE && store != NULL && (only = run_find_store(r, store)) == NULL)

@@ -28,6 +28,26 @@ addresses(struct arena *a, struct slice s)
 	must(address_eq(&one, &again));
 }
 
+/* What comes out is a fixed point, and may be stored. */
+static void
+acl_words(struct slice s)
+{
+	char id[ACL_ID_SIZE], again[ACL_ID_SIZE], text[ACL_TEXT_SIZE];
+	struct buf acl = BUF_INIT(65536);
+	enum acl_mode mode;
+	uint32_t rights, back;
+
+	if (acl_rights_from_client(s, &mode, &rights))
+		must(acl_rights_parse(slice_of(acl_rights_text(rights, text)), &back) &&
+		     back == rights);
+	if (!acl_id_canonical(s, SLICE("example.org"), id))
+		return;
+	must(acl_id_canonical(slice_of(id), SLICE("example.org"), again) && strcmp(id, again) == 0);
+	must(acl_set(SLICE("fred\tlr\t"), slice_of(id), ACL_READ, &acl) &&
+	     acl_is_valid(buf_slice(&acl)));
+	buf_fini(&acl);
+}
+
 static void
 names(struct slice s)
 {
@@ -50,6 +70,7 @@ names(struct slice s)
 	if (pattern_init(&pattern, SLICE(""), s))
 		(void)pattern_matches(&pattern, SLICE("a/b/INBOX/c"));
 	(void)acl_rights_of(s, &who);
+	acl_words(s);
 	buf_fini(&client);
 }
 

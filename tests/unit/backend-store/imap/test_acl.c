@@ -546,6 +546,41 @@ TEST(names_below_those_of_others)
 			"second < p OK *\n");
 }
 
+/* RFC 4616: an admin, in somebody's name. */
+TEST(admins)
+{
+	world_play("client connects\n"
+	           "client < * OK *\n"
+	           "client > l LOGIN fred \"p w\"\n"
+	           "client < l OK *\n"
+	           "client > a CREATE \"Shared Folders/lists/x\"\n"
+	           "client < a NO [NOPERM] *\n"
+	           "second connects\n"
+	           "second < * OK *\n"
+	           "second > l AUTHENTICATE PLAIN ZnJlZABib3NzAGJpZw==\n"
+	           "second < l OK *\n"
+	           "second > a CREATE \"Shared Folders/lists/x\"\n"
+	           "second < a OK *\n"
+	           "second > b SETACL \"Shared Folders/lists\" anyone \"\"\n"
+	           "second < b OK *\n"
+	           "second > c SETACL \"Shared Folders/lists\" ann lrswipkxte\n"
+	           "second < c OK *\n"
+	           "client > d GETACL \"Shared Folders/lists\"\n"
+	           "client < d NO [NONEXISTENT] *\n"
+	           "second > d GETACL \"Shared Folders/lists\"\n"
+	           "second < * ACL \"Shared Folders/lists\" ann lrswipkxtecd\n"
+	           "second < d OK *\n"
+	           "second > e MYRIGHTS \"Shared Folders/lists\"\n"
+	           "second < * MYRIGHTS \"Shared Folders/lists\" lkxca\n"
+	           "second < e OK *\n"
+	           "second > f SELECT \"Shared Folders/lists\"\n"
+	           "second < f NO [NOPERM] *\n"
+	           "second > g CREATE \"Other Users/nobody/x\"\n"
+	           "second < g NO [NOPERM] *\n"
+	           "second > h DELETE \"Shared Folders/lists/x\"\n"
+	           "second < h OK *\n");
+}
+
 /* ---- rights that go ------------------------------------------------------------------------------- */
 
 TEST(who_may_read_no_more_is_sent_away)

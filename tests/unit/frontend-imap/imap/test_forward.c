@@ -14,7 +14,8 @@ TEST(what_is_answered_without_the_store)
 	                 "client < * CAPABILITY " STORE_CAPS "\n"
 	                 "client < b OK *\n"
 	                 "client > c NAMESPACE\n"
-	                 "client < * NAMESPACE ((\"\" \"/\")) NIL NIL\n"
+	                 "client < * NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) "
+	                 "((\"Shared Folders/\" \"/\"))\n"
 	                 "client < c OK *\n"
 	                 "client > d NOOP\n"
 	                 "client < d OK *\n"
@@ -80,8 +81,8 @@ TEST(commands_are_written_anew)
 	                 "client < + Go ahead\n"
 	                 "client > c\n"
 	                 "store1 < c RENAME \"a b\" \"c\"\n"
-	                 "client > d list \"\" \"*\"\n"
-	                 "store1 < d LIST \"\" \"*\"\n"
+	                 "client > d list \"\" \"a*\"\n"
+	                 "store1 < d LIST \"\" \"a*\"\n"
 	                 "client > e uid copy 1:3 Sent\n"
 	                 "store1 < e UID COPY 1:3 \"Sent\"\n"
 	                 "client > f uid fetch 1:* (FLAGS BODY.PEEK[HEADER.FIELDS (TO)])\n"
@@ -669,6 +670,10 @@ TEST(a_big_response_does_not_pile_up)
 	say(store.conn, "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR AUTH=PLAIN] hi\r\n");
 	fakenet_settle(play_loop(w.play));
 	say(store.conn, "R1 OK [CAPABILITY IMAP4rev1 LITERAL+] in\r\n");
+	fakenet_settle(play_loop(w.play));
+	say(k.conn, "s SELECT INBOX\r\n");
+	fakenet_settle(play_loop(w.play));
+	say(store.conn, "s OK\r\n");
 	fakenet_settle(play_loop(w.play));
 	say(k.conn, "b FETCH 1 BODY[]\r\n");
 	fakenet_settle(play_loop(w.play));

@@ -40,12 +40,16 @@ on_tls(void *ctx, struct conn **c)
 	imap_session_start(((struct world *)ctx)->proxy, c, true);
 }
 
-/* auth is away | back | silent */
+/* auth is away | back | silent; auth has fred in GROUPS */
 static void
 on_auth_action(void *ctx, const char *rest)
 {
 	struct world *w = ctx;
 
+	if (strncmp(rest, "has fred in ", 12) == 0) {
+		fakeauth_set_groups(w->auth, "fred", rest + 12);
+		return;
+	}
 	fakeauth_set_temp(w->auth, strcmp(rest, "is away") == 0);
 	fakeauth_set_silent(w->auth, strcmp(rest, "is silent") == 0);
 }
@@ -148,12 +152,16 @@ init(struct world *w, const char *more)
 	/* the fake network only looks whether there is one */
 	w->servers = servers_new(w->conf, (struct tls_ctx *)(void *)&fake_tls, &err);
 	test_check(w->servers != NULL, "%s", err.text);
+	w->map = fakemap_new(play_loop(w->play));
 	w->home = fakehome_new(play_loop(w->play), &w->found);
 	on_map_action(w, "says at store1 7");
 	w->proxy = imap_proxy_new(&(struct imap_proxy_config){
 		.loop = play_loop(w->play),
 		.auth = w->auth,
 		.home = w->home,
+		.lookup = fakemap_lookup(w->map),
+		.reader = fakemap_reader(w->map),
+		.barrier = fakemap_barrier(w->map),
 		.servers = w->servers,
 		.conf = w->conf,
 		.tls = (struct tls_ctx *)(void *)&fake_tls,
@@ -169,6 +177,7 @@ init(struct world *w, const char *more)
 	play_add_server(w->play, "secret", "127.0.0.1:4143");
 	play_add_action(w->play, "auth", on_auth_action, w);
 	play_add_action(w->play, "map", on_map_action, w);
+	play_add_action(w->play, "list", fakemap_action, w->map);
 	play_add_action(w->play, "drain", on_drain_action, w);
 	play_add_action(w->play, "who", on_who_action, w);
 }
@@ -179,6 +188,7 @@ world_fini(struct world *w)
 	imap_proxy_free(&w->proxy);
 	fakenet_settle(play_loop(w->play));
 	home_free(&w->home);
+	fakemap_free(&w->map);
 	auth_free(&w->auth);
 	servers_free(&w->servers);
 	play_free(&w->play);

@@ -7,6 +7,7 @@
 
 #include "fakeauth/fakeauth.h"
 #include "fakehome.h"
+#include "fakemap.h"
 #include "fakenet/play.h"
 #include "imap/session.h"
 
@@ -17,6 +18,7 @@ struct world {
 	struct servers *servers;
 	struct fakehome found;
 	struct home *home;
+	struct fakemap *map;
 	struct imap_proxy *proxy;
 	bool drained;
 	char who[400];
@@ -33,7 +35,9 @@ void world_play_with(const char *more, const char *script);
 #define STORE_CAPS                                                                                 \
 	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN "      \
 	"SPECIAL-USE CONDSTORE MULTIAPPEND STATUS=SIZE QUOTA "                                     \
-	"QUOTA=RES-STORAGE QUOTA=RES-MESSAGE"
+	"QUOTA=RES-STORAGE QUOTA=RES-MESSAGE "                                                     \
+	"ACL RIGHTS=kxte LIST-EXTENDED LIST-STATUS "                                               \
+	"LIST-MYRIGHTS CREATE-SPECIAL-USE"
 /* A store and its front end know each other. */
 #define STORE_LOGIN                                                                                 \
 	"store1 accepts\n"                                                                          \
@@ -49,6 +53,16 @@ void world_play_with(const char *more, const char *script);
 	"client < * OK [CAPABILITY " STORE_CAPS " STARTTLS AUTH=PLAIN] fe1 Roost IMAP ready\n"     \
 	"client > a LOGIN fred \"p w\"\n" STORE_LOGIN "client < a OK [CAPABILITY " STORE_CAPS      \
 	"] Logged in\n"
+/* And on his way to another store, for the mailboxes of others. */
+#define GUEST_LOGIN                                                                                \
+	"store2 accepts\n"                                                                         \
+	"store2 > * OK [CAPABILITY " STORE_CAPS " AUTH=PLAIN] store2 ready\n"                      \
+	"store2 < R1 ID (*)\n"                                                                     \
+	"store2 < R2 AUTHENTICATE PLAIN ZnJlZAByb29zdC1wcm94eQB0b2tlbjpmcmVkOmltYXA6c3RvcmUyOj"    \
+	"E4NDQ2NzQ0MDczNzA5NTUxNjE1\n"                                                             \
+	"store2 > * ID NIL\n"                                                                      \
+	"store2 > R1 OK\n"                                                                         \
+	"store2 > R2 OK [CAPABILITY " STORE_CAPS "] hello\n"
 #define SELECTED                                                                                   \
 	LOGIN "client > s SELECT inbox\n"                                                          \
 	      "store1 < s SELECT \"inbox\"\n"                                                      \

@@ -222,11 +222,14 @@ world_init(struct world *w, const char *more)
 		.connect_ms = conf_ms(w->conf, "store_connect_timeout"),
 		.idle_ms = conf_ms(w->conf, "store_idle"),
 		.connections = (unsigned)conf_int(w->conf, "store_connections") });
+	assert_int_equal(relay_check(w->conf, &err), 0);
+	w->relay = relay_new(w->conf, w->pool, (struct tls_ctx *)(void *)&fake_tls);
 	w->proxy = smtp_proxy_new(
 		&(struct smtp_proxy_config){ .loop = play_loop(w->play),
 	                                     .auth = w->auth,
 	                                     .route = w->route,
 	                                     .pool = w->pool,
+	                                     .relay = w->relay,
 	                                     .conf = w->conf,
 	                                     .tls = (struct tls_ctx *)(void *)&fake_tls });
 	add_users(w);
@@ -238,6 +241,7 @@ world_fini(struct world *w)
 {
 	smtp_proxy_free(&w->proxy);
 	fakenet_settle(play_loop(w->play));
+	relay_free(&w->relay);
 	pool_free(&w->pool);
 	fakenet_settle(play_loop(w->play));
 	route_free(&w->route);

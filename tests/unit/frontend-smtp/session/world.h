@@ -27,6 +27,7 @@ struct world {
 	struct lookup *lookup;
 	struct route *route;
 	struct pool *pool;
+	struct relay *relay;
 	struct smtp_proxy *proxy;
 	bool drained;
 	char who[400];

@@ -1,0 +1,280 @@
+/* Mailboxes of others, on another store: where commands go, and in which order. */
+#include "world.h"
+
+#include "lib/test.h"
+
+#include <stdio.h>
+
+/* store2 has a folder that all may read and write, store1, fred's home, another one. */
+#define LIST                                                                                       \
+	"list has user.fred store1 fred=lrswipkxtea\n"                                             \
+	"list has lists.news store2 anyone=lrswite\n"                                              \
+	"list has user.bob.here store1 fred=lr\n"                                                  \
+	"wait 1s\n"
+#define NEWS "\"Shared Folders/lists/news\""
+#define SELECT_NEWS                                                                                \
+	"client > n SELECT " NEWS "\n" GUEST_LOGIN "store2 < n SELECT " NEWS "\n"                  \
+	"store2 > * 3 EXISTS\n"                                                                    \
+	"store2 > n OK [READ-WRITE] done\n"                                                        \
+	"client < * 3 EXISTS\n"                                                                    \
+	"client < n OK [READ-WRITE] done\n"
+
+/* The same while INBOX is selected. */
+#define SELECT_NEWS_FROM_INBOX                                                                     \
+	"client > n SELECT " NEWS "\n" GUEST_LOGIN "store1 < R1 UNSELECT\n"                        \
+	"store2 is silent\n"                                                                       \
+	"store1 > R1 OK\n"                                                                         \
+	"store2 < n SELECT " NEWS "\n"                                                             \
+	"store2 > n OK [READ-WRITE] done\n"                                                        \
+	"client < n OK [READ-WRITE] done\n"
+
+TEST(a_mailbox_of_others_is_where_the_list_says)
+{
+	world_play(LIST LOGIN "client > b STATUS " NEWS " (MESSAGES)\n" GUEST_LOGIN
+	                      "store2 < b STATUS " NEWS " (MESSAGES)\n"
+	                      "store2 > * STATUS " NEWS " (MESSAGES 3)\n"
+	                      "store2 > b OK\n"
+	                      "client < * STATUS " NEWS " (MESSAGES 3)\n"
+	                      "client < b OK\n"
+	                      "client > c STATUS \"Other Users/bob/here\" (MESSAGES)\n"
+	                      "store1 < c STATUS \"Other Users/bob/here\" (MESSAGES)\n"
+	                      "store1 > c OK\n"
+	                      "client < c OK\n"
+	                      "client > d SUBSCRIBE " NEWS "\n"
+	                      "store1 < d SUBSCRIBE " NEWS "\n"
+	                      "store1 > d OK\n"
+	                      "client < d OK\n"
+	                      "client > e MYRIGHTS " NEWS "\n"
+	                      "store2 < e MYRIGHTS " NEWS "\n"
+	                      "store2 > * MYRIGHTS " NEWS " lr\n"
+	                      "store2 > e OK\n"
+	                      "client < * MYRIGHTS " NEWS " lr\n"
+	                      "client < e OK\n"
+	                      "list was asked 0\n");
+}
+
+TEST(a_miss_needs_a_barrier)
+{
+	world_play(LIST LOGIN "client > b STATUS \"Shared Folders/none\" (MESSAGES)\n"
+	                      "client < b NO [NONEXISTENT] *\n"
+	                      "list was asked 1\n"
+	                      "client > c APPEND \"Shared Folders/none\" {5+}\n"
+	                      "client > hello\n"
+	                      "client < c NO [TRYCREATE] *\n"
+	                      "list is late\n"
+	                      "client > d STATUS \"Shared Folders/none\" (MESSAGES)\n"
+	                      "client < d NO [UNAVAILABLE] *\n"
+	                      "list is in time\n"
+	                      "list then has lists.late store2 anyone=lr\n"
+	                      "client > e STATUS \"Shared Folders/lists/late\" (MESSAGES)\n"
+	                      "wait 1s\n" GUEST_LOGIN
+	                      "store2 < e STATUS \"Shared Folders/lists/late\" (MESSAGES)\n");
+}
+
+TEST(a_store_that_has_it_not_is_not_believed_at_once)
+{
+	world_play(LIST LOGIN "client > b STATUS " NEWS " (MESSAGES)\n" GUEST_LOGIN
+	                      "store2 < b STATUS *\n"
+	                      "store2 > b NO [NONEXISTENT] none\n"
+	                      "client < b NO [NONEXISTENT] none\n"
+	                      "list was asked 1\n"
+	                      "list then has lists.news store1 anyone=lr\n"
+	                      "client > c STATUS " NEWS " (MESSAGES)\n"
+	                      "client > d CAPABILITY\n"
+	                      "store2 < c STATUS *\n"
+	                      "store2 > c NO [NONEXISTENT] none\n"
+	                      "client is silent\n"
+	                      "wait 1s\n"
+	                      "client < c NO [UNAVAILABLE] *\n"
+	                      "client < * CAPABILITY *\n"
+	                      "client < d OK *\n");
+}
+
+TEST(new_names_are_made_where_those_above_are)
+{
+	world_play(LIST LOGIN "client > b CREATE \"Shared Folders/lists/news/x/y\"\n" GUEST_LOGIN
+	                      "store2 < b CREATE \"Shared Folders/lists/news/x/y\"\n"
+	                      "store2 > b OK\n"
+	                      "client < b OK\n"
+	                      "client > c CREATE \"Shared Folders/other\"\n"
+	                      "client < c NO [NOPERM] *\n"
+	                      "client > d CREATE \"Other Users/bob/here/x/\"\n"
+	                      "store1 < d CREATE \"Other Users/bob/here/x/\"\n"
+	                      "store1 > d OK\n"
+	                      "client < d OK\n"
+	                      "client > e RENAME \"Other Users/bob/here\" "
+	                      "\"Shared Folders/lists/news/x\"\n"
+	                      "client < e NO [CANNOT] *\n"
+	                      "client > f RENAME " NEWS " \"Shared Folders/lists/news/x\"\n"
+	                      "store2 < f RENAME " NEWS " \"Shared Folders/lists/news/x\"\n"
+	                      "store2 > f OK\n"
+	                      "client < f OK\n"
+	                      "client > g RENAME mine " NEWS "\n"
+	                      "client < g NO [CANNOT] *\n");
+}
+
+TEST(a_mailbox_elsewhere_is_selected)
+{
+	world_play(LIST SELECTED SELECT_NEWS_FROM_INBOX
+	           "client > b FETCH 1 FLAGS\n"
+	           "store2 < b FETCH 1 FLAGS\n"
+	           "store2 > * 1 FETCH (FLAGS ())\n"
+	           "store2 > b OK\n"
+	           "client < * 1 FETCH (FLAGS ())\n"
+	           "client < b OK\n"
+	           "store1 > * 7 EXISTS\n"
+	           "store1 > * OK [UIDNEXT 9] x\n"
+	           "client is silent\n"
+	           "store2 > * 4 EXISTS\n"
+	           "client < * 4 EXISTS\n"
+	           "who is there 192.0.2.1 fred SELECTED store1 Shared Folders/lists/news\n"
+	           "client > c SELECT INBOX\n"
+	           "store2 < R2 UNSELECT\n"
+	           "store2 > R2 OK\n"
+	           "store1 < c SELECT \"INBOX\"\n"
+	           "store1 > c OK\n"
+	           "client < c OK\n"
+	           "store2 > * 5 EXISTS\n"
+	           "client is silent\n");
+}
+
+TEST(a_select_that_fails_leaves_nothing_selected)
+{
+	world_play(LIST SELECTED "client > b SELECT \"Shared Folders/none\"\n"
+	                         "store1 < R1 UNSELECT\n"
+	                         "store1 > * 4 EXISTS\n"
+	                         "store1 > R1 OK\n"
+	                         "client < b NO [NONEXISTENT] *\n"
+	                         "who is there 192.0.2.1 fred AUTHENTICATED store1 -\n"
+	                         "client > c SELECT INBOX\n"
+	                         "store1 < c SELECT \"INBOX\"\n"
+	                         "store1 > c OK\n"
+	                         "client < c OK\n"
+	                         "client > d SELECT a//b\n"
+	                         "store1 < R2 UNSELECT\n"
+	                         "store1 > R2 OK\n"
+	                         "client < d NO [NONEXISTENT] *\n"
+	                         "client > e SELECT " NEWS "\n"
+	                         "store2 accepts\n"
+	                         "store2 closes\n"
+	                         "client < e NO [UNAVAILABLE] *\n"
+	                         "client > f STATUS " NEWS " (MESSAGES)\n"
+	                         "client < f NO [UNAVAILABLE] *\n"
+	                         "client > g STATUS INBOX (MESSAGES)\n"
+	                         "store1 < g STATUS \"INBOX\" (MESSAGES)\n");
+}
+
+TEST(commands_keep_their_order_over_stores)
+{
+	world_play(LIST LOGIN
+	           "client >> b SELECT INBOX\\r\\nc FETCH 1 FLAGS\\r\\nd SELECT " NEWS
+	           "\\r\\ne FETCH 2 FLAGS\\r\\nf CLOSE\\r\\ng STATUS INBOX (MESSAGES)\\r\\n\n"
+	           "store1 < b SELECT \"INBOX\"\n"
+	           "store1 < c FETCH 1 FLAGS\n"
+	           "store1 > b OK\n" GUEST_LOGIN "store1 is silent\n"
+	           "store2 is silent\n"
+	           "store1 > c OK\n"
+	           "store1 < R1 UNSELECT\n"
+	           "store2 is silent\n"
+	           "store1 > R1 OK\n"
+	           "store2 < d SELECT " NEWS "\n"
+	           "store2 < e FETCH 2 FLAGS\n"
+	           "store2 < f CLOSE\n"
+	           "store2 is silent\n"
+	           "store1 is silent\n"
+	           "store2 > d OK\n"
+	           "store2 > * 2 FETCH (FLAGS ())\n"
+	           "store2 > e OK\n"
+	           "store2 > f OK\n"
+	           "store1 < g STATUS \"INBOX\" (MESSAGES)\n"
+	           "store1 > g OK\n"
+	           "client < b OK\n"
+	           "client < c OK\n"
+	           "client < d OK\n"
+	           "client < * 2 FETCH (FLAGS ())\n"
+	           "client < e OK\n"
+	           "client < f OK\n"
+	           "client < g OK\n");
+}
+
+TEST(what_is_enabled_is_enabled_everywhere)
+{
+	world_play(LIST LOGIN "client > b STATUS " NEWS " (MESSAGES)\n" GUEST_LOGIN
+	                      "store2 < b STATUS *\n"
+	                      "store2 > b OK\n"
+	                      "client < b OK\n"
+	                      "client > c ENABLE CONDSTORE\n"
+	                      "store1 < c ENABLE CONDSTORE\n"
+	                      "store1 > * ENABLED CONDSTORE\n"
+	                      "store1 > c OK\n"
+	                      "client < * ENABLED CONDSTORE\n"
+	                      "client < c OK\n"
+	                      "client > d STATUS " NEWS " (MESSAGES)\n"
+	                      "store2 < R1 ENABLE CONDSTORE\n"
+	                      "store2 < d STATUS " NEWS " (MESSAGES)\n"
+	                      "store2 > * ENABLED CONDSTORE\n"
+	                      "store2 > R1 OK\n"
+	                      "client is silent\n"
+	                      "store2 > d OK\n"
+	                      "client < d OK\n");
+}
+
+TEST(a_store_of_others_may_go)
+{
+	world_play(LIST SELECTED "client > b STATUS " NEWS " (MESSAGES)\n" GUEST_LOGIN
+	                         "store2 < b STATUS *\n"
+	                         "store2 closes\n"
+	                         "client < * NO The store of a mailbox went away\n"
+	                         "client < b NO [UNAVAILABLE] *\n"
+	                         "client > c FETCH 1 FLAGS\n"
+	                         "store1 < c FETCH 1 FLAGS\n"
+	                         "store1 > c OK\n"
+	                         "client < c OK\n");
+	world_play(LIST LOGIN SELECT_NEWS "store2 closes\n"
+	                                  "client < * BYE [UNAVAILABLE] *\n"
+	                                  "client is closed\n"
+	                                  "store1 < R3 LOGOUT\n"
+	                                  "store1 is closed\n");
+}
+
+TEST(the_home_may_go_while_another_is_selected)
+{
+	world_play(LIST LOGIN SELECT_NEWS "store1 closes\n"
+	                                  "client > b FETCH 1 FLAGS\n"
+	                                  "store2 < b FETCH 1 FLAGS\n"
+	                                  "store2 > b OK\n"
+	                                  "client < b OK\n"
+	                                  "client > c STATUS INBOX (MESSAGES)\n" STORE_LOGIN
+	                                  "store1 < c STATUS \"INBOX\" (MESSAGES)\n");
+}
+
+TEST(a_store_where_nothing_is_wanted_is_left)
+{
+	world_play(LIST LOGIN "client > b STATUS " NEWS " (MESSAGES)\n" GUEST_LOGIN
+	                      "store2 < b STATUS *\n"
+	                      "store2 > b OK\n"
+	                      "client < b OK\n"
+	                      "wait 50s\n"
+	                      "store2 is silent\n"
+	                      "wait 20s\n"
+	                      "store2 << R3 LOGOUT\n"
+	                      "store2 is closed\n"
+	                      "client is silent\n");
+	world_play(LIST LOGIN SELECT_NEWS "wait 20m\n"
+	                                  "store2 is silent\n");
+}
+
+TEST(one_store_talks_at_a_time)
+{
+	world_play(LIST LOGIN SELECT_NEWS "client > b STATUS INBOX (MESSAGES)\n"
+	                                  "store1 < b STATUS *\n"
+	                                  "store2 > * 1 FETCH (BODY[] {5}\n"
+	                                  "store2 >> he\n"
+	                                  "store1 > * STATUS INBOX (MESSAGES 1)\n"
+	                                  "store1 > b OK\n"
+	                                  "client < * 1 FETCH (BODY[] {5}\n"
+	                                  "store2 > llo)\n"
+	                                  "client < hello)\n"
+	                                  "client < * STATUS INBOX (MESSAGES 1)\n"
+	                                  "client < b OK\n");
+}
