@@ -94,7 +94,8 @@ struct pipe {
 	uint64_t last_id;
 	uint64_t timeout_ms, failure_delay_ms;
 	char mechs[AUTH_MECHS_MAX];
-	struct buf scratch; /* a frame being built or read; wiped behind each use */
+	struct auth_wire_room *lists; /* of the frame being heard */
+	struct buf scratch;           /* a frame being built or read; wiped behind each use */
 };
 
 static struct pipe *
@@ -470,8 +471,8 @@ on_readable(void *ctx, int fd, unsigned events)
 		          n == 0 ? "closed" : log_esc(strerror(errno)));
 		watch_free(&peer->in);
 		peer->silent = true;
-	} else if (n > AUTH_WIRE_MAX ||
-	           (n > 0 && !auth_wire_decode(slice_make(room, (size_t)n), &f))) {
+	} else if (n > AUTH_WIRE_MAX || (n > 0 && !auth_wire_decode(slice_make(room, (size_t)n),
+	                                                            peer->pipe->lists, &f))) {
 		if (!peer->complained)
 			log_error(NULL, "auth.garbage auth_worker=%u bytes=%zd", peer->index, n);
 		peer->complained = true;
@@ -639,6 +640,7 @@ pipe_free(struct auth *a)
 	free_all(&p->idle);
 	map_free(&p->requests);
 	buf_wipe(&p->scratch);
+	free(p->lists);
 	free(p->peers);
 	free(p);
 }
@@ -670,6 +672,7 @@ auth_pipe_new(struct loop *l, const int *fds, unsigned count, const struct conf 
 	p->timeout_ms = conf_ms(c, "auth_timeout");
 	p->failure_delay_ms = conf_ms(c, "login_failure_delay");
 	auth_mechs_of(c, p->mechs);
+	p->lists = xcalloc(1, sizeof(*p->lists));
 	list_init(&p->idle);
 	buf_init(&p->scratch, AUTH_WIRE_MAX);
 	must(buf_extend(&p->scratch, AUTH_WIRE_MAX) != NULL); /* never moves: it has secrets */

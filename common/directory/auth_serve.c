@@ -357,11 +357,8 @@ do_resolve(struct serve *s, struct end *e, const struct auth_frame *f)
 	answer.flags =
 		(r.domain_unknown ? AUTH_FLAG_DOMAIN_UNKNOWN : 0u) | (r.loop ? AUTH_FLAG_LOOP : 0u);
 	if (r.result == AUTH_OK) {
-		STATIC_ASSERT(DIRECTORY_TARGETS_MAX <= AUTH_WIRE_FINALS);
-		for (size_t i = 0; i < r.final_count; i++)
-			answer.finals[i] = r.finals[i];
-		for (size_t i = 0; i < r.relay_count; i++)
-			answer.relays[i] = r.relays[i];
+		answer.finals = r.finals;
+		answer.relays = (const char *const *)r.relays;
 		answer.final_count = r.final_count;
 		answer.relay_count = r.relay_count;
 	}
@@ -431,7 +428,7 @@ do_frame(struct serve *s, struct end *e, struct slice bytes)
 {
 	struct auth_frame f;
 
-	if (!auth_wire_decode(bytes, &f) || kinds[f.kind].fn == NULL)
+	if (!auth_wire_decode(bytes, NULL, &f) || kinds[f.kind].fn == NULL)
 		complain(e, bytes.n);
 	else if (kinds[f.kind].has_deadline && f.deadline_ms <= clock_mono_ms())
 		log_debug(NULL, "auth.late worker=%u request=%s", e->index,

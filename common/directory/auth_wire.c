@@ -205,34 +205,37 @@ get_text(struct num_reader *r, size_t max)
 }
 
 static void
-get_finals(struct num_reader *r, struct auth_frame *f)
+get_finals(struct num_reader *r, struct auth_wire_room *room, struct auth_frame *f)
 {
 	size_t count = num_read_u16(r);
 
-	if (count > AUTH_WIRE_FINALS)
+	if (count > (room != NULL ? AUTH_WIRE_FINALS : 0))
 		r->bad = true;
 	for (size_t i = 0; i < count && !r->bad; i++) {
-		f->finals[i].user = get_text(r, DIRECTORY_NAME_MAX);
-		f->finals[i].detail = get_text(r, DIRECTORY_NAME_MAX);
-		f->finals[i].home = get_text(r, DIRECTORY_STORE_MAX);
+		room->finals[i].user = get_text(r, DIRECTORY_NAME_MAX);
+		room->finals[i].detail = get_text(r, DIRECTORY_NAME_MAX);
+		room->finals[i].home = get_text(r, DIRECTORY_STORE_MAX);
 	}
+	f->finals = room != NULL ? room->finals : NULL;
 	f->final_count = r->bad ? 0 : count;
 }
 
 static void
-get_relays(struct num_reader *r, struct auth_frame *f)
+get_relays(struct num_reader *r, struct auth_wire_room *room, struct auth_frame *f)
 {
 	size_t count = num_read_u16(r);
 
-	if (count > AUTH_WIRE_FINALS)
+	if (count > (room != NULL ? AUTH_WIRE_FINALS : 0))
 		r->bad = true;
 	for (size_t i = 0; i < count && !r->bad; i++)
-		f->relays[i] = get_text(r, DIRECTORY_NAME_MAX);
+		room->relays[i] = get_text(r, DIRECTORY_NAME_MAX);
+	f->relays = room != NULL ? room->relays : NULL;
 	f->relay_count = r->bad ? 0 : count;
 }
 
 static void
-get_field(struct num_reader *r, const struct field *d, struct auth_frame *f)
+get_field(struct num_reader *r, const struct field *d, struct auth_wire_room *room,
+          struct auth_frame *f)
 {
 	void *at = (char *)f + d->offset;
 	struct slice *data = at;
@@ -261,10 +264,10 @@ get_field(struct num_reader *r, const struct field *d, struct auth_frame *f)
 			r->bad = true;
 		break;
 	case FINALS:
-		get_finals(r, f);
+		get_finals(r, room, f);
 		break;
 	case RELAYS:
-		get_relays(r, f);
+		get_relays(r, room, f);
 		break;
 	}
 }
@@ -273,8 +276,7 @@ get_field(struct num_reader *r, const struct field *d, struct auth_frame *f)
 static void
 clear(struct auth_frame *f)
 {
-	memset(f, 0, offsetof(struct auth_frame, finals));
-	f->final_count = f->relay_count = 0;
+	memset(f, 0, sizeof(*f));
 	f->data = SLICE("");
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		if (fields[i].type == TEXT)
@@ -282,7 +284,7 @@ clear(struct auth_frame *f)
 }
 
 bool
-auth_wire_decode(struct slice bytes, struct auth_frame *f_r)
+auth_wire_decode(struct slice bytes, struct auth_wire_room *room, struct auth_frame *f_r)
 {
 	struct num_reader r = num_reader_of(bytes);
 	uint8_t version = num_read_u8(&r), kind = num_read_u8(&r);
@@ -294,6 +296,6 @@ auth_wire_decode(struct slice bytes, struct auth_frame *f_r)
 	f_r->kind = (enum auth_frame_kind)kind;
 	for (size_t i = 0; i < ARRAY_LEN(fields) && !r.bad; i++)
 		if ((kinds[kind].members & fields[i].bit) != 0)
-			get_field(&r, &fields[i], f_r);
+			get_field(&r, &fields[i], room, f_r);
 	return !r.bad && r.rest.n == 0 && (f_r->id == 0) == (f_r->kind == AUTH_FRAME_HELLO);
 }

@@ -61,15 +61,23 @@ struct auth_frame {
 	const char *service, *session, *peer, *mech;
 	const char *grant, *store, *user, *authcid, *secret, *home, *groups;
 	struct slice data;
-	struct auth_final finals[AUTH_WIRE_FINALS];
+	const struct auth_final *finals;
 	size_t final_count;
-	const char *relays[AUTH_WIRE_FINALS];
+	const char *const *relays;
 	size_t relay_count;
+};
+
+/* Where the lists of a decoded frame are. */
+struct auth_wire_room {
+	struct auth_final finals[AUTH_WIRE_FINALS];
+	const char *relays[AUTH_WIRE_FINALS];
 };
 
 /* NULL texts count as "". False: a member is too long; out is cleared then. */
 bool auth_wire_encode(const struct auth_frame *f, struct buf *out) MUST_CHECK;
-/* Everything in f_r borrows from bytes. False: not a frame. */
-bool auth_wire_decode(struct slice bytes, struct auth_frame *f_r) MUST_CHECK;
+/* Everything in f_r borrows from bytes and room; room NULL: for frames without lists. False:
+ * not a frame. */
+bool auth_wire_decode(struct slice bytes, struct auth_wire_room *room,
+                      struct auth_frame *f_r) MUST_CHECK;
 
 #endif

@@ -25,6 +25,8 @@
 
 #define APPLICATION_ID 0x526f6f73 /* "Roos" */
 #define WRITE_WAIT_MS 10000
+/* Compiled once: that is most of what a question costs. */
+#define STATEMENTS 8
 
 struct db {
 	struct sql sql;
@@ -36,6 +38,11 @@ struct db {
 	dev_t dev;     /* of the file that is open */
 	ino_t ino;
 	unsigned version; /* of its schema */
+	struct kept {
+		char *query;
+		sqlite3_stmt *st; /* at rest between calls */
+	} kept[STATEMENTS];
+	unsigned next_kept;
 	bool transacting;
 };
 
@@ -50,6 +57,11 @@ db_of(struct sql *s)
 static void
 shut(struct db *db)
 {
+	for (unsigned i = 0; i < STATEMENTS; i++) {
+		sqlite3_finalize(db->kept[i].st);
+		free(db->kept[i].query);
+		db->kept[i] = (struct kept){ NULL, NULL };
+	}
 	sqlite3_close(db->lite);
 	db->lite = NULL;
 }
@@ -230,13 +242,32 @@ ready(struct db *db, struct err *err)
 
 /* ---- statements ------------------------------------------------------------------------ */
 
+/* NULL when it cannot be compiled. */
+static sqlite3_stmt *
+compile(struct db *db, const char *query)
+{
+	struct kept *k = &db->kept[db->next_kept];
+
+	for (unsigned i = 0; i < STATEMENTS; i++)
+		if (db->kept[i].query != NULL && strcmp(db->kept[i].query, query) == 0)
+			return db->kept[i].st;
+	sqlite3_finalize(k->st);
+	free(k->query);
+	*k = (struct kept){ NULL, NULL };
+	if (sqlite3_prepare_v2(db->lite, query, -1, &k->st, NULL) != SQLITE_OK)
+		return NULL;
+	k->query = xstrdup(query);
+	db->next_kept = (db->next_kept + 1) % STATEMENTS;
+	return k->st;
+}
+
 static sqlite3_stmt *
 prepare(struct db *db, const char *query, const struct sql_arg *args, size_t count, struct err *err)
 {
-	sqlite3_stmt *st = NULL;
+	sqlite3_stmt *st = compile(db, query);
 
 	must(count <= SQL_ARGS_MAX);
-	if (sqlite3_prepare_v2(db->lite, query, -1, &st, NULL) != SQLITE_OK) {
+	if (st == NULL) {
 		(void)fail_sql(db, "cannot be read", err);
 		return NULL;
 	}
@@ -266,14 +297,27 @@ give_row(sqlite3_stmt *st, sql_row_fn *fn, void *ctx)
 	return fn(ctx, columns);
 }
 
-static enum sql_result
-finish(struct db *db, int step, struct err *err)
+/* Holds no lock then, and no names of anybody. */
+static void
+rest(sqlite3_stmt *st)
 {
-	if (step == SQLITE_CONSTRAINT_FOREIGNKEY)
-		return SQL_REFERS;
-	if ((step & 0xff) == SQLITE_CONSTRAINT)
-		return SQL_EXISTS;
-	return fail_sql(db, "cannot be read or written", err);
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+}
+
+static enum sql_result
+finish(struct db *db, sqlite3_stmt *st, int step, struct err *err)
+{
+	enum sql_result r;
+
+	if ((step & 0xff) != SQLITE_CONSTRAINT) {
+		r = fail_sql(db, "cannot be read or written", err);
+		if (db->lite != NULL)
+			rest(st);
+		return r;
+	}
+	rest(st);
+	return step == SQLITE_CONSTRAINT_FOREIGNKEY ? SQL_REFERS : SQL_EXISTS;
 }
 
 static enum sql_result
@@ -293,9 +337,9 @@ sqlite_run(struct sql *s, const char *query, const struct sql_arg *args, size_t 
 			step = SQLITE_DONE;
 			break;
 		}
-	sqlite3_finalize(st);
 	if (step != SQLITE_DONE)
-		return finish(db, step, err);
+		return finish(db, st, step, err);
+	rest(st);
 	if (rows_r != NULL)
 		*rows_r = (uint64_t)sqlite3_changes(db->lite);
 	return SQL_OK;

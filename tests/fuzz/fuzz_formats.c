@@ -15,10 +15,11 @@
 static void
 frames(struct slice s)
 {
+	static struct auth_wire_room room;
 	struct auth_frame f;
 	struct buf out = BUF_INIT(AUTH_WIRE_MAX);
 
-	if (auth_wire_decode(s, &f))
+	if (auth_wire_decode(s, &room, &f))
 		(void)auth_wire_encode(&f, &out);
 	buf_fini(&out);
 }

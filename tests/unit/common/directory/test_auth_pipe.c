@@ -628,7 +628,7 @@ hear(const struct world *w, unsigned i)
 	assert_int_equal(poll(&p, 1, 2000), 1);
 	n = recv(w->there[i], bytes, sizeof(bytes), 0);
 	assert_true(n > 0);
-	assert_true(auth_wire_decode(slice_make(bytes, (size_t)n), &f));
+	assert_true(auth_wire_decode(slice_make(bytes, (size_t)n), NULL, &f));
 	return f;
 }
 

@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct auth_wire_room room;
+
 /* All members set: each kind takes those it has. */
 static struct auth_frame
 full_frame(enum auth_frame_kind kind)
 {
+	static const struct auth_final finals[] = { { "fred", "list", "store1" },
+		                                    { "ann@example.org", "", "" } };
+	static const char *const relays[] = { "x@example.com" };
 	struct auth_frame f = {
 		.kind = kind,
 		.id = kind == AUTH_FRAME_HELLO ? 0 : 0x1122334455667788,
@@ -30,13 +35,12 @@ full_frame(enum auth_frame_kind kind)
 		.home = "store2",
 		.groups = "staff sales@example.net",
 		.data = slice_make("\0fred\0pass", 10),
+		.finals = finals,
 		.final_count = 2,
-		.relays = { "x@example.com" },
+		.relays = relays,
 		.relay_count = 1,
 	};
 
-	f.finals[0] = (struct auth_final){ "fred", "list", "store1" };
-	f.finals[1] = (struct auth_final){ "ann@example.org", "", "" };
 	return f;
 }
 
@@ -81,7 +85,7 @@ decode_exact(struct slice bytes, struct auth_frame *f_r, char **memory_r)
 	*memory_r = malloc(bytes.n > 0 ? bytes.n : 1);
 	assert_non_null(*memory_r);
 	memcpy(*memory_r, bytes.p, bytes.n);
-	return auth_wire_decode(slice_make(*memory_r, bytes.n), f_r);
+	return auth_wire_decode(slice_make(*memory_r, bytes.n), &room, f_r);
 }
 
 TEST(every_kind_comes_back_and_no_part_of_it_does)
@@ -102,7 +106,7 @@ TEST(every_kind_comes_back_and_no_part_of_it_does)
 			free(memory);
 		}
 		buf_add_char(&b, 'x');
-		test_check(!auth_wire_decode(buf_slice(&b), &got), "%s with a byte too many",
+		test_check(!auth_wire_decode(buf_slice(&b), &room, &got), "%s with a byte too many",
 		           auth_frame_name(want.kind));
 		buf_fini(&b);
 	}
@@ -113,7 +117,7 @@ TEST(each_kind_has_the_members_its_answer_needs)
 	struct auth_frame f = full_frame(AUTH_FRAME_START), got;
 	struct buf b = BUF_INIT(AUTH_WIRE_MAX);
 
-	assert_true(auth_wire_encode(&f, &b) && auth_wire_decode(buf_slice(&b), &got));
+	assert_true(auth_wire_encode(&f, &b) && auth_wire_decode(buf_slice(&b), &room, &got));
 	test_eq_slice("start data", got.data, f.data);
 	test_eq_str("start service", got.service, "imap");
 	assert_true(got.deadline_ms == 99);
@@ -121,19 +125,20 @@ TEST(each_kind_has_the_members_its_answer_needs)
 	test_eq_str("not in start", got.secret, "");
 	buf_clear(&b);
 	f = full_frame(AUTH_FRAME_LOGIN_IS);
-	assert_true(auth_wire_encode(&f, &b) && auth_wire_decode(buf_slice(&b), &got));
+	assert_true(auth_wire_encode(&f, &b) && auth_wire_decode(buf_slice(&b), &room, &got));
 	assert_int_equal(got.result, AUTH_DENIED);
 	assert_true(got.claim == 7);
 	test_eq_str("grant", got.grant, "v1$x");
 	test_eq_str("groups", got.groups, f.groups);
 	buf_clear(&b);
 	f = full_frame(AUTH_FRAME_RESOLVED);
-	assert_true(auth_wire_encode(&f, &b) && auth_wire_decode(buf_slice(&b), &got));
+	assert_true(auth_wire_encode(&f, &b) && auth_wire_decode(buf_slice(&b), &room, &got));
 	assert_int_equal(got.final_count, 2);
 	assert_int_equal(got.relay_count, 1);
+	assert_false(auth_wire_decode(buf_slice(&b), NULL, &got)); /* no room for lists */
 	buf_clear(&b);
 	f = full_frame(AUTH_FRAME_MAY_SEND);
-	assert_true(auth_wire_encode(&f, &b) && auth_wire_decode(buf_slice(&b), &got));
+	assert_true(auth_wire_encode(&f, &b) && auth_wire_decode(buf_slice(&b), &room, &got));
 	test_eq_str("user", got.user, f.user);
 	test_eq_slice("sender", got.data, f.data);
 	buf_fini(&b);
@@ -186,7 +191,7 @@ TEST(random_garbage_is_refused)
 			bytes[0] = 2; /* the version, so that it comes further */
 			bytes[1] = (char)(round % (AUTH_FRAME_COUNT + 2));
 		}
-		if (auth_wire_decode(slice_make(bytes, n), &f))
+		if (auth_wire_decode(slice_make(bytes, n), &room, &f))
 			assert_true(f.kind < AUTH_FRAME_COUNT);
 	}
 }
@@ -216,7 +221,7 @@ TEST(what_is_too_long_is_not_sent)
 	f.session = long_text;
 	f.peer = long_text;
 	assert_true(auth_wire_encode(&f, &b));
-	assert_true(auth_wire_decode(buf_slice(&b), &got));
+	assert_true(auth_wire_decode(buf_slice(&b), &room, &got));
 	assert_int_equal(strlen(got.session), 64);
 	buf_fini(&b);
 }
@@ -225,20 +230,22 @@ TEST(as_many_targets_as_are_allowed_fit_with_names_of_common_length)
 {
 	struct auth_frame f = full_frame(AUTH_FRAME_RESOLVED), got;
 	struct buf b = BUF_INIT(AUTH_WIRE_MAX);
+	static struct auth_final many[AUTH_WIRE_FINALS];
 	char name[128 + 1];
 
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
+	f.finals = many;
 	f.final_count = AUTH_WIRE_FINALS;
 	for (size_t i = 0; i < AUTH_WIRE_FINALS; i++)
-		f.finals[i] = (struct auth_final){ name, "detail", "store" };
+		many[i] = (struct auth_final){ name, "detail", "store" };
 	assert_true(auth_wire_encode(&f, &b));
-	assert_true(auth_wire_decode(buf_slice(&b), &got));
+	assert_true(auth_wire_decode(buf_slice(&b), &room, &got));
 	assert_int_equal(got.final_count, AUTH_WIRE_FINALS);
 	test_eq_str("last", got.finals[AUTH_WIRE_FINALS - 1].user, name);
 	buf_clear(&b);
 	for (size_t i = 0; i < AUTH_WIRE_FINALS; i++)
-		f.finals[i] = (struct auth_final){ name, name, name };
+		many[i] = (struct auth_final){ name, name, name };
 	assert_false(auth_wire_encode(&f, &b)); /* which is AUTH_TEMP then */
 	buf_fini(&b);
 }
