@@ -239,8 +239,29 @@ def test_defaults_refusals_and_a_restart(own):
                        lambda: metric(own, "store1", "roost_store_quota_full") == 1)
 
 
+def test_an_admin_sets_limits_by_imap(own):
+    """At a store, speaking for a user: front ends carry no admins. Behind the test above."""
+    user = own.user("store1")
+    own.imap(user).logout()
+    with open(own.cluster.conf("store1"), "a") as f:
+        f.write("\n[identity boss]\npassword = big secret\nservices = imap\nadmin = yes\n")
+    own["store1"].stop()
+    own["store1"].start()
+    own.cluster.wait_settled()
+    admin = imaplib.IMAP4(*own.cluster.at("store1", "imap"), timeout=30)
+    admin.authenticate("PLAIN", lambda _: f"{user}\0boss\0big secret".encode())
+    assert "QUOTASET" in admin.capability()[1][0].decode()
+    assert admin.setquota("INBOX", "(STORAGE 512 MESSAGE 9)") == \
+        ("OK", [b"INBOX (STORAGE 0 512 MESSAGE 0 9)"])
+    assert own.imap(user).getquota("INBOX")[1] == [b"INBOX (STORAGE 0 512 MESSAGE 0 9)"]
+    kind, said = admin.setquota("Projekte/Neu", "(STORAGE 1)")
+    assert kind == "NO" and b"CANNOT" in said[0]
+    assert admin.setquota("INBOX", "()") == ("OK", [b"INBOX ()"])
+    admin.logout()
+
+
 def test_the_first_login_by_settings(own):
-    """Behind the settings of the test above."""
+    """Behind the settings of the tests above."""
     user = own.user("store1")
     client = own.imap(user)
     names = {line.decode() for line in client.list()[1]}
