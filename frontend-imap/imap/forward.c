@@ -71,7 +71,7 @@ flight_of_head(struct imap_session *s, struct imap_leg *leg)
 	if ((h->row->flags & ROW_SELECT) != 0)
 		f->mailbox = slice_dup(h->args[0]);
 	if (h->name.n > 0)
-		f->name = slice_dup(mbox_name_slice(&h->name));
+		f->name = slice_dup(h->name);
 	return f;
 }
 
@@ -114,7 +114,8 @@ imap_forward_has_flights(struct imap_session *s, const struct imap_leg *leg)
 static bool
 owes(struct imap_session *s, const struct imap_leg *leg)
 {
-	return (has_flights(s, leg, 0) && s->idle != IDLE_ON) || s->asked == leg;
+	return (has_flights(s, leg, 0) && s->idle != IDLE_ON) || s->asked == leg ||
+	       imap_leg_is_talking(leg);
 }
 
 /* A store that owes us something must say something in time; in IDLE it owes nothing. Where
@@ -643,6 +644,8 @@ imap_forward_deadline(struct imap_session *s, struct imap_leg *leg)
 		imap_forward_arm(s, leg);
 	else if (owes(s, leg))
 		imap_forward_lost(s, leg, "the store does not answer in time");
-	else if (!imap_forward_has_flights(s, leg) && leg != s->home && leg != s->selected)
+	else if (s->job != NULL || imap_forward_has_flights(s, leg))
+		imap_forward_arm(s, leg); /* there is more to come for it */
+	else if (leg != s->home && leg != s->selected)
 		imap_reach_drop(s, leg, true);
 }

@@ -6,14 +6,14 @@ STATIC_ASSERT(OFFER_BIT_COUNT <= 64);
 
 static const struct cap {
 	const char *name;
-	bool ours;  /* we announce it */
-	bool store; /* if the store has it too */
+	bool ours;                        /* we announce it */
+	enum { NOBODY, HOME, ALL } store; /* if it has it too */
 } caps[OFFER_BIT_COUNT] = {
-#define X(bit, text, s) [OFFER_BIT_##bit] = { text, true, s },
+#define X(bit, text, who) [OFFER_BIT_##bit] = { text, true, who },
 	OFFER_CAPS(X)
 #undef X
-		[OFFER_BIT_STARTTLS] = { "STARTTLS", false, true },
-	[OFFER_BIT_AUTH_PLAIN] = { "AUTH=PLAIN", false, true },
+		[OFFER_BIT_STARTTLS] = { "STARTTLS", false, ALL },
+	[OFFER_BIT_AUTH_PLAIN] = { "AUTH=PLAIN", false, ALL },
 };
 
 uint64_t
@@ -35,9 +35,26 @@ offer_for_store(uint64_t store)
 	uint64_t bits = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
-		if (caps[i].ours && (!caps[i].store || (store >> i & 1) != 0))
+		if (caps[i].ours && (caps[i].store == NOBODY || (store >> i & 1) != 0))
 			bits |= (uint64_t)1 << i;
 	return bits;
+}
+
+uint64_t
+offer_for_home(uint64_t home, struct servers *s)
+{
+	uint64_t needed = 0, bits = home;
+
+	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+		if (caps[i].store == ALL)
+			needed |= (uint64_t)1 << i;
+	for (size_t i = 0; i < servers_count(s); i++) {
+		const struct server *server = servers_at(s, i);
+
+		if (server->imap != NULL && server->imap_offer.known)
+			bits &= server->imap_offer.bits | ~needed;
+	}
+	return offer_for_store(bits);
 }
 
 uint64_t

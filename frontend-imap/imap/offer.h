@@ -12,32 +12,32 @@
 #include "base/slice.h"
 #include "conf/servers.h"
 
-/*	bit, name, does the store have to have it too? */
+/*	bit, name, which stores have to have it too: what is asked of a home only, or of any store */
 #define OFFER_CAPS(X)                                                                              \
-	X(IMAP4REV1, "IMAP4rev1", true)                                                            \
-	X(LITERAL_PLUS, "LITERAL+", false)                                                         \
-	X(SASL_IR, "SASL-IR", false)                                                               \
-	X(ID, "ID", false)                                                                         \
-	X(ENABLE, "ENABLE", true)                                                                  \
-	X(IDLE, "IDLE", true)                                                                      \
-	X(NAMESPACE, "NAMESPACE", true)                                                            \
-	X(UIDPLUS, "UIDPLUS", true)                                                                \
-	X(MOVE, "MOVE", true)                                                                      \
-	X(UNSELECT, "UNSELECT", true)                                                              \
-	X(CHILDREN, "CHILDREN", true)                                                              \
-	X(SPECIAL_USE, "SPECIAL-USE", true)                                                        \
-	X(CONDSTORE, "CONDSTORE", true)                                                            \
-	X(MULTIAPPEND, "MULTIAPPEND", true)                                                        \
-	X(STATUS_SIZE, "STATUS=SIZE", true)                                                        \
-	X(QUOTA, "QUOTA", true)                                                                    \
-	X(QUOTA_STORAGE, "QUOTA=RES-STORAGE", true)                                                \
-	X(QUOTA_MESSAGE, "QUOTA=RES-MESSAGE", true)                                                \
-	X(ACL, "ACL", true)                                                                        \
-	X(RIGHTS, "RIGHTS=kxte", true)                                                             \
-	X(LIST_EXTENDED, "LIST-EXTENDED", true)                                                    \
-	X(LIST_STATUS, "LIST-STATUS", true)                                                        \
-	X(LIST_MYRIGHTS, "LIST-MYRIGHTS", true)                                                    \
-	X(CREATE_SPECIAL_USE, "CREATE-SPECIAL-USE", true)
+	X(IMAP4REV1, "IMAP4rev1", ALL)                                                             \
+	X(LITERAL_PLUS, "LITERAL+", NOBODY)                                                        \
+	X(SASL_IR, "SASL-IR", NOBODY)                                                              \
+	X(ID, "ID", NOBODY)                                                                        \
+	X(ENABLE, "ENABLE", HOME)                                                                  \
+	X(IDLE, "IDLE", ALL)                                                                       \
+	X(NAMESPACE, "NAMESPACE", HOME)                                                            \
+	X(UIDPLUS, "UIDPLUS", ALL)                                                                 \
+	X(MOVE, "MOVE", ALL)                                                                       \
+	X(UNSELECT, "UNSELECT", ALL)                                                               \
+	X(CHILDREN, "CHILDREN", HOME)                                                              \
+	X(SPECIAL_USE, "SPECIAL-USE", HOME)                                                        \
+	X(CONDSTORE, "CONDSTORE", ALL)                                                             \
+	X(MULTIAPPEND, "MULTIAPPEND", ALL)                                                         \
+	X(STATUS_SIZE, "STATUS=SIZE", ALL)                                                         \
+	X(QUOTA, "QUOTA", ALL)                                                                     \
+	X(QUOTA_STORAGE, "QUOTA=RES-STORAGE", ALL)                                                 \
+	X(QUOTA_MESSAGE, "QUOTA=RES-MESSAGE", ALL)                                                 \
+	X(ACL, "ACL", ALL)                                                                         \
+	X(RIGHTS, "RIGHTS=kxte", ALL)                                                              \
+	X(LIST_EXTENDED, "LIST-EXTENDED", HOME)                                                    \
+	X(LIST_STATUS, "LIST-STATUS", HOME)                                                        \
+	X(LIST_MYRIGHTS, "LIST-MYRIGHTS", HOME)                                                    \
+	X(CREATE_SPECIAL_USE, "CREATE-SPECIAL-USE", HOME)
 enum offer_bit {
 #define X(bit, name, store) OFFER_BIT_##bit,
 	OFFER_CAPS(X)
@@ -51,8 +51,10 @@ enum offer_bit {
 
 /* The bits of "IMAP4rev1 IDLE AUTH=PLAIN ..."; unknown ones are left out. */
 uint64_t offer_parse(struct slice words);
-/* What we announce in front of a store with these bits. */
+/* What we announce when this is all there is. */
 uint64_t offer_for_store(uint64_t store);
+/* The same with a home that has these bits, and the others that somebody was at. */
+uint64_t offer_for_home(uint64_t home, struct servers *s);
 /* Before the login: what we announce in front of any of these stores. Stores nobody has
  * logged in to yet: ours have everything, foreign ones only what we do ourselves. */
 uint64_t offer_for_all(struct servers *s);

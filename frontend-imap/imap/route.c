@@ -67,7 +67,7 @@ static bool
 is_made_at(struct imap_session *s)
 {
 	struct imap_head *h = &s->head;
-	struct slice up = mbox_name_slice(&h->name);
+	struct slice up = h->name;
 	struct location loc;
 
 	while (mbox_name_parent(up, &up)) {
@@ -130,6 +130,7 @@ find_mailbox(struct imap_session *s)
 	struct imap_head *h = &s->head;
 	struct mbox_view view = imap_dispatch_view(s);
 	struct slice client = mbox_name_strip_separator(h->args[h->arg]);
+	struct mbox_name name;
 	enum mbox_name_error e;
 
 	if (!imap_cmd_is_quotable(h->args[h->arg])) {
@@ -139,7 +140,7 @@ find_mailbox(struct imap_session *s)
 	/* another server has rules of its own */
 	if (s->store->kind != SERVER_ROOST)
 		return is_at(s, NULL);
-	e = mbox_name_from_client(&view, client, &h->name);
+	e = mbox_name_from_client(&view, client, &name);
 	if (e != MBOX_NAME_OK) {
 		h->problem =
 			arena_printf(h->arena, "NO [%s] %s",
@@ -148,13 +149,14 @@ find_mailbox(struct imap_session *s)
 		return false;
 	}
 	if ((h->row->flags & ROW_HOME) != 0 ||
-	    mbox_name_namespace(&view, mbox_name_slice(&h->name)) == MBOX_PERSONAL) {
-		h->name.n = 0;
+	    mbox_name_namespace(&view, mbox_name_slice(&name)) == MBOX_PERSONAL) {
+		h->name = SLICE("");
 		return is_at(s, NULL);
 	}
-	if (!names_change(s) && h->lookup_id == 0)
-		h->lookup_id =
-			lookup_find(s->proxy->c.lookup, mbox_name_slice(&h->name), on_location, s);
+	if (!names_change(s) && h->lookup_id == 0) {
+		h->name = arena_slice_dup(h->arena, mbox_name_slice(&name));
+		h->lookup_id = lookup_find(s->proxy->c.lookup, h->name, on_location, s);
+	}
 	return false;
 }
 

@@ -122,10 +122,11 @@ add_login_capabilities(struct imap_session *s, struct buf *out)
 uint64_t
 imap_session_offer(const struct imap_session *s)
 {
-	uint64_t home = offer_for_store(s->store->imap_offer.bits);
+	uint64_t home = s->store->imap_offer.bits;
 
 	/* a foreign home is all that such a session has */
-	return s->store->kind == SERVER_ROOST ? home & offer_for_all(s->proxy->c.servers) : home;
+	return s->store->kind == SERVER_ROOST ? offer_for_home(home, s->proxy->c.servers)
+	                                      : offer_for_store(home);
 }
 
 void

@@ -88,13 +88,13 @@ struct imap_head {
 	uint64_t literal_n;
 
 	/* route.c */
-	bool routed;           /* to is known */
-	struct server *to;     /* NULL: the home, wherever that is */
-	unsigned arg;          /* the argument whose place is looked for */
-	uint64_t lookup_id;    /* 0: nothing asked */
-	const char *problem;   /* it cannot be carried out: the reply */
-	struct mbox_name name; /* of a mailbox that is not his own; n == 0: none */
-	int wide;              /* list.c: 0 not known, 1 or -1 */
+	bool routed;         /* to is known */
+	struct server *to;   /* NULL: the home, wherever that is */
+	unsigned arg;        /* the argument whose place is looked for */
+	uint64_t lookup_id;  /* 0: nothing asked */
+	const char *problem; /* it cannot be carried out: the reply */
+	struct slice name;   /* canonical, of a mailbox that is not his own; n == 0: none */
+	int wide;            /* list.c: 0 not known, 1 or -1 */
 };
 
 /* A command with a store. */

@@ -200,6 +200,75 @@ TEST(nothing_to_copy)
 	                                   "store2 is silent\n");
 }
 
+TEST(a_source_that_takes_its_time)
+{
+	world_play(ASKED "store2 > + go\n"
+	                 "wait 70s\n"
+	                 "store1 > * 9 EXISTS\n"
+	                 "wait 70s\n"
+	                 "store1 > * 3 FETCH (UID 14 BODY[] {3}\n"
+	                 "store1 > you)\n"
+	                 "store1 > R2 OK\n"
+	                 "store2 < hello\n"
+	                 "store2 < *{3+}\n"
+	                 "store2 < you\n"
+	                 "store2 > R3 OK [APPENDUID 77 5:6] done\n"
+	                 "client < * 9 EXISTS\n"
+	                 "client < c OK [COPYUID 77 12,14 5:6] Copied\n");
+	world_play(ASKED "store2 > + go\n"
+	                 "wait 3m\n"
+	                 "client < * BYE [UNAVAILABLE] *\n"
+	                 "store2 << hello\n"
+	                 "store2 is closed\n");
+}
+
+/* What another server may lack. */
+#define POOR_LOGIN(caps)                                                                           \
+	"store2 accepts\n"                                                                         \
+	"store2 > * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] store2 ready\n"                   \
+	"store2 < R1 AUTHENTICATE PLAIN *\n"                                                       \
+	"store2 > R1 OK [CAPABILITY IMAP4rev1" caps "] hello\n"
+#define POOR(caps)                                                                                 \
+	LIST LOGIN SELECT_INBOX "client > c UID COPY 12:14 " NEWS                                  \
+				"\n" POOR_LOGIN(caps) "store1 < R1 UID FETCH 12:14 " WHAT "\n"     \
+						      "store1 > " FIRST "store1 > " SECOND         \
+						      "store1 > R1 OK\n" TOLD
+
+TEST(a_target_that_wants_to_be_asked_for_each)
+{
+	world_play(POOR(" MULTIAPPEND") "store1 < R2 UID FETCH 12,14 (UID BODY.PEEK[])\n"
+	                                "store1 > * 2 FETCH (UID 12 BODY[] {7}\n"
+	                                "store1 > hello\n"
+	                                "store1 > )\n"
+	                                "store1 > * 3 FETCH (UID 14 BODY[] {3}\n"
+	                                "store1 > you)\n"
+	                                "store1 > R2 OK\n"
+	                                "store2 < R3 APPEND *{7}\n"
+	                                "store2 is silent\n"
+	                                "store2 > + go\n"
+	                                "store2 < hello\n"
+	                                "store2 < *{3}\n"
+	                                "store2 is silent\n"
+	                                "store2 > + go\n"
+	                                "store2 < you\n"
+	                                "store2 > R3 OK done\n"
+	                                "client < c OK Copied\n");
+}
+
+TEST(a_target_that_takes_one_message_only)
+{
+	world_play(POOR(" LITERAL+") "client < c NO [CANNOT] *\n"
+	                             "store1 is silent\n"
+	                             "store2 is silent\n"
+	                             "client > d CAPABILITY\n"
+	                             "client < * CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE "
+	                             "NAMESPACE CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS "
+	                             "LIST-MYRIGHTS CREATE-SPECIAL-USE\n"
+	                             "client < d OK *\n"
+	                             "client > e MOVE 1 " NEWS "\n"
+	                             "client < e BAD unknown command\n");
+}
+
 /* ---- MOVE --------------------------------------------------------------------------------------- */
 
 #define MOVING                                                                                     \

@@ -278,3 +278,79 @@ TEST(one_store_talks_at_a_time)
 	                                  "client < * STATUS INBOX (MESSAGES 1)\n"
 	                                  "client < b OK\n");
 }
+
+#define MORE_STORES                                                                                \
+	"[roost-imap]\n"                                                                           \
+	"imap_max_stores = 3\n"                                                                    \
+	"[server store3]\n"                                                                        \
+	"imap = 127.0.0.1:5143\n"                                                                  \
+	"[server store4]\n"                                                                        \
+	"imap = 127.0.0.1:6143\n"
+#define LEG_LOGIN(store)                                                                           \
+	store " accepts\n" store " > * OK [CAPABILITY " STORE_CAPS " AUTH=PLAIN] ready\n" store    \
+	      " < R1 ID (*)\n" store " < R2 AUTHENTICATE PLAIN *\n" store " > R1 OK\n" store       \
+	      " > R2 OK [CAPABILITY " STORE_CAPS "] hello\n"
+
+TEST(a_session_is_with_so_many_stores_at_a_time)
+{
+	world_play_with(
+		MORE_STORES,
+		"list has three store3 anyone=lr\n"
+		"list has four store4 anyone=lr\n" LIST LOGIN "client > b STATUS " NEWS
+		" (MESSAGES)\n" GUEST_LOGIN "store2 < b STATUS *\n"
+		"store2 > b OK\n"
+		"client < b OK\n"
+		"client > c SELECT \"Shared Folders/three\"\n" LEG_LOGIN(
+			"other") "other < c SELECT *\n"
+				 "other > c OK\n"
+				 "client < c OK\n"
+				 "client > d STATUS \"Shared Folders/four\" (MESSAGES)\n"
+				 "store2 << R3 LOGOUT\n"
+				 "store2 is closed\n" LEG_LOGIN("fourth") "fourth < d STATUS *\n"
+									  "fourth > d OK\n"
+									  "client < d OK\n"
+									  "other is silent\n"
+									  "store1 is silent\n");
+}
+
+/* What stands in the list and not in the settings is nobody's fault who asks for it. */
+TEST(a_store_that_the_settings_lack)
+{
+	world_play("list has odd nowhere anyone=lr\n"
+	           "list has dumb deaf anyone=lr\n"
+	           "list has moving reserved\n" LIST LOGIN
+	           "client > b STATUS \"Shared Folders/odd\" (MESSAGES)\n"
+	           "client < b NO [UNAVAILABLE] *\n"
+	           "client > c STATUS \"Shared Folders/dumb\" (MESSAGES)\n"
+	           "client < c NO [UNAVAILABLE] *\n"
+	           "client > d STATUS \"Shared Folders/moving\" (MESSAGES)\n"
+	           "client < d NO [UNAVAILABLE] *\n"
+	           "client > e CREATE \"Shared Folders/moving/x\"\n"
+	           "client < e NO [UNAVAILABLE] *\n"
+	           "client > f COPY 1 \"Shared Folders/moving\"\n"
+	           "client < f NO [UNAVAILABLE] *\n");
+}
+
+/* The home becomes the store where he is a guest already. */
+TEST(a_home_that_moved_to_where_he_is_a_guest)
+{
+	world_play(LIST LOGIN SELECT_NEWS
+	           "map says at store2 8\n"
+	           "store1 closes\n"
+	           "again listens\n"
+	           "client > b SUBSCRIBE x\n" LEG_LOGIN("again") "again < b SUBSCRIBE \"x\"\n"
+	                                                         "again > b OK\n"
+	                                                         "client < b OK\n"
+	                                                         "client > c FETCH 1 FLAGS\n"
+	                                                         "store2 < c FETCH 1 FLAGS\n"
+	                                                         "store2 > c OK\n"
+	                                                         "client < c OK\n"
+	                                                         "client > d COPY 1 x\n"
+	                                                         "store2 < R1 FETCH 1 *\n"
+	                                                         "store2 > R1 OK\n"
+	                                                         "client < d OK *\n"
+	                                                         "client > e SELECT INBOX\n"
+	                                                         "store2 < R2 UNSELECT\n"
+	                                                         "store2 > R2 OK\n"
+	                                                         "again < e SELECT \"INBOX\"\n");
+}

@@ -172,8 +172,11 @@ init(struct world *w, const char *more)
 	play_add_client(w->play, "far", "198.51.100.1:1000", "127.0.0.1:143", on_plain, w);
 	play_add_client(w->play, "secure", "198.51.100.1:1000", "127.0.0.1:993", on_tls, w);
 	play_add_server(w->play, "store1", "127.0.0.1:1143");
+	/* a second connection there: after "again listens" */
+	play_add_server(w->play, "again", "127.0.0.1:2143");
 	play_add_server(w->play, "store2", "127.0.0.1:2143");
 	play_add_server(w->play, "other", "127.0.0.1:5143");
+	play_add_server(w->play, "fourth", "127.0.0.1:6143");
 	play_add_server(w->play, "secret", "127.0.0.1:4143");
 	play_add_action(w->play, "auth", on_auth_action, w);
 	play_add_action(w->play, "map", on_map_action, w);
