@@ -191,7 +191,7 @@ TEST(many_literals)
 	buf_add_str(&b, "x)\nclient < b OK *\nclient > c LIST \"\" (");
 	add_times(&b, "{1+}\nclient > a ", 25);
 	buf_add_str(&b, "x)\nclient < c BAD *\nclient > d LIST \"\" (");
-	add_times(&b, "{0+}\nclient >  ", 1001);
+	add_times(&b, "{0+}\nclient >  ", 10001);
 	buf_add_str(&b, "\nclient < * BYE *\nclient is closed\n");
 	world_play(buf_cstr(&b));
 	buf_fini(&b);
