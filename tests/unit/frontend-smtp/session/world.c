@@ -33,6 +33,18 @@ on_smtp(void *ctx, struct conn **c)
 }
 
 static void
+on_submission(void *ctx, struct conn **c)
+{
+	smtp_session_start(((struct world *)ctx)->proxy, c, SMTP_SERVICE_SUBMISSION);
+}
+
+static void
+on_submissions(void *ctx, struct conn **c)
+{
+	smtp_session_start(((struct world *)ctx)->proxy, c, SMTP_SERVICE_SUBMISSIONS);
+}
+
+static void
 on_lmtp(void *ctx, struct conn **c)
 {
 	smtp_session_start(((struct world *)ctx)->proxy, c, SMTP_SERVICE_LMTP);
@@ -161,6 +173,9 @@ add_users(struct world *w)
 	fakeauth_disable_user(w->auth, "gone");
 	fakeauth_add_alias(w->auth, "both@example.org", "fred ann@example.net");
 	fakeauth_add_alias(w->auth, "some@example.org", "fred nohome");
+	fakeauth_add_alias(w->auth, "away@example.org", ">ann@far.example");
+	fakeauth_add_alias(w->auth, "copy@example.org", "fred >ann@far.example");
+	fakeauth_add_alias(w->auth, "odd@example.org", "cyrus >ann@far.example");
 	set_row(w, "user.fred", "at store1 7");
 	set_row(w, "user.bob", "at store1 7");
 	set_row(w, "example.net!user.ann", "at store2 7");
@@ -173,6 +188,9 @@ add_actors(struct world *w)
 {
 	play_add_client(w->play, "client", "192.0.2.1:1000", "127.0.0.1:25", on_smtp, w);
 	play_add_client(w->play, "second", "192.0.2.1:1001", "127.0.0.1:25", on_smtp, w);
+	play_add_client(w->play, "user", "192.0.2.2:1000", "127.0.0.1:587", on_submission, w);
+	play_add_client(w->play, "near", "127.0.0.1:1002", "127.0.0.1:587", on_submission, w);
+	play_add_client(w->play, "secure", "192.0.2.2:1001", "127.0.0.1:465", on_submissions, w);
 	play_add_client(w->play, "six", "[2001:db8::1]:1000", "[::1]:25", on_smtp, w);
 	play_add_client(w->play, "sixty", "[2001:db8:0:0:9::60]:1000", "[::1]:25", on_smtp, w);
 	play_add_client(w->play, "seven", "[2001:db8:0:1::1]:1000", "[::1]:25", on_smtp, w);
@@ -183,6 +201,8 @@ add_actors(struct world *w)
 	play_add_server(w->play, "store2", "127.0.0.1:2024");
 	play_add_server(w->play, "cyrus", "127.0.0.1:3024");
 	play_add_server(w->play, "secret", "127.0.0.1:4024");
+	play_add_server(w->play, "hop1", "192.0.2.25:25");
+	play_add_server(w->play, "hop2", "192.0.2.26:2525");
 	play_add_action(w->play, "auth", on_auth_action, w);
 	play_add_action(w->play, "map", on_map_action, w);
 	play_add_action(w->play, "drain", on_drain_action, w);
