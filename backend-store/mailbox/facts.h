@@ -32,6 +32,9 @@ enum fact_kind {
 	FACT_CLEAR_TOMBSTONE = 12, /* object 0 */
 	FACT_DUPLICATE = 13,       /* object 0: a delivery's key */
 	FACT_QUOTA = 14,           /* of the mailbox that is a quota root */
+	FACT_MOVE = 15,            /* object 0: journal of a user's move (move.h) */
+	FACT_MOVE_HEAD = 16,       /* counters of a mailbox that was moved here */
+	FACT_MOVE_GONE = 17,       /* what had been expunged from it before */
 };
 
 struct fact_create {

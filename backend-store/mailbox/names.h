@@ -34,6 +34,9 @@ struct names_entry {
 
 typedef void names_fn(void *ctx, enum names_result result);
 
+/* OK, or LATER: not known. server: where the name is active; "" when it is nowhere. */
+typedef void names_find_fn(void *ctx, enum names_result result, struct slice server);
+
 struct names;
 struct names_ops {
 	/* All or none: what was reserved before a refusal is released again. */
@@ -46,6 +49,16 @@ struct names_ops {
 	                void *ctx);
 	/* Is the master there, so that a DELETE may begin? NULL: always. */
 	bool (*ready)(struct names *n);
+
+	/* For moves of users. DEACTIVATE: left to whoever activates them first. An unknown name
+	 * is OK. */
+	void (*leave)(struct names *n, const struct slice *names, size_t count, names_fn *fn,
+	              void *ctx);
+	/* As activate; a refusal (TAKEN) is the master's decision of a move and no conflict. */
+	void (*take)(struct names *n, const struct names_entry *e, size_t count, names_fn *fn,
+	             void *ctx);
+	/* Who has it? */
+	void (*find)(struct names *n, struct slice name, names_find_fn *fn, void *ctx);
 };
 struct names {
 	const struct names_ops *ops;

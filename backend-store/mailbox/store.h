@@ -89,7 +89,8 @@ struct mbox_info {
 	struct slice special_use; /* "\\Sent" or empty */
 	uint32_t uidvalidity;
 	uint64_t claim;    /* of a user's INBOX */
-	bool conflict;     /* another store holds the name too: refuse */
+	bool conflict;     /* another store holds the name too, or a move has it: refuse */
+	bool moving;       /* a move settles its name with the master */
 	bool has_children; /* there is a name below it */
 };
 
