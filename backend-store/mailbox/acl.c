@@ -87,7 +87,7 @@ start(struct space_op *so)
 		return;
 	}
 	e = so->going[0];
-	if (e->conflict || !space_master_is_there(so))
+	if (entry_refuses(e) || !space_master_is_there(so))
 		r = MBOX_UNAVAILABLE;
 	else
 		r = new_acl(so, e->acl, &acl);

@@ -48,13 +48,25 @@ copy_head(struct applying *a, uint64_t id, struct buf *b, struct head *h)
 
 /* ---- the namespace ---------------------------------------------------------------------- */
 
+/* What was given once is never given again. */
+static void
+raise_uidvalidity(struct applying *a, uint32_t given)
+{
+	uint8_t raw[4];
+	struct slice row;
+
+	if (kv_get(a->txn, T_META, SLICE("uidvalidity"), &row) && row.n == 4 &&
+	    num_get_le32((const uint8_t *)row.p) >= given)
+		return;
+	num_put_le32(raw, given);
+	kv_put(a->txn, T_META, SLICE("uidvalidity"), slice_make(raw, 4));
+}
+
 static int
 apply_create(struct applying *a)
 {
 	struct fact_create f;
 	struct head h = { .id = a->r->lsn, .uidnext = 1, .recent = 1, .highestmodseq = 1 };
-	uint8_t raw[4];
-	struct slice row;
 
 	if (!fact_create_read(a->r->payload, &f))
 		return -1;
@@ -66,11 +78,7 @@ apply_create(struct applying *a)
 	if (put_head(a, &h) == -1)
 		return -1;
 	(void)kv_del(a->txn, T_TOMBS, f.name);
-	if (kv_get(a->txn, T_META, SLICE("uidvalidity"), &row) && row.n == 4 &&
-	    num_get_le32((const uint8_t *)row.p) >= f.uidvalidity)
-		return 0;
-	num_put_le32(raw, f.uidvalidity);
-	kv_put(a->txn, T_META, SLICE("uidvalidity"), slice_make(raw, 4));
+	raise_uidvalidity(a, f.uidvalidity);
 	return 0;
 }
 
@@ -310,6 +318,35 @@ apply_number(struct applying *a, struct head *h)
 }
 
 static int
+apply_move_head(struct applying *a, struct head *h)
+{
+	struct fact_move_head f;
+
+	if (!fact_move_head_read(a->r->payload, &f) || f.uidnext < h->uidnext)
+		return -1;
+	h->uidnext = f.uidnext;
+	h->recent = f.recent;
+	h->highestmodseq = f.highestmodseq;
+	return 0;
+}
+
+static int
+apply_move_gone(struct applying *a)
+{
+	struct num_reader r = num_reader_of(a->r->payload);
+	uint8_t gone[20];
+
+	num_put_be64(gone, a->r->object);
+	while (!r.bad && r.rest.n != 0) {
+		num_put_be64(gone + 8, num_read_u64(&r));
+		num_put_be32(gone + 16, num_read_u32(&r));
+		if (!r.bad)
+			kv_put(a->txn, T_VANISHED, slice_make(gone, 20), SLICE(""));
+	}
+	return r.bad ? -1 : 0;
+}
+
+static int
 apply_to_mailbox(struct applying *a)
 {
 	struct buf b = BUF_INIT(HEAD_BYTES_MOST);
@@ -337,6 +374,12 @@ apply_to_mailbox(struct applying *a)
 		case FACT_ACL:
 			h.acl = a->r->payload;
 			rc = 0;
+			break;
+		case FACT_MOVE_HEAD:
+			rc = apply_move_head(a, &h);
+			break;
+		case FACT_MOVE_GONE:
+			rc = apply_move_gone(a);
 			break;
 		}
 		if (rc == 0)
@@ -384,6 +427,25 @@ apply_subscribe(struct applying *a)
 	return 0;
 }
 
+static struct slice
+dup_user_key(uint8_t key[INDEX_USER_LEN + FACT_KEY_LEN], struct slice user, const uint8_t *dup)
+{
+	memcpy(key, user.p, INDEX_USER_LEN);
+	memcpy(key + INDEX_USER_LEN, dup, FACT_KEY_LEN);
+	return slice_make(key, INDEX_USER_LEN + FACT_KEY_LEN);
+}
+
+/* The row of a key goes, and that of its user. */
+static void
+drop_duplicate(struct applying *a, const uint8_t *dup, struct slice row)
+{
+	uint8_t key[INDEX_USER_LEN + FACT_KEY_LEN];
+
+	if (row.n == 8 + INDEX_USER_LEN)
+		(void)kv_del(a->txn, T_DUPUSERS, dup_user_key(key, slice_skip(row, 8), dup));
+	(void)kv_del(a->txn, T_DUPS, slice_make(dup, FACT_KEY_LEN));
+}
+
 static void
 forget_duplicates(struct applying *a, int64_t before)
 {
@@ -400,9 +462,9 @@ forget_duplicates(struct applying *a, int64_t before)
 		memcpy(dup, key.p + 8, sizeof(dup));
 		kv_cursor_del(c);
 		/* a key that came again has a later time of its own */
-		if (kv_get(a->txn, T_DUPS, slice_make(dup, sizeof(dup)), &row) && row.n == 8 &&
+		if (kv_get(a->txn, T_DUPS, slice_make(dup, sizeof(dup)), &row) && row.n >= 8 &&
 		    num_get_le64((const uint8_t *)row.p) == time)
-			(void)kv_del(a->txn, T_DUPS, slice_make(dup, sizeof(dup)));
+			drop_duplicate(a, dup, row);
 		more = kv_cursor_seek(c, SLICE(""), &key, &row);
 	}
 	kv_cursor_free(&c);
@@ -414,16 +476,39 @@ apply_duplicate(struct applying *a)
 	struct num_reader r = num_reader_of(a->r->payload);
 	struct slice key = num_read_bytes(&r, FACT_KEY_LEN);
 	uint64_t time = num_read_u64(&r), before = num_read_u64(&r);
-	uint8_t row[8], by_time[8 + FACT_KEY_LEN];
+	uint8_t row[8 + INDEX_USER_LEN], by_time[8 + FACT_KEY_LEN];
+	uint8_t by_user[INDEX_USER_LEN + FACT_KEY_LEN];
+	bool known = r.rest.n == INDEX_USER_LEN;
 
-	if (r.bad)
+	if (r.bad || (r.rest.n != 0 && !known))
 		return -1;
 	num_put_le64(row, time);
-	kv_put(a->txn, T_DUPS, key, slice_make(row, 8));
+	if (known)
+		memcpy(row + 8, r.rest.p, INDEX_USER_LEN);
+	kv_put(a->txn, T_DUPS, key, slice_make(row, known ? sizeof(row) : 8));
+	if (known)
+		kv_put(a->txn, T_DUPUSERS, dup_user_key(by_user, r.rest, (const uint8_t *)key.p),
+		       SLICE(""));
 	num_put_be64(by_time, time);
 	memcpy(by_time + 8, key.p, FACT_KEY_LEN);
 	kv_put(a->txn, T_DUPTIMES, slice_make(by_time, sizeof(by_time)), SLICE(""));
 	forget_duplicates(a, (int64_t)before);
+	return 0;
+}
+
+static int
+apply_move(struct applying *a)
+{
+	struct move_record m;
+
+	if (!fact_move_read(a->r->payload, &m))
+		return -1;
+	if (m.state == MOVE_END)
+		(void)kv_del(a->txn, T_MOVES, m.user);
+	else
+		kv_put(a->txn, T_MOVES, m.user, a->r->payload);
+	if (m.role == MOVE_IN)
+		raise_uidvalidity(a, m.uidvalidity);
 	return 0;
 }
 
@@ -447,6 +532,8 @@ index_apply(UNUSED void *ctx, struct engine *e, struct kv_txn *txn, const struct
 		return apply_subscribe(&a);
 	case FACT_DUPLICATE:
 		return apply_duplicate(&a);
+	case FACT_MOVE:
+		return apply_move(&a);
 	case FACT_CLEAR_TOMBSTONE:
 		(void)kv_del(txn, T_TOMBS, r->payload);
 		return 0;

@@ -37,11 +37,11 @@ find_inbox(struct store *s, struct slice user)
 }
 
 static enum mbox_result
-check_inbox(const struct store *s, const struct entry *inbox, uint64_t claim)
+check_inbox(struct store *s, const struct entry *inbox, struct slice user, uint64_t claim)
 {
 	if (inbox == NULL)
-		return MBOX_ABSENT;
-	if (inbox->conflict || s->failed || (claim != 0 && claim != inbox->claim))
+		return moving_find(s, user) != NULL ? MBOX_UNAVAILABLE : MBOX_ABSENT;
+	if (entry_refuses(inbox) || s->failed || (claim != 0 && claim != inbox->claim))
 		return MBOX_UNAVAILABLE;
 	return inbox->dying ? MBOX_BUSY : MBOX_OK;
 }
@@ -50,7 +50,7 @@ enum mbox_result
 deliver_check(struct store *s, struct slice user, uint64_t claim, uint64_t size)
 {
 	const struct entry *inbox = find_inbox(s, user);
-	enum mbox_result r = check_inbox(s, inbox, claim);
+	enum mbox_result r = check_inbox(s, inbox, user, claim);
 	struct engine_stats st;
 
 	if (r != MBOX_OK)
@@ -79,7 +79,7 @@ find_folder(struct store *s, const struct deliver_rcpt *rcpt, struct entry *inbo
 	    mbox_name_is_below(mbox_name_slice(&mbox), inbox->name))
 		found = tree_find(&s->tree, mbox_name_slice(&mbox));
 	buf_fini(&name);
-	return found != NULL && !found->dying && !found->conflict ? found : inbox;
+	return found != NULL && !found->dying && !entry_refuses(found) ? found : inbox;
 }
 
 static void
@@ -197,7 +197,7 @@ add_copy(struct deliver_op *dp, size_t i, const struct deliver_rcpt *rcpt, struc
 	struct mailbox *m;
 	struct msg msg;
 
-	r->result = check_inbox(s, inbox, rcpt->claim);
+	r->result = check_inbox(s, inbox, rcpt->user, rcpt->claim);
 	if (r->result != MBOX_OK || is_duplicate(dp, i))
 		return;
 	m = hot_get(s, find_folder(s, rcpt, inbox), false, &r->result);
@@ -214,7 +214,7 @@ add_copy(struct deliver_op *dp, size_t i, const struct deliver_rcpt *rcpt, struc
 	if (r->result == MBOX_OK) {
 		msg = b->msg;
 		append_msg(&dp->op, m, &msg);
-		duplicates_add(&dp->op, dp->keys[i]);
+		duplicates_add(&dp->op, dp->keys[i], rcpt->user);
 		r->uid = msg.uid;
 		r->mbox_id = m->entry->id;
 		dp->copied[i] = true;

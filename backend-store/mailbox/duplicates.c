@@ -8,8 +8,8 @@
 
 #define WINDOW_S (7 * 24 * 3600)
 
-static int64_t
-window_begin(const struct store *s)
+int64_t
+duplicates_begin(const struct store *s)
 {
 	int64_t window = (int64_t)(s->config.duplicate_window_ms / 1000);
 
@@ -29,14 +29,14 @@ duplicates_find(struct store *s, const uint8_t key[FACT_KEY_LEN], uint64_t *lsn_
 	*r = MBOX_OK;
 	if (it != NULL) {
 		*lsn_r = it->lsn;
-		return it->value >= window_begin(s);
+		return it->value >= duplicates_begin(s);
 	}
 	if (engine_read(s->engine, &txn, NULL) != KV_OK) {
 		*r = MBOX_UNAVAILABLE;
 		return false;
 	}
-	found = kv_get(txn, T_DUPS, k, &row) && row.n == 8 &&
-	        (int64_t)num_get_le64((const uint8_t *)row.p) >= window_begin(s);
+	found = kv_get(txn, T_DUPS, k, &row) && row.n >= 8 &&
+	        (int64_t)num_get_le64((const uint8_t *)row.p) >= duplicates_begin(s);
 	if (!found && kv_txn_error(txn) != KV_OK)
 		*r = MBOX_UNAVAILABLE;
 	kv_end(&txn);
@@ -44,11 +44,13 @@ duplicates_find(struct store *s, const uint8_t key[FACT_KEY_LEN], uint64_t *lsn_
 }
 
 void
-duplicates_add(struct op *o, const uint8_t key[FACT_KEY_LEN])
+duplicates_add(struct op *o, const uint8_t key[FACT_KEY_LEN], struct slice user)
 {
 	struct buf b = BUF_INIT(256);
+	uint8_t whose[INDEX_USER_LEN];
 
-	fact_duplicate_add(&b, key, (int64_t)clock_wall_s(), window_begin(o->store));
+	fact_duplicate_add(&b, key, (int64_t)clock_wall_s(), duplicates_begin(o->store),
+	                   index_user_key(whose, user));
 	op_fact(o, 0, FACT_DUPLICATE, &b);
 	buf_fini(&b);
 }

@@ -1,6 +1,8 @@
 /* facts - see facts.h. */
 #include "mailbox/facts.h"
 
+#include "mail/mbox_name.h"
+
 void
 fact_create_add(struct buf *out, const struct fact_create *f)
 {
@@ -110,11 +112,12 @@ fact_flags_entry_read(struct num_reader *r, struct msg *m)
 
 void
 fact_duplicate_add(struct buf *out, const uint8_t key[FACT_KEY_LEN], int64_t time,
-                   int64_t forget_before)
+                   int64_t forget_before, struct slice user_key)
 {
 	buf_add(out, key, FACT_KEY_LEN);
 	buf_add_u64(out, (uint64_t)time);
 	buf_add_u64(out, (uint64_t)forget_before);
+	buf_add_slice(out, user_key);
 }
 
 void
@@ -144,4 +147,61 @@ fact_quota_read(struct slice payload, bool *own_r, struct quota_limits *l)
 	l->bytes = num_read_u64(&r);
 	l->messages = num_read_u64(&r);
 	return !r.bad && version == 1;
+}
+
+#define MOVE_VERSION 1
+#define MOVE_PEER_MOST 255
+
+void
+fact_move_add(struct buf *out, const struct move_record *m)
+{
+	buf_add_u8(out, MOVE_VERSION);
+	buf_add_u8(out, (uint8_t)m->role);
+	buf_add_u8(out, (uint8_t)m->state);
+	buf_add_u8(out, m->keep);
+	buf_add_u64(out, m->id);
+	buf_add_u64(out, m->claim);
+	buf_add_u64(out, (uint64_t)m->time);
+	buf_add_u32(out, m->uidvalidity);
+	buf_add_blob(out, m->user);
+	buf_add_blob(out, m->peer);
+}
+
+bool
+fact_move_read(struct slice payload, struct move_record *m)
+{
+	struct num_reader r = num_reader_of(payload);
+	uint8_t version = num_read_u8(&r), role = num_read_u8(&r), state = num_read_u8(&r);
+
+	m->role = (enum move_role)role;
+	m->state = (enum move_state)state;
+	m->keep = num_read_u8(&r) != 0;
+	m->id = num_read_u64(&r);
+	m->claim = num_read_u64(&r);
+	m->time = (int64_t)num_read_u64(&r);
+	m->uidvalidity = num_read_u32(&r);
+	m->user = num_read_blob(&r);
+	m->peer = num_read_blob(&r);
+	return !r.bad && version == MOVE_VERSION && (role == MOVE_OUT || role == MOVE_IN) &&
+	       state <= MOVE_KEPT && m->user.n > 0 && m->user.n <= MBOX_USER_MAX &&
+	       m->peer.n <= MOVE_PEER_MOST;
+}
+
+void
+fact_move_head_add(struct buf *out, const struct fact_move_head *f)
+{
+	buf_add_u32(out, f->uidnext);
+	buf_add_u32(out, f->recent);
+	buf_add_u64(out, f->highestmodseq);
+}
+
+bool
+fact_move_head_read(struct slice payload, struct fact_move_head *f)
+{
+	struct num_reader r = num_reader_of(payload);
+
+	f->uidnext = num_read_u32(&r);
+	f->recent = num_read_u32(&r);
+	f->highestmodseq = num_read_u64(&r);
+	return !r.bad;
 }

@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "base/slice.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/move.h"
 #include "mailbox/quota.h"
 
 /* object: the mailbox id, where nothing else is said. */
@@ -60,15 +61,28 @@ bool fact_append_read(struct slice payload, struct msg *m_r) MUST_CHECK;
 void fact_flags_entry_add(struct buf *out, const struct msg *m);
 bool fact_flags_entry_read(struct num_reader *r, struct msg *m) MUST_CHECK;
 
-/* DUPLICATE: key, time, and before which time keys may be forgotten. */
+/* DUPLICATE: key, time, before which time keys may be forgotten, and whose it is
+ * (index_user_key(); logs of the first days do without). */
 #define FACT_KEY_LEN 32
 void fact_duplicate_add(struct buf *out, const uint8_t key[FACT_KEY_LEN], int64_t time,
-                        int64_t forget_before);
+                        int64_t forget_before, struct slice user_key);
 
 void fact_subscribe_add(struct buf *out, struct slice user, struct slice name, bool on);
 
 /* QUOTA: limits of its own (RFC 9208), or none any more. */
 void fact_quota_add(struct buf *out, bool own, const struct quota_limits *l);
 bool fact_quota_read(struct slice payload, bool *own_r, struct quota_limits *l_r) MUST_CHECK;
+
+/* MOVE: the whole record. State END: there is none any more. */
+void fact_move_add(struct buf *out, const struct move_record *m);
+bool fact_move_read(struct slice payload, struct move_record *m_r) MUST_CHECK;
+
+/* MOVE_HEAD: absolute. MOVE_GONE: (modseq, uid) till the end. */
+struct fact_move_head {
+	uint32_t uidnext, recent;
+	uint64_t highestmodseq;
+};
+void fact_move_head_add(struct buf *out, const struct fact_move_head *f);
+bool fact_move_head_read(struct slice payload, struct fact_move_head *f_r) MUST_CHECK;
 
 #endif

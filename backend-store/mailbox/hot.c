@@ -126,7 +126,7 @@ hot_check(const struct mailbox *m)
 {
 	if (m->entry->gone)
 		return MBOX_ABSENT;
-	if (m->entry->conflict || m->store->failed)
+	if (entry_refuses(m->entry) || m->store->failed)
 		return MBOX_UNAVAILABLE;
 	return m->entry->dying ? MBOX_BUSY : MBOX_OK;
 }

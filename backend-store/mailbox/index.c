@@ -14,6 +14,8 @@ const char *const index_tables[T_COUNT] = {
 	[T_SUBS] = "mbox.subs",           [T_TOMBS] = "mbox.tombs",
 	[T_DUPS] = "mbox.dups",           [T_DUPTIMES] = "mbox.duptimes",
 	[T_META] = "mbox.meta",           [T_QUOTAS] = "mbox.quotas",
+	[T_MOVES] = "mbox.moves",
+	[T_DUPUSERS] = "mbox.dupusers",
 };
 
 void
@@ -81,12 +83,19 @@ index_key_msg(uint8_t key[INDEX_KEY_MSG], uint64_t id, uint32_t uid)
 }
 
 struct slice
-index_key_sub(char *key, struct slice user, struct slice name)
+index_user_key(uint8_t key[INDEX_USER_LEN], struct slice user)
 {
 	uint8_t sum[DIGEST_LEN];
 
 	digest_of(user, sum);
 	memcpy(key, sum, INDEX_USER_LEN);
+	return slice_make(key, INDEX_USER_LEN);
+}
+
+struct slice
+index_key_sub(char *key, struct slice user, struct slice name)
+{
+	(void)index_user_key((uint8_t *)key, user);
 	if (name.n != 0)
 		memcpy(key + INDEX_USER_LEN, name.p, name.n);
 	return slice_make(key, INDEX_USER_LEN + name.n);

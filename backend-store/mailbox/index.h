@@ -7,10 +7,12 @@
  *   vanished   be64 id, be64 modseq, be32 uid
  *   subs       16 bytes of the user's SHA-256, name
  *   tombs      name                 u64 id, u64 time
- *   dups       key                  u64 time
+ *   dups       key                  u64 time; 16 bytes of the user's SHA-256 (or nothing)
  *   duptimes   be64 time, key
  *   quotas     be64 id              as FACT_QUOTA, of mailboxes with limits of their own
  *   meta       "uidvalidity"        u32: the highest ever given
+ *   moves      user                 as FACT_MOVE
+ *   dupusers   16 bytes as above, key of dups
  */
 #ifndef MAILBOX_INDEX_H
 #define MAILBOX_INDEX_H
@@ -33,6 +35,8 @@ enum index_table {
 	T_DUPTIMES,
 	T_META,
 	T_QUOTAS,
+	T_MOVES,
+	T_DUPUSERS,
 	T_COUNT,
 };
 extern const char *const index_tables[T_COUNT];
@@ -54,6 +58,8 @@ bool index_get_head(struct kv_txn *txn, uint64_t id, struct head *h_r) MUST_CHEC
 struct slice index_key_id(uint8_t key[8], uint64_t id);
 struct slice index_key_msg(uint8_t key[INDEX_KEY_MSG], uint64_t id, uint32_t uid);
 #define INDEX_USER_LEN 16
+/* The 16 bytes that stand for a user. */
+struct slice index_user_key(uint8_t key[INDEX_USER_LEN], struct slice user);
 /* Key of a subscription into key (at least 16 + MBOX_NAME_MAX bytes). */
 struct slice index_key_sub(char *key, struct slice user, struct slice name);
 

@@ -46,7 +46,7 @@ mailbox_open(struct store *s, struct slice name, mailbox_open_fn *fn, void *ctx)
 	oo->fn = fn;
 	oo->ctx = ctx;
 	if (e != NULL)
-		r = e->conflict ? MBOX_UNAVAILABLE : MBOX_OK;
+		r = entry_refuses(e) ? MBOX_UNAVAILABLE : MBOX_OK;
 	if (r == MBOX_OK)
 		oo->m = hot_get(s, e, true, &r);
 	op_defer(&oo->op, r);
@@ -302,7 +302,7 @@ ask_status(struct store *s, struct slice name, bool deleted_bytes, mailbox_statu
 	so->fn = fn;
 	so->ctx = ctx;
 	if (e != NULL)
-		r = e->conflict ? MBOX_UNAVAILABLE : MBOX_OK;
+		r = entry_refuses(e) ? MBOX_UNAVAILABLE : MBOX_OK;
 	if (r == MBOX_OK)
 		so->m = hot_get(s, e, false, &r);
 	op_defer(&so->op, r);

@@ -113,6 +113,30 @@ wake(struct store *s, uint64_t lsn)
 	}
 }
 
+void
+op_wait_indexed(struct op *o, uint64_t lsn, enum mbox_result result)
+{
+	o->result = result;
+	o->wait_lsn = lsn;
+	if (lsn <= o->store->indexed)
+		op_defer(o, result);
+	else
+		list_add_tail(&o->store->index_waiters, &o->wait);
+}
+
+void
+op_wake_indexed(struct store *s)
+{
+	struct op *o;
+
+	LIST_EACH (o, &s->index_waiters, struct op, wait) {
+		if (o->wait_lsn > s->indexed)
+			continue;
+		list_del(&o->wait);
+		op_defer(o, o->result);
+	}
+}
+
 /* ---- transactions ---------------------------------------------------------------------------- */
 
 enum mbox_result

@@ -38,7 +38,7 @@ check(struct store *s, const struct entry *e, struct quota_limits l)
 		return MBOX_CANNOT;
 	if (l.bytes != QUOTA_NONE && l.bytes > QUOTA_BYTES_MOST)
 		return MBOX_INVALID;
-	if (e->conflict || s->failed)
+	if (entry_refuses(e) || s->failed)
 		return MBOX_UNAVAILABLE;
 	return e->dying ? MBOX_BUSY : MBOX_OK;
 }

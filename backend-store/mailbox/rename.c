@@ -68,7 +68,7 @@ collect_names(struct space_op *so)
 		const struct entry *e = so->going[i];
 		struct mbox_name name;
 
-		if (e->conflict)
+		if (entry_refuses(e))
 			return MBOX_UNAVAILABLE;
 		if (mbox_name_rebase(e->name, from, to, &name) != MBOX_NAME_OK)
 			return MBOX_INVALID;

@@ -108,11 +108,24 @@ store_is_pending(struct store *s, struct slice name)
 	return false;
 }
 
+/* Names of a user who is being moved are nobody's to change but the move's. */
+static bool
+is_closed(const struct store *s, const struct space_op *so)
+{
+	for (unsigned i = 0; so->move == NULL && i < so->lock_count; i++)
+		if (moving_of_name(s, so->locks[i].name) != NULL)
+			return true;
+	return false;
+}
+
 static void
 lock_and_start(struct store *s, struct space_op *so)
 {
 	list_add_tail(&s->locks, &so->lock);
-	so->start(so);
+	if (is_closed(s, so))
+		space_end(so, MBOX_UNAVAILABLE);
+	else
+		so->start(so);
 }
 
 void

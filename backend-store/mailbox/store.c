@@ -19,6 +19,7 @@ on_indexed(void *ctx, uint64_t lsn)
 	overlay_prune(s->subs, lsn);
 	overlay_prune(s->dups, lsn);
 	hot_evict(s);
+	op_wake_indexed(s);
 }
 
 static const struct engine_client client = {
@@ -40,11 +41,13 @@ make(const struct store_config *c)
 	s->by_id = map_new();
 	s->tombs = map_new();
 	s->grantees = map_new();
+	s->moving = map_new();
 	s->ops_by_id = map_new();
 	s->subs = overlay_new();
 	s->dups = overlay_new();
 	list_init(&s->ops);
 	list_init(&s->waiters);
+	list_init(&s->index_waiters);
 	list_init(&s->locks);
 	list_init(&s->lock_waiters);
 	list_init(&s->idle);
@@ -92,12 +95,14 @@ load_namespace(struct store *s, struct err *err)
 	     more = kv_cursor_next(c, &key, &row))
 		tombstone_set(s, key);
 	kv_cursor_free(&c);
+	moving_load(s, txn);
 	if (kv_get(txn, T_META, SLICE("uidvalidity"), &row) && row.n == 4)
 		s->uidvalidity = MAX(s->uidvalidity, num_get_le32((const uint8_t *)row.p));
 	tree_sort(&s->tree);
 	quota_load(s, txn);
 	kv = kv_txn_error(txn);
 	kv_end(&txn);
+	moving_close_entries(s);
 	if (kv == KV_OK)
 		return 0;
 	err_set(err, "the index in %s cannot be read: %s", s->config.dir, kv_err_text(kv));
@@ -162,6 +167,7 @@ store_close(struct store **sp)
 	tree_fini(&s->tree);
 	map_free(&s->by_id);
 	map_free(&s->tombs);
+	moving_free(s);
 	map_free(&s->ops_by_id);
 	overlay_free(&s->subs);
 	overlay_free(&s->dups);
@@ -221,7 +227,8 @@ store_fill_info(const struct store *s, const struct entry *e, struct mbox_info *
 		.special_use = e->special_use,
 		.uidvalidity = e->uidvalidity,
 		.claim = e->claim,
-		.conflict = e->conflict,
+		.conflict = entry_refuses(e),
+		.moving = e->closed && moving_has_names(s, e->name),
 		.has_children = tree_has_children(&s->tree, e->name),
 	};
 }

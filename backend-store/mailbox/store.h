@@ -90,7 +90,7 @@ struct mbox_info {
 	uint32_t uidvalidity;
 	uint64_t claim;    /* of a user's INBOX */
 	bool conflict;     /* another store holds the name too, or a move has it: refuse */
-	bool moving;       /* a move settles its name with the master */
+	bool moving;       /* a move settles its name with the master (mailbox/move.h) */
 	bool has_children; /* there is a name below it */
 };
 

@@ -11,6 +11,7 @@
  *   space.c create.c new_user.c delete.c rename.c acl.c         changes of the namespace
  *   quota.c quota_set.c                              quota roots and what is used
  *   subscribe.c duplicates.c tombstones.c            the rest
+ *   moving.c move_read.c move_write.c                moves of users (move.h)
  *   facts.c index.c apply.c                          what is on disk
  *
  * Decide on the tip, show the published. Each mailbox has its table as published, and the
@@ -67,6 +68,7 @@ struct entry {
 	uint32_t uidvalidity;
 	uint64_t claim;
 	bool conflict; /* another store holds the name */
+	bool closed;   /* its user is being moved */
 	bool dying;    /* its DELETE is in the log, not published */
 	bool gone;     /* deleted; kept only for a mailbox that is still open */
 	uint64_t acl_serial;
@@ -77,6 +79,13 @@ struct entry {
 	struct quota_root *quota; /* owned; NULL: it is no quota root */
 	struct quota_root *root;  /* that covers it; NULL: none, or not in the tree */
 };
+
+/* Refuses with UNAVAILABLE. */
+static inline bool
+entry_refuses(const struct entry *e)
+{
+	return e->conflict || e->closed;
+}
 
 struct tree {
 	struct entry **sorted; /* by name, bytewise */
@@ -118,12 +127,14 @@ struct store {
 	struct map *by_id;    /* id -> struct entry */
 	struct map *tombs;    /* name -> the store itself */
 	struct map *grantees; /* identifier -> struct grantee */
+	struct map *moving;   /* user -> struct moving */
 	uint32_t uidvalidity; /* the highest ever given, tip */
 
 	uint64_t next_op;
 	struct map *ops_by_id;
 	struct list ops;             /* struct op.link */
 	struct list waiters;         /* struct op.wait: for something to be published */
+	struct list index_waiters;   /* the same: for the index to have it */
 	uint64_t published, indexed; /* LSNs */
 	bool failed;                 /* the log cannot be written until a restart */
 
@@ -204,6 +215,10 @@ void op_free(struct op *o);
 void op_defer(struct op *o, enum mbox_result result);
 /* done(o, result) once everything up to lsn is published; UNAVAILABLE when that fails. */
 void op_wait(struct op *o, uint64_t lsn, enum mbox_result result);
+
+/* done(o, result) once everything up to lsn (published) is in the index. */
+void op_wait_indexed(struct op *o, uint64_t lsn, enum mbox_result result);
+void op_wake_indexed(struct store *s);
 
 /* One transaction at a time, begun and committed in one go. */
 void op_begin(struct op *o, unsigned engine_flags);
@@ -349,6 +364,7 @@ struct space_op {
 	struct slice special_use; /* CREATE */
 	struct acl_change acl;    /* ACL */
 	bool acl_whole;           /* ... its text is acl.id, and replaces all */
+	struct move_record *move; /* MOVE: of the arena */
 };
 
 struct space_op *space_new(struct store *s, store_done_fn *fn, void *ctx);
@@ -444,12 +460,29 @@ void overlay_prune(struct overlay *o, uint64_t indexed_lsn);
 const struct overlay_item **overlay_list(const struct overlay *o, struct slice prefix,
                                          size_t *count_r);
 
+/* Keys from before this time count no more. */
+int64_t duplicates_begin(const struct store *s);
 /* Has this delivery's key been seen within the window? *lsn_r: to be waited for. */
 bool duplicates_find(struct store *s, const uint8_t key[FACT_KEY_LEN], uint64_t *lsn_r,
                      enum mbox_result *r) MUST_CHECK;
 /* Into the transaction; duplicates_note() once it is committed. */
-void duplicates_add(struct op *o, const uint8_t key[FACT_KEY_LEN]);
+void duplicates_add(struct op *o, const uint8_t key[FACT_KEY_LEN], struct slice user);
 void duplicates_note(struct store *s, const uint8_t key[FACT_KEY_LEN], uint64_t lsn);
+
+/* A user who is being moved, in memory. Texts of r are owned. */
+struct moving {
+	struct move_record r;
+	bool leaving;
+};
+/* NULL: he is not. */
+struct moving *moving_find(const struct store *s, struct slice user);
+/* Of the user who has this name. */
+struct moving *moving_of_name(const struct store *s, struct slice name);
+/* Does a move settle this name with the master? */
+bool moving_has_names(const struct store *s, struct slice name);
+void moving_load(struct store *s, struct kv_txn *txn);
+void moving_close_entries(struct store *s);
+void moving_free(struct store *s);
 
 void tombstone_set(struct store *s, struct slice name);
 void tombstone_forget(struct store *s, struct slice name);

@@ -61,6 +61,8 @@ check(struct store *s, struct sub_op *so, struct slice user, struct slice name)
 
 	if (user.n == 0 || user.n > MBOX_USER_MAX || mbox_name_set(&so->name, name) != MBOX_NAME_OK)
 		return MBOX_INVALID;
+	if (moving_find(s, user) != NULL)
+		return MBOX_UNAVAILABLE;
 	memcpy(so->user.s, user.p, user.n);
 	so->user.n = (uint16_t)user.n;
 	if (!so->on)
