@@ -21,6 +21,10 @@
  *   nothing    ours, active           DEACTIVATE, within the guard
  *
  * and at last PUSHED: a new list is complete when all stores have said so.
+ *
+ * Names of a user who is being moved (mbox_info.apart) are left alone, and PUSHED waits for
+ * those that are unsettled: the list must not be complete without a user whom
+ * neither of two stores holds just now.
  */
 #ifndef CLUSTER_CLUSTER_H
 #define CLUSTER_CLUSTER_H

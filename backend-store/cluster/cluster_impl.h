@@ -34,6 +34,7 @@ struct reconcile {
 	bool running;          /* listing, or changes are under way */
 	bool force;            /* without the guard */
 	bool later;            /* the master could not take some of it */
+	bool unsettled;        /* nobody has some of it: a move is at it */
 	cluster_plan_fn *plan; /* told what would be done, and nothing is; NULL: it is done */
 	void *plan_ctx;
 	uint64_t list_id;
@@ -90,6 +91,8 @@ void cluster_set_conflict(struct cluster *c, struct slice name, bool conflict);
 
 /* ---- ops.c */
 extern const struct names_ops cluster_ops;
+/* What a FIND with this id says. */
+void cluster_ops_record(struct cluster *c, uint64_t id, const struct mupdate_record *rec);
 /* The connection is gone: outcomes are unknown. */
 void cluster_ops_lost(struct cluster *c);
 /* The listing is over. */

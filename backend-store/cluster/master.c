@@ -215,6 +215,8 @@ on_record(void *ctx, uint64_t id, const struct mupdate_record *rec)
 
 	if (c->rec.listing && id == c->rec.list_id)
 		reconcile_record(c, rec);
+	else
+		cluster_ops_record(c, id, rec);
 }
 
 static void

@@ -1,7 +1,9 @@
 #include "cluster/cluster_impl.h"
+#include "location/location.h"
 #include "log/log.h"
 
-enum op_kind { OP_RESERVE, OP_ACTIVATE, OP_RELEASE };
+/* TAKE: ACTIVATE for a move; LEAVE: DEACTIVATE. */
+enum op_kind { OP_RESERVE, OP_ACTIVATE, OP_RELEASE, OP_TAKE, OP_LEAVE, OP_FIND };
 
 /* What the store asked for: all names of it together. */
 struct op {
@@ -10,7 +12,9 @@ struct op {
 	enum op_kind kind;
 	names_fn *fn;
 	void *ctx;
-	struct names_entry *e; /* RELEASE: only names */
+	names_find_fn *find;   /* FIND: in place of fn */
+	struct slice where;    /* FIND: what the master says */
+	struct names_entry *e; /* RELEASE, LEAVE, FIND: only names */
 	bool *ok;              /* RESERVE: this one is ours now */
 	size_t count, left;
 	bool taken, later;
@@ -49,8 +53,11 @@ op_end(struct op *op, enum names_result result)
 	names_fn *fn = op->fn;
 	void *ctx = op->ctx;
 
+	if (op->kind == OP_FIND)
+		op->find(ctx, result, op->where);
 	op_free(op);
-	fn(ctx, result);
+	if (fn != NULL)
+		fn(ctx, result);
 }
 
 /* ---- sending ------------------------------------------------------------------------------------- */
@@ -69,10 +76,17 @@ send_one(struct cluster *c, const struct op *op, const struct names_entry *e)
 		id = mupdate_client_reserve(c->core, e->name, place, text);
 		break;
 	case OP_ACTIVATE:
+	case OP_TAKE:
 		id = mupdate_client_activate(c->core, e->name, place, e->acl, text);
 		break;
 	case OP_RELEASE:
 		id = mupdate_client_delete(c->core, e->name);
+		break;
+	case OP_LEAVE:
+		id = mupdate_client_deactivate(c->core, e->name, place);
+		break;
+	case OP_FIND:
+		id = mupdate_client_find(c->core, e->name);
 		break;
 	}
 	buf_fini(&fields);
@@ -145,6 +159,8 @@ static void
 take_no(struct cluster *c, struct op *op, const struct names_entry *e,
         const struct mupdate_answer *a)
 {
+	if (op->kind == OP_LEAVE && a->status == MUPDATE_NO && a->code == MUPDATE_CODE_UNKNOWN)
+		return; /* there is nothing to be left */
 	log_warning(NULL, "cluster.refused mbox=%s code=%s text=%s", log_esc_slice(e->name),
 	            mupdate_code_text(a->code), log_esc_slice(a->text));
 	if (a->status != MUPDATE_NO || a->code == MUPDATE_CODE_LATER) {
@@ -165,7 +181,7 @@ on_answer(struct cluster *c, struct cluster_req *r, const struct mupdate_answer 
 	op->left--;
 	if (a->status == MUPDATE_OK) {
 		op->ok[r->index] = true;
-		if (op->kind == OP_ACTIVATE) {
+		if (op->kind == OP_ACTIVATE || op->kind == OP_TAKE) {
 			cluster_take_claim(c, e->name, e->claim, a->claim);
 			cluster_set_conflict(c, e->name, false);
 		}
@@ -235,7 +251,55 @@ ready(struct names *n)
 	return c->ready && !c->broken;
 }
 
-const struct names_ops cluster_ops = { reserve, activate, release, ready };
+static void
+leave(struct names *n, const struct slice *names, size_t count, names_fn *fn, void *ctx)
+{
+	struct op *op = op_new(OP_LEAVE, count, fn, ctx);
+
+	for (size_t i = 0; i < count; i++)
+		op->e[i].name = arena_slice_dup(op->arena, names[i]);
+	op_start(cluster_of(n), op);
+}
+
+static void
+take(struct names *n, const struct names_entry *e, size_t count, names_fn *fn, void *ctx)
+{
+	struct op *op = op_new(OP_TAKE, count, fn, ctx);
+
+	copy_entries(op, e);
+	op_start(cluster_of(n), op);
+}
+
+static void
+find(struct names *n, struct slice name, names_find_fn *fn, void *ctx)
+{
+	struct op *op = op_new(OP_FIND, 1, NULL, ctx);
+
+	op->find = fn;
+	op->where = SLICE("");
+	op->e[0].name = arena_slice_dup(op->arena, name);
+	op_start(cluster_of(n), op);
+}
+
+const struct names_ops cluster_ops = { reserve, activate, release, ready, leave, take, find };
+
+void
+cluster_ops_record(struct cluster *c, uint64_t id, const struct mupdate_record *rec)
+{
+	struct cluster_req *r;
+	struct location loc = { .name = rec->name };
+	struct op *op;
+
+	location_place_split(rec->place, &loc.server, &loc.partition);
+	LIST_EACH (r, &c->reqs, struct cluster_req, link) {
+		if (r->id != id || r->fn != on_answer)
+			continue;
+		op = r->ctx;
+		if (op->kind == OP_FIND && rec->kind == MUPDATE_R_MAILBOX &&
+		    slice_eq(rec->name, op->e[0].name))
+			op->where = arena_slice_dup(op->arena, loc.server);
+	}
+}
 
 /* ---- for the connection -------------------------------------------------------------------------------- */
 

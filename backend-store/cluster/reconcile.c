@@ -118,13 +118,15 @@ on_mailbox(void *ctx, const struct mbox_info *info)
 {
 	struct cluster *c = ctx;
 	struct theirs *t = map_get(c->rec.theirs, info->name);
-	const char *why = what_differs(c, t, info);
+	const char *why = info->apart ? NULL : what_differs(c, t, info);
 
 	if (t != NULL)
 		t->seen = true;
+	if (info->unsettled)
+		c->rec.unsettled = true;
 	if (why != NULL)
 		add_todo(c, TODO_PUSH, info->name, why);
-	else if (c->rec.plan == NULL)
+	else if (c->rec.plan == NULL && !info->apart)
 		cluster_set_conflict(c, info->name, false);
 	return true;
 }
@@ -310,7 +312,7 @@ send_todo(struct cluster *c, struct todo *t)
 	struct names_entry e;
 	uint64_t id = 0;
 
-	if (t->kind == TODO_PUSH && here) {
+	if (t->kind == TODO_PUSH && here && !info.apart) {
 		e = entry_of(&info);
 		id = mupdate_client_activate(c->core, e.name, slice_of(c->place), e.acl,
 		                             cluster_fields(&fields, &e));
@@ -368,7 +370,9 @@ pump(struct cluster *c)
 	}
 	if (c->rec.open > 0)
 		return;
-	if (c->rec.later) {
+	if (c->rec.unsettled && !c->rec.later)
+		c->in_step = true;
+	if (c->rec.later || c->rec.unsettled) {
 		reconcile_drop(c);
 		cluster_again(c);
 	} else if (c->extended) {

@@ -81,7 +81,7 @@ uint64_t store_move_set(struct store *s, struct slice user, uint64_t id, enum mo
 uint64_t store_move_end(struct store *s, struct slice user, uint64_t id, bool drop,
                         store_done_fn *fn, void *ctx);
 /* OUT, in memory only: names are being left at the master, so that the reconciliation keeps
- * away from them (mbox_info.moving) already in state COPYING. */
+ * away from them (mbox_info.apart) already in state COPYING. */
 void store_move_leaving(struct store *s, struct slice user, bool leaving);
 
 /* ---- items -------------------------------------------------------------------------------- */

@@ -86,13 +86,17 @@ moving_of_name(const struct store *s, struct slice name)
 	return moving_find(s, mbox_user_slice(&user));
 }
 
-bool
-moving_has_names(const struct store *s, struct slice name)
+void
+moving_fill_info(const struct store *s, struct mbox_info *info)
 {
-	const struct moving *m = moving_of_name(s, name);
+	const struct moving *m = moving_of_name(s, info->name);
 
-	/* Until it has begun to leave them, the source stands by its names. */
-	return m != NULL && (m->r.role == MOVE_IN || m->r.state != MOVE_COPYING || m->leaving);
+	if (m == NULL)
+		return;
+	info->unsettled = m->leaving || m->r.state == MOVE_COMMITTING ||
+	                  m->r.state == MOVE_COMMITTED;
+	/* Until it begins to leave them, the source stands by its names. */
+	info->apart = info->unsettled || m->r.role == MOVE_IN || m->r.state != MOVE_COPYING;
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */

@@ -228,9 +228,10 @@ store_fill_info(const struct store *s, const struct entry *e, struct mbox_info *
 		.uidvalidity = e->uidvalidity,
 		.claim = e->claim,
 		.conflict = entry_refuses(e),
-		.moving = e->closed && moving_has_names(s, e->name),
 		.has_children = tree_has_children(&s->tree, e->name),
 	};
+	if (e->closed)
+		moving_fill_info(s, info_r);
 }
 
 bool

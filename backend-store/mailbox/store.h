@@ -90,7 +90,9 @@ struct mbox_info {
 	uint32_t uidvalidity;
 	uint64_t claim;    /* of a user's INBOX */
 	bool conflict;     /* another store holds the name too, or a move has it: refuse */
-	bool moving;       /* a move settles its name with the master (mailbox/move.h) */
+	/* Of a user who is being moved (mailbox/move.h): */
+	bool apart;     /* the reconciliation leaves its name alone */
+	bool unsettled; /* and nobody has it until the move goes on */
 	bool has_children; /* there is a name below it */
 };
 

@@ -478,8 +478,8 @@ struct moving {
 struct moving *moving_find(const struct store *s, struct slice user);
 /* Of the user who has this name. */
 struct moving *moving_of_name(const struct store *s, struct slice name);
-/* Does a move settle this name with the master? */
-bool moving_has_names(const struct store *s, struct slice name);
+/* apart and unsettled of a closed mailbox. */
+void moving_fill_info(const struct store *s, struct mbox_info *info);
 void moving_load(struct store *s, struct kv_txn *txn);
 void moving_close_entries(struct store *s);
 void moving_free(struct store *s);

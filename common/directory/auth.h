@@ -99,6 +99,8 @@ typedef void auth_credentials_fn(void *ctx, uint64_t id, const struct auth_crede
 /* A claim that says: his home is another store, he comes for the mailboxes of others. */
 #define AUTH_CLAIM_GUEST UINT64_MAX
 
+/* (Service "cluster": what a store shows to another store; grant "", claim: the number that
+ * store made up. Taken there by auth_login() with our name; the reply has the number.) */
 /* What a front end shows to a store for a user who logged in: a token (Roost) or the
  * proxy login ([server] kind = imap). Valid 60 s. */
 uint64_t auth_credentials(struct auth *a, const char *grant, const char *service, const char *store,

@@ -113,6 +113,34 @@ login_token(struct policy *p, const char *service, struct slice authzid, struct 
 	a->result = AUTH_OK;
 }
 
+/* This store, as the others call it. */
+static const char *
+own_name(const struct policy *p)
+{
+	const char *server = p->is_store ? conf_str(p->conf, "server") : NULL;
+
+	return server != NULL ? server : conf_instance(p->conf);
+}
+
+/* Another store on the cluster port. */
+static void
+login_peer(struct policy *p, struct slice authcid, struct slice secret, struct policy_answer *a)
+{
+	struct token t;
+
+	a->result = AUTH_DENIED;
+	if (!p->is_store || p->secret.n == 0 || own_name(p) == NULL ||
+	    !token_verify(p->secret, TOKEN_PEER, secret, clock_wall_s(), &t))
+		return;
+	if (!slice_eq(t.user, authcid) || !slice_eq_str(t.store, own_name(p)))
+		return;
+	copy_str(a->user, sizeof(a->user), t.user);
+	copy_str(a->authcid, sizeof(a->authcid), t.user);
+	a->proxied = true;
+	a->claim = t.claim;
+	a->result = AUTH_OK;
+}
+
 /* Its password, or its proof, was right. */
 static void
 permit_identity(struct policy *p, const struct conf *identity, const char *service,
@@ -248,6 +276,10 @@ login_by_password(struct policy *p, const char *service, struct names *n, struct
 {
 	struct slice authzid = buf_slice(&n->authzid), authcid = buf_slice(&n->authcid);
 
+	if (strcmp(service, TOKEN_PEER_SERVICE) == 0) {
+		login_peer(p, authcid, secret, a);
+		return;
+	}
 	if (slice_eq_str(authcid, TOKEN_PROXY_AUTHCID)) {
 		login_token(p, service, authzid, secret, a);
 		return;
@@ -399,6 +431,31 @@ roost_credentials(struct policy *p, const char *service, const char *store, uint
 	return ok ? AUTH_OK : AUTH_DENIED;
 }
 
+/* What this store shows to another one. */
+static enum auth_result
+peer_credentials(struct policy *p, const char *store, uint64_t nonce, struct policy_credentials *c)
+{
+	struct buf out = BUF_INIT(POLICY_SECRET_MAX - 1);
+	const char *own = own_name(p);
+	struct token t = {
+		.user = slice_of(own != NULL ? own : ""),
+		.service = SLICE_INIT(TOKEN_PEER_SERVICE),
+		.store = slice_of(store),
+		.claim = nonce,
+		.expires_s = clock_wall_s() + TOKEN_LIFE_S,
+	};
+	bool ok = p->is_store && own != NULL && strlen(own) < sizeof(c->authcid) &&
+	          token_mint(p->secret, TOKEN_PEER, &t, &out);
+
+	if (ok) {
+		copy_str(c->secret, sizeof(c->secret), buf_slice(&out));
+		snprintf(c->authcid, sizeof(c->authcid), "%s", own);
+		snprintf(c->user, sizeof(c->user), "%s", own);
+	}
+	buf_wipe(&out);
+	return ok ? AUTH_OK : AUTH_DENIED;
+}
+
 void
 policy_make_credentials(struct policy *p, const char *grant, const char *service, const char *store,
                         uint64_t claim, struct policy_credentials *c_r)
@@ -414,6 +471,10 @@ policy_make_credentials(struct policy *p, const char *grant, const char *service
 		          "shorter than %d bytes\"",
 		          log_esc(store), SECRET_MIN);
 		c_r->result = AUTH_TEMP;
+		return;
+	}
+	if (strcmp(service, TOKEN_PEER_SERVICE) == 0) {
+		c_r->result = peer_credentials(p, store, claim, c_r);
 		return;
 	}
 	if (!token_verify(p->secret, TOKEN_GRANT, slice_of(grant), clock_wall_s(), &t) ||

@@ -5,7 +5,9 @@
  * The order: authcid `roost-proxy` is a token; a name of an [identity] is that identity
  * (for its services); everybody else is an account (not for mupdate). Accounts act for
  * themselves; an identity for itself, with admin = yes for any account; a token for its
- * own user only.
+ * own user only. The service "cluster" is for stores among themselves: credentials need no
+ * grant, the claim is the number the other store made up, and the login is the other store's
+ * name with such a token.
  */
 #ifndef DIRECTORY_POLICY_H
 #define DIRECTORY_POLICY_H

@@ -17,6 +17,7 @@ add_mac(struct slice secret, enum token_purpose purpose, struct slice text, stru
 	static const struct slice labels[] = {
 		[TOKEN_STORE] = SLICE_INIT("roost store token v1"),
 		[TOKEN_GRANT] = SLICE_INIT("roost grant v1"),
+		[TOKEN_PEER] = SLICE_INIT("roost peer token v1"),
 	};
 	uint8_t key[DIGEST_LEN], mac[DIGEST_LEN];
 

@@ -20,7 +20,10 @@
 #define TOKEN_SKEW_S 60 /* hosts' clocks may differ that much */
 #define TOKEN_PROXY_AUTHCID "roost-proxy"
 
-enum token_purpose { TOKEN_STORE, TOKEN_GRANT };
+/* PEER: between stores. user is the store that speaks, store the one that listens, claim the
+ * number the listener made up for this connection. */
+enum token_purpose { TOKEN_STORE, TOKEN_GRANT, TOKEN_PEER };
+#define TOKEN_PEER_SERVICE "cluster"
 
 struct token {
 	struct slice user, service, store;
