@@ -14,8 +14,7 @@ const char *const index_tables[T_COUNT] = {
 	[T_SUBS] = "mbox.subs",           [T_TOMBS] = "mbox.tombs",
 	[T_DUPS] = "mbox.dups",           [T_DUPTIMES] = "mbox.duptimes",
 	[T_META] = "mbox.meta",           [T_QUOTAS] = "mbox.quotas",
-	[T_MOVES] = "mbox.moves",
-	[T_DUPUSERS] = "mbox.dupusers",
+	[T_MOVES] = "mbox.moves",         [T_DUPUSERS] = "mbox.dupusers",
 };
 
 void

@@ -88,11 +88,11 @@ void store_move_leaving(struct store *s, struct slice user, bool leaving);
 
 /* The numbers go over the wire. */
 enum move_item_kind {
-	MOVE_ITEM_BODY = 0, /* no item: counted for itself (move_writer_take_body()) */
-	MOVE_ITEM_MAILBOX = 1, /* a head row (index.h) without id and claim */
-	MOVE_ITEM_QUOTA = 2,   /* as FACT_QUOTA: limits of its own */
-	MOVE_ITEM_MESSAGE = 3, /* fact_append_add(), blob = number of the body; 32 bytes GUID */
-	MOVE_ITEM_GONE = 4,    /* (u64 modseq, u32 uid) till the end: expunged */
+	MOVE_ITEM_BODY = 0,       /* no item: counted for itself (move_writer_take_body()) */
+	MOVE_ITEM_MAILBOX = 1,    /* a head row (index.h) without id and claim */
+	MOVE_ITEM_QUOTA = 2,      /* as FACT_QUOTA: limits of its own */
+	MOVE_ITEM_MESSAGE = 3,    /* fact_append_add(), blob = number of the body; 32 bytes GUID */
+	MOVE_ITEM_GONE = 4,       /* (u64 modseq, u32 uid) till the end: expunged */
 	MOVE_ITEM_SUBSCRIBED = 5, /* the name */
 	MOVE_ITEM_DUPLICATE = 6,  /* 32 bytes key, u64 time */
 	MOVE_ITEM_KINDS,

@@ -34,8 +34,8 @@ struct move_reader {
 	struct slice *subs;
 	size_t sub_count, sub_at;
 	enum phase phase;
-	uint32_t uid;                            /* MESSAGES: the next is at or above it */
-	uint8_t gone_after[20];                  /* GONE: the row last told; all zero: none */
+	uint32_t uid;           /* MESSAGES: the next is at or above it */
+	uint8_t gone_after[20]; /* GONE: the row last told; all zero: none */
 	uint8_t dup_after[INDEX_USER_LEN + FACT_KEY_LEN];
 	bool started; /* QUOTA: told; GONE, DUPLICATES: *_after is a row */
 	struct buf payload;

@@ -26,7 +26,7 @@ struct body {
 
 struct piece {
 	enum move_item_kind kind;
-	struct slice payload;     /* of the batch's arena; BODY: heap */
+	struct slice payload; /* of the batch's arena; BODY: heap */
 };
 
 /* One transaction. */
@@ -424,8 +424,7 @@ take_mailbox(struct move_writer *w, struct slice payload, struct err *err)
 	                             slice_cmp(h.name, mbox_name_slice(&w->name)) <= 0)
 		return wrong(err, "a mailbox that is not the user's, or in another order");
 	if (!acl_is_valid(h.acl) || !create_use_is_valid(h.special_use) ||
-	    !keywords_are_valid(&h) || h.uidvalidity == 0 || h.uidnext == 0 ||
-	    h.recent > h.uidnext)
+	    !keywords_are_valid(&h) || h.uidvalidity == 0 || h.uidnext == 0 || h.recent > h.uidnext)
 		return wrong(err, "a mailbox with impossible numbers or texts");
 	w->name = name;
 	w->uid = 0;
@@ -509,10 +508,10 @@ bool
 move_writer_item(struct move_writer *w, enum move_item_kind kind, struct slice payload,
                  struct err *err)
 {
-	static bool (*const takers[])(struct move_writer *w, struct slice payload,
-	                              struct err *err) = {
-		[MOVE_ITEM_MAILBOX] = take_mailbox,     [MOVE_ITEM_QUOTA] = take_quota,
-		[MOVE_ITEM_MESSAGE] = take_message,     [MOVE_ITEM_GONE] = take_gone,
+	static bool (*const takers[])(struct move_writer * w, struct slice payload,
+	                              struct err * err) = {
+		[MOVE_ITEM_MAILBOX] = take_mailbox,       [MOVE_ITEM_QUOTA] = take_quota,
+		[MOVE_ITEM_MESSAGE] = take_message,       [MOVE_ITEM_GONE] = take_gone,
 		[MOVE_ITEM_SUBSCRIBED] = take_subscribed, [MOVE_ITEM_DUPLICATE] = take_duplicate,
 	};
 	struct batch *b;

@@ -93,8 +93,8 @@ moving_fill_info(const struct store *s, struct mbox_info *info)
 
 	if (m == NULL)
 		return;
-	info->unsettled = m->leaving || m->r.state == MOVE_COMMITTING ||
-	                  m->r.state == MOVE_COMMITTED;
+	info->unsettled =
+		m->leaving || m->r.state == MOVE_COMMITTING || m->r.state == MOVE_COMMITTED;
 	/* Until it begins to leave them, the source stands by its names. */
 	info->apart = info->unsettled || m->r.role == MOVE_IN || m->r.state != MOVE_COPYING;
 }
@@ -203,8 +203,7 @@ log_record(struct space_op *so, const struct move_record *r)
 
 /* An op with the lock on everything of the user. NULL: it is no user, and fn will hear it. */
 static struct space_op *
-step_new(struct store *s, const struct move_record *r, store_done_fn *fn, void *ctx,
-         uint64_t *id_r)
+step_new(struct store *s, const struct move_record *r, store_done_fn *fn, void *ctx, uint64_t *id_r)
 {
 	struct space_op *so = space_new(s, fn, ctx);
 	struct mbox_name inbox;
@@ -421,10 +420,9 @@ store_move_end(struct store *s, struct slice user, uint64_t id, bool drop, store
                void *ctx)
 {
 	/* so->move->state tells end_start() what is to be done. */
-	struct move_record r = { .id = id,
-		                 .state = drop ? MOVE_RELEASED : MOVE_END,
-		                 .user = user,
-		                 .peer = SLICE("") };
+	struct move_record r = {
+		.id = id, .state = drop ? MOVE_RELEASED : MOVE_END, .user = user, .peer = SLICE("")
+	};
 	uint64_t op;
 	struct space_op *so = step_new(s, &r, fn, ctx, &op);
 

@@ -88,11 +88,11 @@ struct mbox_info {
 	struct slice acl;         /* as mail/acl.h */
 	struct slice special_use; /* "\\Sent" or empty */
 	uint32_t uidvalidity;
-	uint64_t claim;    /* of a user's INBOX */
-	bool conflict;     /* another store holds the name too, or a move has it: refuse */
+	uint64_t claim; /* of a user's INBOX */
+	bool conflict;  /* another store holds the name too, or a move has it: refuse */
 	/* Of a user who is being moved (mailbox/move.h): */
-	bool apart;     /* the reconciliation leaves its name alone */
-	bool unsettled; /* and nobody has it until the move goes on */
+	bool apart;        /* the reconciliation leaves its name alone */
+	bool unsettled;    /* and nobody has it until the move goes on */
 	bool has_children; /* there is a name below it */
 };
 
