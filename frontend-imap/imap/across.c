@@ -482,14 +482,17 @@ on_rights(struct across *a, struct slice line)
 {
 	struct imap_args r;
 	struct slice name, rights;
+	bool t, e;
 
 	line = slice_trim(line);
 	imap_args_init(&r, a->arena, "MYRIGHTS", slice_skip(line, strlen("* MYRIGHTS")));
-	a->may_remove =
-		imap_args_space(&r) && imap_args_astring(&r, "name", &name) &&
-		imap_args_space(&r) && imap_args_astring(&r, "rights", &rights) &&
-		(slice_find(rights, 'd') < rights.n || slice_find(rights, 't') < rights.n) &&
-		(slice_find(rights, 'd') < rights.n || slice_find(rights, 'e') < rights.n);
+	if (!imap_args_space(&r) || !imap_args_astring(&r, "name", &name) || !imap_args_space(&r) ||
+	    !imap_args_astring(&r, "rights", &rights))
+		return;
+	/* d goes with either of them (RFC 4314 section 2.1.1); alone it is RFC 2086's */
+	t = slice_find(rights, 't') < rights.n;
+	e = slice_find(rights, 'e') < rights.n;
+	a->may_remove = t || e ? t && e : slice_find(rights, 'd') < rights.n;
 }
 
 static void

@@ -175,3 +175,81 @@ def test_rights_survive_a_kill(own):
     assert not has(listed, "Gone")
     other.close()
     mine.close()
+
+
+# ---- the table of RFC 4314 section 4, through a front end, from another store -----------------
+
+RIGHTS = "lrswipkxtea"
+BOX = '"Other Users/{owner}/Box"'
+COMMANDS = [  # what it needs (any one of them when in brackets), the command
+    ("r", "EXAMINE {box}"),
+    ("", "SELECT INBOX"),
+    ("r", "STATUS {box} (MESSAGES)"),
+    ("k", "CREATE {sub}"),
+    ("a", "SETACL {box} somebody l"),
+    ("a", "DELETEACL {box} somebody"),
+    ("a", "GETACL {box}"),
+    ("a", "LISTRIGHTS {box} somebody"),
+    ("[lrikxa]", "MYRIGHTS {box}"),
+    ("", "SUBSCRIBE {box}"),
+    ("", "UNSUBSCRIBE {box}"),
+    ("i", "APPEND {box} {{1+}}\r\nx"),
+    ("i", "UID COPY 1 {box}"),  # of the INBOX, which is on another store
+    ("x", "DELETE {box}"),
+]
+SELECTED = [
+    ("s", r"STORE 1 +FLAGS (\Seen)"),
+    ("t", r"STORE 1 +FLAGS (\Deleted)"),
+    ("w", r"STORE 1 +FLAGS (\Flagged $Label1)"),
+    ("[sw]", r"STORE 1 -FLAGS (\Seen \Flagged)"),
+    ("", "FETCH 1 BODY[]"),
+    ("e", "UID EXPUNGE 999"),
+    ("te", "MOVE 1 INBOX"),
+]
+
+
+def is_allowed(needs, rights):
+    if needs.startswith("["):
+        return any(r in rights for r in needs[1:-1])
+    return all(r in rights for r in needs)
+
+
+def sets_of_rights():
+    return [""] + list(RIGHTS) + [RIGHTS.replace(r, "") for r in RIGHTS] + [RIGHTS]
+
+
+def check_command(client, needs, command, rights, absent):
+    last = client.run(command)[-1].split(b" ", 1)[1]
+    if is_allowed(needs, rights):
+        want = [b"OK"]
+    elif "l" in rights:
+        want = [b"NO [NOPERM]", b"NO [READ-ONLY]"]
+    else:
+        want = [b"NO [%s]" % code for code in absent]
+    assert any(last.startswith(w) for w in want), (rights, command, last)
+
+
+def test_every_command_with_every_right(shared):
+    owner, friend = shared.user("store1"), shared.user("store2")
+    mine, his = at_store(shared, owner), shared.raw_imap(friend, "fe1")
+    box, name = BOX.format(owner=owner.split("@")[0]), friend.split("@")[0]
+    his.append("INBOX", talk.message())
+    for n, rights in enumerate(sets_of_rights()):
+        mine.run("CREATE Box")
+        mine.ok(f'SETACL Box {name} "{rights}"')
+        for needs, command in COMMANDS:
+            check_command(his, needs, command.format(box=box, sub=box[:-1] + f'/n{n}"'), rights,
+                          [b"NONEXISTENT", b"TRYCREATE", b"NOPERM"])
+    for rights in sets_of_rights():
+        if "l" not in rights or "r" not in rights:
+            rights += "lr"
+        mine.run("CREATE Box")
+        mine.append("Box", talk.message())
+        mine.ok(f'SETACL Box {name} "{"".join(set(rights))}"')
+        his.ok(f"SELECT {box}")
+        for needs, command in SELECTED:
+            check_command(his, needs, command, rights, [])
+        his.ok("UNSELECT")
+        mine.ok("DELETE Box")
+    mine.close()
+    his.close()

@@ -1,37 +1,42 @@
-"""Cyrus' cyradm at a store: ACLs, namespaces, mailboxes, by its words."""
+"""Cyrus' cyradm at a store and at a front end: ACLs, namespaces, mailboxes, by its words."""
 from tool import sh
 from world import PASSWORD
 
 PACKAGES = ["cyrus-admin", "libcyrus-imap-perl", "libsasl2-modules"]
 
 
-def cyradm(site, user, *commands):
-    host, port = site.cluster.at("store2", "imap")
+def cyradm(site, where, user, *commands):
+    host, port = site.cluster.at(where, "imap")
     script = "".join(c + "\n" for c in commands) + "exit\n"
     return sh("cyradm", "--user", user, "--port", port, "--auth", "PLAIN", "--password", PASSWORD,
               host, stdin=script)[1]
 
 
-def run(site, check):
+def manage(site, check, where):
     owner, friend = site.user("store2"), site.user("store2")
     mine, his = (u.split("@")[0] for u in (owner, friend))
-    text = cyradm(site, owner, "createmailbox Team", "createmailbox Team/Plans",
+    text = cyradm(site, where, owner, "createmailbox Team", "createmailbox Team/Plans",
                   f"setaclmailbox Team {friend} read", f"setaclmailbox Team/Plans {friend} lrswi",
                   "listaclmailbox Team", "listaclmailbox Team/Plans", "listmailbox")
-    check("cyradm makes mailboxes and sets rights",
+    check(f"cyradm at {where} makes mailboxes and sets rights",
           f"{his} lrs" in text and f"{his} lrswi" in text and f"{mine} lrswipkxtecda" in text and
           "Team/Plans" in text, text)
-    text = cyradm(site, friend, "listmailbox", f"listmailbox {'%'}",
+    text = cyradm(site, where, friend, "listmailbox", f"listmailbox {'%'}",
                   f'setaclmailbox "Other Users/{mine}/Team" {friend} all',
                   f'deletemailbox "Other Users/{mine}/Team"')
-    check("cyradm sees what others share", f"Other Users/{mine}/Team/Plans" in text, text)
-    check("cyradm is refused what a friend may not do", text.count("may not") >= 2 or
+    check(f"cyradm at {where} sees what others share", f"Other Users/{mine}/Team/Plans" in text, text)
+    check(f"cyradm at {where} is refused what a friend may not do", text.count("may not") >= 2 or
           text.count("ermission") >= 2, text)
-    text = cyradm(site, owner, f"deleteaclmailbox Team {friend}",
+    text = cyradm(site, where, owner, f"deleteaclmailbox Team {friend}",
                   f"deleteaclmailbox Team/Plans {his}", "listaclmailbox Team",
                   "renamemailbox Team Old", "listmailbox", "deletemailbox Old/Plans",
                   "deletemailbox Old")
-    check("cyradm takes rights away, renames and deletes",
+    check(f"cyradm at {where} takes rights away, renames and deletes",
           f"{his} " not in text and "Old/Plans" in text, text)
-    text = cyradm(site, friend, "listmailbox")
-    check("what is not shared any more is gone", "Other Users" not in text, text)
+    text = cyradm(site, where, friend, "listmailbox")
+    check(f"at {where} what is not shared any more is gone", "Other Users" not in text, text)
+
+
+def run(site, check):
+    for where in ("store2", "fe1"):
+        manage(site, check, where)
