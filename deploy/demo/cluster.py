@@ -15,7 +15,8 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 PORTS = {"smtp": 2025, "lmtp": 2124, "imap": 2143, "imaps": 2993, "pop3": 2110, "pop3s": 2995,
-         "mupdate": 3905, "metrics": 9100, "dns": 2053}
+         "mupdate": 3905, "metrics": 9100, "metrics-imap": 9101,
+         "metrics-smtp": 9102, "dns": 2053}
 
 
 class Trouble(Exception):
@@ -144,6 +145,8 @@ class Cluster:
         self.domain = "example.org"
         self.processes = {}
 
+    inside = "127.0.0.0/8 ::1"  # networks where everybody is trusted
+
     # ---- addresses ------------------------------------------------------------------
 
     def ip(self, host):
@@ -158,7 +161,8 @@ class Cluster:
         return (self.ip(host), PORTS[service])
 
     def text(self, host, service):
-        return "%s:%d" % self.at(host, service)
+        ip, port = self.at(host, service)
+        return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
     def conf(self, host):
         return os.path.join(self.dir, "etc", host + ".conf")
@@ -203,8 +207,8 @@ class Cluster:
                  f"default_domain = {self.domain}", f"directory = sqlite:{d}/data/directory.db",
                  f"cluster_secret = {self.secrets['cluster']}",
                  f"tls_cert = {d}/tls/cert.pem", f"tls_key = {d}/tls/key.pem",
-                 f"tls_ca = {d}/tls/cert.pem", "trusted_networks = 127.0.0.0/8",
-                 "plaintext_networks = 127.0.0.0/8"]
+                 f"tls_ca = {d}/tls/cert.pem", f"trusted_networks = {self.inside}",
+                 f"plaintext_networks = {self.inside}"]
         os.makedirs(f"{d}/run/{host}", exist_ok=True)
         if host in self.fronts:
             lines += [f"location_dir = {d}/data/{host}-location",
@@ -248,10 +252,10 @@ class Cluster:
                 f"imaps_listen = {self.text(host, 'imaps')}",
                 f"pop3_listen = {self.text(host, 'pop3')}",
                 f"pop3s_listen = {self.text(host, 'pop3s')}",
-                f"metrics = {self.ip(host)}:{PORTS['metrics'] + 1}",
+                f"metrics = {self.text(host, 'metrics-imap')}",
                 "", "[roost-smtp]", f"mx_listen = {self.text(host, 'smtp')}",
                 f"lmtp_listen = {self.text(host, 'lmtp')}",
-                f"metrics = {self.ip(host)}:{PORTS['metrics'] + 2}"]
+                f"metrics = {self.text(host, 'metrics-smtp')}"]
 
     # ---- processes ------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ numbers = itertools.count(1)
 
 
 class Site:
-    def __init__(self, work, net):
-        self.cluster = c.Cluster(work, net=net, log_level=os.environ.get("ROOST_TEST_LOG", "debug"))
+    def __init__(self, work, net, kind=c.Cluster):
+        self.cluster = kind(work, net=net, log_level=os.environ.get("ROOST_TEST_LOG", "debug"))
         self.domain = self.cluster.domain
         self.tls = ssl.create_default_context()
         self.tls.check_hostname = False
