@@ -153,6 +153,7 @@ open_proxy(struct worker *w)
 	w->proxy = smtp_proxy_new(&(struct smtp_proxy_config){
 		.loop = svc_loop(w->svc),
 		.auth = worker_auth(w),
+		.guard = svc_guard(w->svc),
 		.route = w->route,
 		.pool = w->pool,
 		.relay = w->relay,

@@ -65,6 +65,7 @@ session_end(struct smtp_session *s, const char *why)
 	         log_esc(smtp_server_get_helo(s->core)), s->transactions, s->refused,
 	         smtp_server_is_tls(s->core), clock_mono_ms() - s->started_ms);
 	session_login_cancel(s);
+	session_rates_cancel(s);
 	txn_end(&s->txn);
 	link_end(&s->client);
 	proxy_lost_session(s->proxy, s);
@@ -253,13 +254,6 @@ on_mail(struct smtp_session *s, const struct smtp_mail *mail)
 		session_submit_mail(s, mail);
 }
 
-static void
-on_data(struct smtp_session *s)
-{
-	s->until_ms = clock_mono_ms() + s->proxy->limits.message_ms;
-	smtp_server_go_ahead(s->core, link_out(s->client));
-}
-
 void
 session_deliver(struct smtp_session *s)
 {
@@ -317,7 +311,7 @@ on_event(struct smtp_session *s, const struct smtp_event *ev)
 		txn_rcpt(s->txn, ev->number, &ev->rcpt);
 		return;
 	case SMTP_DATA:
-		on_data(s);
+		session_rates_ask(s);
 		return;
 	case SMTP_BODY:
 		if (!txn_body(s->txn, ev->data))

@@ -59,10 +59,12 @@ enum smtp_service {
 };
 const char *smtp_service_name(enum smtp_service s); /* "smtp lmtp submission submissions" */
 
+struct guard;
 /* What all sessions of a worker share. Everything is borrowed for its life. */
 struct smtp_proxy_config {
 	struct loop *loop;
-	struct auth *auth; /* NULL: no directory, and no logins */
+	struct auth *auth;   /* NULL: no directory, and no logins */
+	struct guard *guard; /* NULL: no rates */
 	struct route *route;
 	struct pool *pool;
 	struct relay *relay;

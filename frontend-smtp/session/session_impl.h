@@ -1,6 +1,6 @@
 /*
- * session_impl - what session.c (a client), login.c (who he is), submit.c (what he may send)
- * and proxy.c (all of them) share.
+ * session_impl - what session.c (a client), login.c (who he is), submit.c (what he may
+ * send), rates.c (how much) and proxy.c (all of them) share.
  */
 #ifndef SESSION_SESSION_IMPL_H
 #define SESSION_SESSION_IMPL_H
@@ -55,10 +55,11 @@ struct smtp_session {
 	char id[SMTP_SESSION_MAX + 1];
 	char peer[ADDR_TEXT_LEN];
 	struct addr from; /* what his rights depend on: the conn's peer, or whom XCLIENT named */
-	char user[DIRECTORY_NAME_MAX + 1];     /* canonical, who has logged in; "": nobody */
-	uint64_t auth_id;                      /* a login, or a question whether he may; 0: none */
-	struct smtp_mail mail; /* waits for that question; its slices are the arena's */
-	struct arena *arena;   /* of the question */
+	char user[DIRECTORY_NAME_MAX + 1]; /* canonical, who has logged in; "": nobody */
+	uint64_t auth_id;                  /* a login, or a question whether he may; 0: none */
+	uint64_t rate_id;                  /* may so much be sent? 0: not asked */
+	struct smtp_mail mail;             /* waits for that question; its slices are the arena's */
+	struct arena *arena;               /* of the question */
 	const char *froms[SUBMITTED_FROM_MAX]; /* of the message: to be asked for */
 	size_t from_count, from_next;
 	struct log_ctx log;
@@ -103,6 +104,12 @@ void session_submit_mail(struct smtp_session *s, const struct smtp_mail *mail);
 /* The message is whole: what he may not say is refused, what is missing is added, and it goes its
  * way. */
 void session_submit_message(struct smtp_session *s);
+
+/* ---- rates.c ---- */
+
+/* The message is about to come: may it? Answers DATA. */
+void session_rates_ask(struct smtp_session *s);
+void session_rates_cancel(struct smtp_session *s);
 
 /* ---- proxy.c ---- */
 
