@@ -14,9 +14,9 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-PORTS = {"smtp": 2025, "lmtp": 2124, "imap": 2143, "imaps": 2993, "pop3": 2110, "pop3s": 2995,
-         "mupdate": 3905, "metrics": 9100, "metrics-imap": 9101,
-         "metrics-smtp": 9102, "dns": 2053}
+PORTS = {"smtp": 2025, "submission": 2587, "submissions": 2465, "lmtp": 2124, "imap": 2143,
+         "imaps": 2993, "pop3": 2110, "pop3s": 2995, "mupdate": 3905, "metrics": 9100,
+         "metrics-imap": 9101, "metrics-smtp": 9102, "dns": 2053}
 
 
 class Trouble(Exception):
@@ -254,6 +254,8 @@ class Cluster:
                 f"pop3s_listen = {self.text(host, 'pop3s')}",
                 f"metrics = {self.text(host, 'metrics-imap')}",
                 "", "[roost-smtp]", f"mx_listen = {self.text(host, 'smtp')}",
+                f"submission_listen = {self.text(host, 'submission')}",
+                f"submissions_listen = {self.text(host, 'submissions')}",
                 f"lmtp_listen = {self.text(host, 'lmtp')}",
                 f"metrics = {self.text(host, 'metrics-smtp')}"]
 

@@ -13,7 +13,7 @@ import pytest
 
 import cluster as c
 import talk
-from sasl import Protocol
+from sasl import Protocol, b64
 from world import PASSWORD
 
 # Everything but the limits under test is as it is set by default.
@@ -25,6 +25,9 @@ limit_user_address_sessions = 4
 limit_address_failures = 8
 limit_account_failures = 3
 limit_block_max = 6s
+limit_client_messages = 5
+limit_sender_messages = 4
+limit_sender_recipients = 6
 login_failure_delay = 200ms
 """
 
@@ -208,6 +211,44 @@ def test_the_same_wrong_password_counts_once(site):
         line = attempt(site, user, "last year's", here)
         assert line.startswith(b"a NO [AUTHENTICATIONFAILED]"), line
     assert attempt(site, user, PASSWORD, address()).startswith(b"a OK")
+
+
+# ---- rates --------------------------------------------------------------------------
+
+
+def submit(site, user, to, source):
+    """The answers to AUTH, the RCPTs, DATA, and the message, of a user (None: nobody)."""
+    service = "submission" if user else "smtp"
+    client = talk.Smtp.__new__(talk.Smtp)
+    client.__dict__.update(connect(site, service=service, source=source).__dict__)
+    codes = [client.ask("EHLO client.example.net")[0]]
+    if user:
+        codes.append(client.ask("AUTH PLAIN " + b64(f"\0{user}\0{PASSWORD}").decode())[0])
+    codes += [x[0] for x in client.envelope(*to, sender=user or "x@elsewhere.example.net")]
+    codes.append(client.ask("DATA")[0])
+    if codes[-1] == 354:
+        client.send(talk.message() + b".\r\n")
+        codes.append(client.reply()[0])
+    client.close()
+    return codes[1:]
+
+
+def test_a_client_sends_so_many_messages(site):
+    to, here = [site.user("store1")], address()
+    assert [submit(site, None, to, here)[1] for _ in range(6)] == [354] * 5 + [450]
+    assert submit(site, None, to, address())[1] == 354
+
+
+def test_a_sender_sends_so_many_messages_and_to_so_many(site):
+    user, other = site.user("store1"), site.user("store2")
+    to = [site.user("store1") for _ in range(3)]
+    # from wherever; 235, 250 for each, 354, 250
+    assert submit(site, user, to, address()) == [235, 250, 250, 250, 354, 250]
+    assert submit(site, user, to[:2], address()) == [235, 250, 250, 354, 250]
+    assert submit(site, user, to[:2], address()) == [235, 250, 250, 450]  # the seventh
+    assert submit(site, user, to[:1], address()) == [235, 250, 354, 250]
+    assert submit(site, user, to[:1], address())[-1] == 450  # the fifth message
+    assert submit(site, other, to, address())[-1] == 250
 
 
 # ---- the guard's own trouble ---------------------------------------------------------
