@@ -171,25 +171,6 @@ permits(const char *services, const char *service)
 	return *services == '\0';
 }
 
-/* The same for the account of a->user. */
-static void
-permit_account(struct policy *p, const struct directory_account *account, const char *service,
-               struct slice authzid, struct policy_answer *a)
-{
-	char other[DIRECTORY_NAME_MAX + 1];
-
-	a->result = AUTH_DENIED;
-	if (account->status != DIRECTORY_ACTIVE || !permits(account->services, service) ||
-	    !permits(account->domain_services, service))
-		return;
-	if (authzid.n > 0 &&
-	    (!directory_canon(authzid, p->default_domain, other) || strcmp(other, a->user) != 0))
-		return;
-	snprintf(a->authcid, sizeof(a->authcid), "%s", a->user);
-	snprintf(a->groups, sizeof(a->groups), "%s", account->groups);
-	a->result = AUTH_OK;
-}
-
 /* user_r is the account's name, which is another one in another name of its domain. */
 static enum auth_result
 find_account(struct policy *p, struct slice authcid, char user_r[DIRECTORY_NAME_MAX + 1],
@@ -203,6 +184,44 @@ find_account(struct policy *p, struct slice authcid, char user_r[DIRECTORY_NAME_
 	if (r == AUTH_OK)
 		snprintf(user_r, DIRECTORY_NAME_MAX + 1, "%s", account_r->user);
 	return r;
+}
+
+/* Is this a name of the account, if in another name of its domain? OK, DENIED, TEMP. */
+static enum auth_result
+is_himself(struct policy *p, struct slice authzid, const char *user)
+{
+	char other[DIRECTORY_NAME_MAX + 1];
+	struct directory_account account;
+	enum auth_result r;
+
+	if (!directory_canon(authzid, p->default_domain, other))
+		return AUTH_DENIED;
+	if (strcmp(other, user) == 0)
+		return AUTH_OK;
+	r = find_account(p, authzid, other, &account);
+	secret_wipe(account.hash, sizeof(account.hash));
+	if (r == AUTH_TEMP)
+		return AUTH_TEMP;
+	return r == AUTH_OK && strcmp(other, user) == 0 ? AUTH_OK : AUTH_DENIED;
+}
+
+/* The same for the account of a->user. */
+static void
+permit_account(struct policy *p, const struct directory_account *account, const char *service,
+               struct slice authzid, struct policy_answer *a)
+{
+	a->result = AUTH_DENIED;
+	if (account->status != DIRECTORY_ACTIVE || !permits(account->services, service) ||
+	    !permits(account->domain_services, service))
+		return;
+	if (authzid.n > 0) {
+		a->result = is_himself(p, authzid, a->user);
+		if (a->result != AUTH_OK)
+			return;
+	}
+	snprintf(a->authcid, sizeof(a->authcid), "%s", a->user);
+	snprintf(a->groups, sizeof(a->groups), "%s", account->groups);
+	a->result = AUTH_OK;
 }
 
 static void

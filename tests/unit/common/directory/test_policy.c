@@ -515,6 +515,10 @@ TEST(services_and_groups_of_a_login)
 	assert_int_equal(directory_add_domain(w.writer, "short.org", "example.org", &err),
 	                 DIRECTORY_OK);
 	assert_int_equal(login(&w, "smtp", "", "fred@short.org", "secret", &a), AUTH_OK);
+	assert_int_equal(login(&w, "smtp", "ann@short.org", "fred@short.org", "secret", &a),
+	                 AUTH_DENIED);
+	assert_int_equal(login(&w, "smtp", "fred@short.org", "fred@short.org", "secret", &a),
+	                 AUTH_OK);
 	test_eq_str("user", a.user, "fred");
 	end(&w);
 }
