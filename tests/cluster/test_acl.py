@@ -253,3 +253,55 @@ def test_every_command_with_every_right(shared):
         mine.ok("DELETE Box")
     mine.close()
     his.close()
+
+
+def test_a_long_list_of_rights_goes_all_the_way(shared):
+    owner, friend = shared.user("store1"), shared.user("store2")
+    mine, his = at_store(shared, owner), shared.raw_imap(friend, "fe2")
+    mine.ok("CREATE Big")
+    for n in range(700):
+        last = mine.run(f"SETACL Big {'u' * 60}{n:03} lrs")[-1]
+        assert b" OK " in last, (n, last)
+    mine.ok(f"SETACL Big {friend.split('@')[0]} lr")
+    found = find_at_master(shared, f"user.{owner.split('@')[0]}.Big")
+    assert found.count(b"\tlrs\t") == 700
+    assert has(his.ok('LIST "" "*Big" RETURN (MYRIGHTS)'), "/Big\" lr")
+    while b" OK " in last:
+        last = mine.run(f"SETACL Big {'v' * 60}{n:03} lrs")[-1]
+        n += 1
+    assert b"NO [LIMIT]" in last and n < 1000
+    his.ok(f'EXAMINE "Other Users/{owner.split("@")[0]}/Big"')
+    mine.ok("DELETE Big")
+    mine.close()
+    his.close()
+
+
+@pytest.mark.parametrize("victim", ["master", "store1"])
+def test_killed_while_rights_change(own, victim):
+    """What was acknowledged is there, and the master knows the same as the store."""
+    owner, friend = (own.user("store1").split("@")[0] for _ in range(2))
+    mine, done = at_store(own, f"{owner}@{own.domain}"), set()
+    for n in range(60):
+        if n == 20:
+            own[victim].kill()
+        if n == 35:
+            own[victim].start()
+            own.cluster.wait_settled()
+            mine = at_store(own, f"{owner}@{own.domain}")
+        try:
+            last = mine.run(f"SETACL INBOX {friend}-{n} lr")[-1]
+        except (EOFError, OSError):
+            last = b"gone"
+        if b" OK " in last:
+            done.add(n)
+        else:
+            assert last == b"gone" or b"NO [UNAVAILABLE]" in last
+    assert set(range(20)) | set(range(35, 60)) <= done
+    own.cluster.wait_settled()
+    mine = at_store(own, f"{owner}@{own.domain}")
+    told = b"".join(mine.ok("GETACL INBOX")[:-1])
+    kept = {n for n in range(60) if f"{friend}-{n} lr".encode() in told}
+    assert done <= kept
+    found = find_at_master(own, f"user.{owner}")
+    assert {n for n in range(60) if f"{friend}-{n}\tlr\t".encode() in found} == kept
+    mine.close()
