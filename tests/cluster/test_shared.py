@@ -443,17 +443,17 @@ def test_killed_in_the_middle(own, verb, victim):
     """store1 is the source. What the client was told holds; nothing is lost, nothing is
     there twice but what nobody answered for."""
     user = own.user("store1")
-    for round_ in range(4):
+    for round_ in range(6):
         there = folder(own, "store2")
         source = f"r{round_}"
         client = own.raw_imap(user, "fe2")
         client.ok(f"CREATE {source}")
-        mine = [talk.message(f"{i}\r\n" + "m" * 70 + "\r\n" * 20000) for i in range(40)]
+        mine = [talk.message(f"{i}\r\n" + "m" * 70 + "\r\n" * 100000) for i in range(40)]
         for i in range(0, 40, 20):
             assert b" OK " in client.append(source, *mine[i:i + 20])[-1]
         client.close()
         answer = attempt(own, user, f"UID {verb} 1:* {there}", source, victim,
-                         random.uniform(0.01, 0.25))
+                         random.uniform(0, 0.2))
         own[victim].start()
         own.cluster.wait_settled()
 
