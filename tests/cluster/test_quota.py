@@ -193,6 +193,32 @@ def test_a_shared_tree(shared, user):
     ctl(shared, "store1", "mailbox", "delete", top + "-new", "--tree")
 
 
+def test_a_shared_tree_on_another_store(shared, user):
+    top = "quota2-" + user.split("@")[0]
+    ctl(shared, "store1", "mailbox", "create", top, "--store", "store1")
+    ctl(shared, "store1", "mailbox", "acl", "set", top, "anyone", "lrswite")
+    ctl(shared, "store1", "mailbox", "create", top + ".a")
+    set_quota(shared, "store1", top, "--messages", "2", "--storage", "1M")
+    a, root = f'"Shared Folders/{top}/a"', f"Shared Folders/{top}"
+    client = shared.imap(user)
+    kind, (roots, quotas) = client.getquotaroot(a)
+    assert roots == [f'{a} "{root}"'.encode()]
+    assert quotas == [f'"{root}" (STORAGE 0 1024 MESSAGE 0 2)'.encode()]
+    assert client.getquota(f'"{root}"') == ("OK", quotas)
+    client.logout()
+    for _ in range(3):
+        shared.send(user)
+    client = shared.raw_imap(user, select="INBOX")
+    client.no(f"COPY 1:3 {a}", b"[OVERQUOTA]")
+    client.ok(f"COPY 1:2 {a}")
+    client.no(f"MOVE 3 {a}", b"[OVERQUOTA]")
+    assert b"MESSAGES 3" in b" ".join(client.ok("STATUS INBOX (MESSAGES)"))
+    assert b"MESSAGES 2" in b" ".join(client.ok(f"STATUS {a} (MESSAGES DELETED)"))
+    assert any(b"* NO [OVERQUOTA]" in line for line in client.ok(f"SELECT {a}"))
+    client.close()
+    ctl(shared, "store1", "mailbox", "delete", top, "--tree")
+
+
 # ---- settings, and what survives ---------------------------------------------------------------
 
 def metric(site, host, name):

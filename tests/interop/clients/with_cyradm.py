@@ -1,4 +1,4 @@
-"""Cyrus' cyradm at a store and at a front end: ACLs, namespaces, mailboxes, by its words."""
+"""Cyrus' cyradm at a store and at a front end: ACLs, namespaces, mailboxes, quotas, by its words."""
 from tool import sh
 from world import PASSWORD
 
@@ -37,6 +37,20 @@ def manage(site, check, where):
     check(f"at {where} what is not shared any more is gone", "Other Users" not in text, text)
 
 
+def quotas(site, check, where):
+    user = site.user("store2")
+    site.imap(user).logout()
+    # one resource: it understands no more
+    site.cluster.ctl("store2", "mailbox", "quota", "set", user, "--storage", "3M")
+    text = cyradm(site, where, user, "listquota INBOX", "listquotaroot INBOX",
+                  "setquota INBOX STORAGE 99999")
+    check(f"cyradm at {where} shows quotas",
+          text.count("STORAGE 0/3072") == 2 and "INBOX STORAGE" in text, text)
+    check(f"cyradm at {where} is refused what only administrators may do",
+          "Only an administrator" in text, text)
+
+
 def run(site, check):
     for where in ("store2", "fe1"):
         manage(site, check, where)
+        quotas(site, check, where)
