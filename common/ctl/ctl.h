@@ -30,6 +30,8 @@
  *      "peer":"10.1.1.1","tls":true,"age_s":12,"state":"SELECTED","mailbox":"..."|null,
  *      "store":"store1"|null}]}
  *
+ * limits, limits.clear (front ends): see common/svc/limits_ctl.c
+ *
  * explain (everybody but roost-smtp's and roost-imap's further workers):
  *   > {"cmd":"explain","mailbox":"example.org!user.fred"}
  *   replica, master, front end:

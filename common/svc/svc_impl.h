@@ -10,6 +10,7 @@
  * child.c       one process: start, channel, end, when to try again
  * channel.c     frames between supervisor and worker
  * worker.c      a worker, from the inside
+ * limits_ctl.c  what the limits process says on the control socket
  * metrics_http.c  the process that answers scrapers
  * sockets.c     listening sockets, kept over generations
  * fds.c         which descriptors a child must not have
@@ -325,6 +326,11 @@ int svc_worker_run(const struct svc_worker_config *wc);
 int svc_metrics_serve(const struct svc_sockets *sockets, const sigset_t *mask);
 /* The answer to one request head (up to and with the empty line). */
 void svc_metrics_answer(struct slice head, struct buf *out);
+
+/* ---- limits_ctl.c ---- */
+
+/* The commands `limits` and `limits.clear`. */
+void svc_limits_register(struct ctl_server *s, struct guard *g);
 
 /* ---- stats.c ---------------------------------------------------------------------------------------------------- */
 

@@ -373,6 +373,8 @@ open_parts(struct svc_worker *w, const struct svc_worker_config *wc)
 		w->auth = guard_auth_new(w->guard, &w->auth, w->conf);
 	w->ctl = ctl_server_new_fd(w->loop, wc->ctl_fd);
 	ctl_register(w->ctl, commands, w);
+	if (w->guard != NULL)
+		svc_limits_register(w->ctl, w->guard);
 }
 
 static void

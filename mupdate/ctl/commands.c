@@ -22,6 +22,16 @@ const struct command commands[] = {
 	  "everybody: roostctl who\n"
 	  "one user: roostctl who alice@example.org\n",
 	  cmd_who },
+	{ "limits list", "", 0, 0, 0, "Failed logins that are held against somebody.",
+	  "What the front ends have counted by themselves: addresses, users, and users from where\n"
+	  "they are known; how often they failed, and for how long they are kept out.",
+	  "who is kept out now: roostctl limits list\n", cmd_limits_list },
+	{ "limits clear", "ADDRESS|USER", 1, 1, 0, "Forget the failed logins of one.",
+	  "An address is written as the list shows it, with its prefix where it has one. With Redis\n"
+	  "it is forgotten there, too.",
+	  "let them try again: roostctl limits clear 192.0.2.7\n"
+	  "an account: roostctl limits clear alice@example.org\n",
+	  cmd_limits_clear },
 	{ "servers", "", 0, 0, 0, "The stores of the cluster.",
 	  "Where each store of the settings speaks, how many names the location master has for\n"
 	  "it, and whether it has told its whole list since the master's list was made.",

@@ -1,6 +1,7 @@
 """Limits and the defence of logins, by real processes: sessions by address and user, wrong
 passwords, rates; a limits process that is killed; Redis stopped and started under load."""
 import concurrent.futures
+import json
 import os
 import re
 import signal
@@ -211,6 +212,23 @@ def test_the_same_wrong_password_counts_once(site):
         line = attempt(site, user, "last year's", here)
         assert line.startswith(b"a NO [AUTHENTICATIONFAILED]"), line
     assert attempt(site, user, PASSWORD, address()).startswith(b"a OK")
+
+
+def test_what_is_held_against_somebody_is_listed_and_cleared(site):
+    user, here = site.user("store1"), address()
+    with Guesses(site, [(user, f"guess {i}", here) for i in range(7)]):
+        listed = json.loads(site.cluster.ctl("fe1", "--json", "limits", "list").stdout)["entries"]
+        mine = [e for e in listed if e["name"] in (user.split("@")[0], here)]
+        assert {e["kind"] for e in mine} == {"address", "user"}, listed
+        assert all(e["failures"] == 7 for e in mine)
+        assert [e["block_s"] > 0 for e in mine if e["kind"] == "user"] == [True]
+        text = site.cluster.ctl("fe1", "limits", "list").stdout
+        assert here in text and "BLOCKED FOR" in text
+        assert attempt(site, user, PASSWORD, address()).startswith(b"a NO [LIMIT]")
+        assert site.cluster.ctl("fe1", "limits", "clear", user).returncode == 0
+        assert attempt(site, user, PASSWORD, address()).startswith(b"a OK")
+    done = site.cluster.ctl("fe1", "limits", "clear", "203.0.113.77")
+    assert "Nothing was held" in done.stdout
 
 
 # ---- rates --------------------------------------------------------------------------
