@@ -345,7 +345,10 @@ start(struct imap_session *s, bool lsub)
 	if (j->root_wanted && !j->extended && !lsub)
 		imap_untagged(s, "LIST (\\Noselect) \"/\" \"\"");
 	imap_status_begin(s, &j->status);
-	list_names_init(&j->names, s, c->arena, wants_others(j));
+	/* LSUB does not tell what is there */
+	list_names_init(&j->names, s, c->arena,
+	                (lsub ? 0 : LIST_NAMES_EXISTING) |
+	                        (wants_others(j) ? LIST_NAMES_OTHERS : 0));
 	c->job = j;
 	c->cleanup = cleanup;
 	j->found = arena_array(c->arena, j->names.count + 1, sizeof(*j->found));

@@ -8,7 +8,7 @@ struct collect {
 	struct list_names *l;
 	struct imap_session *s;
 	struct arena *arena;
-	bool others;
+	unsigned what; /* LIST_NAMES_* */
 };
 
 static struct list_name *
@@ -70,7 +70,7 @@ on_subscription(void *ctx, struct slice name)
 	struct collect *c = ctx;
 	struct list_name *n;
 
-	if (!c->others && !is_own(c, name))
+	if ((c->what & LIST_NAMES_OTHERS) == 0 && !is_own(c, name))
 		return true;
 	n = push_canonical(c, name);
 	if (n != NULL)
@@ -79,7 +79,7 @@ on_subscription(void *ctx, struct slice name)
 }
 
 static void
-collect_all(struct collect *c)
+collect_existing(struct collect *c)
 {
 	struct store *store = c->s->service->c.store;
 	char below[MBOX_NAME_MAX + 2];
@@ -91,9 +91,8 @@ collect_all(struct collect *c)
 	memcpy(below, inbox.p, inbox.n);
 	below[inbox.n] = '.';
 	store_each(store, slice_make(below, inbox.n + 1), on_mailbox, c);
-	if (c->others)
+	if ((c->what & LIST_NAMES_OTHERS) != 0)
 		store_each_granted(store, &c->s->who, on_mailbox, c);
-	store_each_subscription(store, c->s->names.user, on_subscription, c);
 }
 
 /* ---- order ------------------------------------------------------------------------------------- */
@@ -183,13 +182,15 @@ add_parents(struct list_names *to, const struct list_names *from)
 }
 
 void
-list_names_init(struct list_names *l, struct imap_session *s, struct arena *a, bool others)
+list_names_init(struct list_names *l, struct imap_session *s, struct arena *a, unsigned what)
 {
 	struct list_names found = { NULL, 0, 0 };
-	struct collect c = { &found, s, a, others };
+	struct collect c = { &found, s, a, what };
 
 	*l = (struct list_names){ NULL, 0, 0 };
-	collect_all(&c);
+	if ((what & LIST_NAMES_EXISTING) != 0)
+		collect_existing(&c);
+	store_each_subscription(s->service->c.store, s->names.user, on_subscription, &c);
 	if (found.count > 0)
 		qsort(found.names, found.count, sizeof(*found.names), compare);
 	merge(&found);

@@ -31,9 +31,12 @@ struct list_names {
 	size_t count, cap;
 };
 
-/* Everything the user may see (ACL_LOOKUP), and what he has subscribed to. others: also of the
- * other two namespaces. */
-void list_names_init(struct list_names *l, struct imap_session *s, struct arena *a, bool others);
+enum {
+	LIST_NAMES_EXISTING = 1, /* what the user may see (ACL_LOOKUP), not only subscriptions */
+	LIST_NAMES_OTHERS = 2,   /* also of the other two namespaces */
+};
+/* What he has subscribed to, and more. */
+void list_names_init(struct list_names *l, struct imap_session *s, struct arena *a, unsigned what);
 void list_names_fini(struct list_names *l);
 
 #endif

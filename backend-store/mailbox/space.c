@@ -19,6 +19,7 @@
 
 #define WAITERS_MOST 1000
 #define USER_MAILBOXES_MOST 10000
+#define SHARED_TREE_MOST 20000 /* below one name at the top: whoever has k there makes them */
 
 static void
 space_destroy(struct op *o)
@@ -321,20 +322,33 @@ space_refuse(struct space_op *so, enum mbox_result result)
 
 /* ---- rules ---------------------------------------------------------------------------------------- */
 
+/* "lists" of "lists.announce.old", "example.org!lists" of "example.org!lists.x". */
+static struct slice
+shared_top(struct slice name)
+{
+	size_t head = mbox_name_domain(name).n;
+
+	return slice_sub(name, 0, head + slice_find(slice_skip(name, head), '.'));
+}
+
 enum mbox_result
 space_check_new(struct store *s, struct slice name, size_t more)
 {
 	struct slice root;
+	size_t most = USER_MAILBOXES_MOST;
 
 	if (mbox_name_check(name) != MBOX_NAME_OK)
 		return MBOX_INVALID;
 	if (tree_find(&s->tree, name) != NULL)
 		return MBOX_EXISTS;
 	root = mbox_name_root(name);
-	if (root.n == 0 || root.n == name.n)
+	if (root.n == name.n)
 		return MBOX_OK;
-	if (tree_find(&s->tree, root) == NULL)
+	if (root.n == 0) {
+		root = shared_top(name);
+		most = SHARED_TREE_MOST;
+	} else if (tree_find(&s->tree, root) == NULL) {
 		return MBOX_ABSENT;
-	return tree_count_below(&s->tree, root) + more > USER_MAILBOXES_MOST ? MBOX_CANNOT
-	                                                                     : MBOX_OK;
+	}
+	return tree_count_below(&s->tree, root) + more > most ? MBOX_CANNOT : MBOX_OK;
 }

@@ -121,6 +121,30 @@ TEST(an_ACL_has_a_size)
 	world_close(&w);
 }
 
+/* Whoever may make names below a shared one cannot fill the store. */
+TEST(a_shared_tree_is_bounded)
+{
+	struct world w;
+	struct buf b = BUF_INIT(SIZE_MAX);
+	char name[50];
+
+	world_open(&w, WORLD_UNINDEXED);
+	world_create(&w, "example.net!lists");
+	for (int i = 0; i < 20001; i++) {
+		snprintf(name, sizeof(name), "example.net!lists.a%d", i);
+		(void)store_create(w.store, slice_of(name), SLICE(""), note_result, &b);
+		if (i % 1000 == 999)
+			fakenet_settle(w.loop);
+	}
+	fakenet_settle(w.loop);
+	assert_true(slice_ends(buf_slice(&b), SLICE("ok ok cannot ")));
+	assert_int_equal(store_count(w.store), 20001);
+	assert_int_equal(world_create(&w, "lists.a"), MBOX_OK);
+	assert_int_equal(world_create(&w, "example.net!lists2.a"), MBOX_OK);
+	buf_fini(&b);
+	world_close(&w);
+}
+
 /* ---- the index against a walk over everything ------------------------------------------------ */
 
 struct found {
