@@ -2,8 +2,8 @@
  * both - a directory in an SQLite file and, where PostgreSQL is installed, on a server: every
  * test of the directory's contents runs on both.
  */
-#ifndef TESTS_UNIT_DIRECTORY_BOTH_H
-#define TESTS_UNIT_DIRECTORY_BOTH_H
+#ifndef UNIT_COMMON_DIRECTORY_BOTH_H
+#define UNIT_COMMON_DIRECTORY_BOTH_H
 
 #include "base/err.h"
 #include "directory/directory.h"
