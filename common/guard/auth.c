@@ -158,14 +158,20 @@ on_failed(void *ctx, UNUSED uint64_t id, const struct guard_answer *a)
 	timer_set(&l->timer, ms > l->guarded->delay_ms ? ms - l->guarded->delay_ms : 0);
 }
 
+static char *
+copy(const char *text)
+{
+	return xstrdup(text != NULL ? text : "");
+}
+
 static void
 keep(struct login *l, const struct auth_reply *r)
 {
 	l->result = r->result;
-	l->user = xstrdup(r->user);
-	l->authcid = xstrdup(r->authcid);
-	l->groups = xstrdup(r->groups);
-	l->grant = xstrdup(r->grant);
+	l->user = copy(r->user);
+	l->authcid = copy(r->authcid);
+	l->groups = copy(r->groups);
+	l->grant = copy(r->grant);
 	l->proxied = r->proxied;
 	l->admin = r->admin;
 	l->claim = r->claim;
@@ -195,7 +201,7 @@ on_inner(void *ctx, UNUSED uint64_t id, const struct auth_reply *r)
 		l->question = guard_ask(l->guarded->guard, &f, on_passed, l);
 	} else if (r->result == AUTH_DENIED) {
 		f.kind = GUARD_FAILED;
-		l->user = xstrdup(r->user);
+		l->user = copy(r->user);
 		l->question = guard_ask(l->guarded->guard, &f, on_failed, l);
 	} else {
 		login_free(l);
