@@ -161,7 +161,8 @@ cmd_list(void *ctx, struct ctl_req *req, const struct json *args)
 	struct instance *i = ctx;
 	const char *prefix = json_get_str(args, "prefix");
 	struct json *fields = json_new_object();
-	struct quota_list l = { json_set_array(fields, "quotas"), json_get_int(args, "over", 0), 0 };
+	struct quota_list l = { json_set_array(fields, "quotas"), json_get_int(args, "over", 0),
+		                0 };
 
 	quota_each(i->store, slice_of(prefix != NULL ? prefix : ""), add_item, &l);
 	json_set_bool(fields, "more", l.count > LIST_MOST);
