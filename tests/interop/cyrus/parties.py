@@ -46,12 +46,12 @@ class Lab:
         os.makedirs(path, exist_ok=True)
         return path
 
-    def store(self, name, at, master=MASTER, lmtpd="lmtpd"):
+    def store(self, name, at, master=MASTER, lmtpd="lmtpd", more=None):
         settings = {"mupdate_server": master, "mupdate_port": "3905", "mupdate_username": name,
                     "mupdate_authname": name, "mupdate_password": lab.SECRET,
                     "proxyservers": "proxy", "admins": "cyrus proxy", "lmtp_admins": "proxy",
                     "proxy_authname": "proxy", "proxy_password": lab.SECRET,
-                    "allowusermoves": "yes"}
+                    "allowusermoves": "yes", **(more or {})}
         host = lab.Host(self.root, self.sub(name), at, settings,
                         [("imap", "imapd", 143, "prefork=0"),
                          ("pop3", "pop3d", 110, "prefork=0"),
