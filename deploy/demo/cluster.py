@@ -143,6 +143,7 @@ class Cluster:
         self.fronts = [f"fe{i + 1}" for i in range(fronts)]
         self.log_level = log_level
         self.domain = "example.org"
+        self.smtp_settings = []  # more lines for [roost-smtp]
         self.processes = {}
 
     inside = "127.0.0.0/8 ::1"  # networks where everybody is trusted
@@ -257,7 +258,7 @@ class Cluster:
                 f"submission_listen = {self.text(host, 'submission')}",
                 f"submissions_listen = {self.text(host, 'submissions')}",
                 f"lmtp_listen = {self.text(host, 'lmtp')}",
-                f"metrics = {self.text(host, 'metrics-smtp')}"]
+                f"metrics = {self.text(host, 'metrics-smtp')}", *self.smtp_settings]
 
     # ---- processes ------------------------------------------------------------------
 
