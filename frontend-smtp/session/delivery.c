@@ -65,6 +65,10 @@ delivery_time_left(const struct txn *t, uint64_t reserve_ms)
 static void
 mark_wanted(struct txn *t)
 {
+	struct target *g;
+
+	LIST_EACH (g, &t->targets, struct target, node)
+		g->started_ms = t->started_ms;
 	for (size_t i = 0; i < t->rcpt_count; i++) {
 		struct txn_rcpt *r = t->rcpts[i];
 
@@ -200,11 +204,9 @@ send_to_stores(struct txn *t)
 	struct target *g;
 	struct batch *b;
 
-	LIST_EACH (g, &t->targets, struct target, node) {
-		g->started_ms = t->started_ms;
+	LIST_EACH (g, &t->targets, struct target, node)
 		if (g->wanted && !target_is_relay(g))
 			give(t, g);
-	}
 	LIST_EACH (b, &t->deliveries, struct batch, node)
 		batch_send(b);
 	if (t->open == 0)

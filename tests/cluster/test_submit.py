@@ -346,6 +346,9 @@ def test_store_away_and_the_hop_gets_nothing(site, hops):
     finally:
         site["store1"].start()
         site.cluster.wait_settled()
+        client.reset()
+        c.wait_until("the front end to try the store again",
+                     lambda: (client.envelope(local, sender=user)[0][0], client.reset())[0] == 250)
     assert hops[0].texts(ident) == []
     client.close()
 
