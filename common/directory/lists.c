@@ -51,22 +51,38 @@ make_target(struct directory *d, const char *target, char text_r[ADDRESS_TEXT_SI
 	return DIRECTORY_INVALID;
 }
 
-/* In a transaction, behind the change. */
-static enum directory_result
-check_leads_somewhere(struct directory *d, const struct dir_name *n, struct err *err)
+struct circle {
+	const char *address;
+	bool closed;
+};
+
+static void
+note_circle(void *ctx, unsigned depth, const char *address, enum resolve_event event)
 {
-	struct resolve_config c = { .directory = d };
+	struct circle *c = ctx;
+
+	if (event == RESOLVE_LOOP && strcmp(address, c->address) == 0)
+		c->closed = true;
+}
+
+/* In a transaction, behind the change. An alias may be in no circle at all; two who forward
+ * to each other and keep copies harm nobody. */
+static enum directory_result
+check_leads_somewhere(struct directory *d, const struct dir_name *n, bool is_alias, struct err *err)
+{
 	char address[DIRECTORY_NAME_MAX + 1];
+	struct circle circle = { address, false };
+	struct resolve_config c = { .directory = d, .trace = note_circle, .trace_ctx = &circle };
 	struct resolved r;
 	enum directory_result result = DIRECTORY_OK;
 
 	dir_name_text(*n->local != '\0' ? n->local : "anybody", n->domain, NULL, address);
 	resolve_address(&c, slice_of(address), &r);
-	if (r.loop || r.is_too_much) {
+	if (r.loop || (is_alias && circle.closed) || r.is_too_much) {
 		err_set(err, "then the mail for %s%s@%s %s", *n->local == '\0' ? "anybody" : "",
 		        n->local, n->domain,
-		        r.loop ? "would run in a circle"
-		               : "would go to too many, or through too many aliases");
+		        !r.is_too_much ? "would run in a circle"
+		                       : "would go to too many, or through too many aliases");
 		result = DIRECTORY_INVALID;
 	} else if (r.result == AUTH_TEMP) {
 		err_set(err, "the directory does not answer");
@@ -381,7 +397,7 @@ directory_add_alias(struct directory *d, const char *address, const char *const 
 	for (size_t i = 0; i < count && r == DIRECTORY_OK; i++)
 		r = add_target(d, &n, targets[i], err);
 	if (r == DIRECTORY_OK)
-		r = check_leads_somewhere(d, &n, err);
+		r = check_leads_somewhere(d, &n, true, err);
 	return directory_end(d, r, err);
 }
 
@@ -443,7 +459,7 @@ replace_forwards(struct directory *d, const struct dir_name *n, const char *cons
 		r = DIRECTORY_OK;
 	for (size_t i = 0; i < count && r == DIRECTORY_OK; i++)
 		r = add_forward(d, n, targets[i], err);
-	return r == DIRECTORY_OK && count > 0 ? check_leads_somewhere(d, n, err) : r;
+	return r == DIRECTORY_OK && count > 0 ? check_leads_somewhere(d, n, false, err) : r;
 }
 
 enum directory_result

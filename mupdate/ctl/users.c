@@ -389,6 +389,33 @@ delete_row(struct run *r, const struct del *d)
 	return result == DIRECTORY_OK ? EXIT_DONE : fail_directory(r, &d->who, result, &err);
 }
 
+struct leading {
+	struct run *run;
+	struct json *items;
+};
+
+static bool
+say_leading(void *ctx, const char *left, const char *right)
+{
+	struct leading *l = ctx;
+
+	json_add_str(l->items, left);
+	run_say(l->run, "%s still leads to %s.", left, right);
+	return true;
+}
+
+/* Nobody else decides where that mail goes now. */
+static void
+say_what_dangles(struct run *r, const struct del *d)
+{
+	struct leading l = { r, json_set_array(r->result, "still_leading_there") };
+	struct err err = { "" };
+
+	if (directory_list_leading_to(r->directory, d->who.full, say_leading, &l, &err) !=
+	    DIRECTORY_OK)
+		run_say(r, "What still leads to %s cannot be listed: %s", d->who.full, err.text);
+}
+
 /* Invariant 2. */
 static int
 delete_all(struct run *r, struct del *d)
@@ -408,8 +435,10 @@ delete_all(struct run *r, struct del *d)
 	if (!d->has_row && d->deleted == 0)
 		return run_fail(r, EXIT_NO, "there is no account %s", d->who.full);
 	code = delete_row(r, d);
-	if (code == EXIT_DONE)
-		run_say(r, "%s %s.", d->who.full, r->dry_run ? "would be deleted" : "is deleted");
+	if (code != EXIT_DONE)
+		return code;
+	run_say(r, "%s %s.", d->who.full, r->dry_run ? "would be deleted" : "is deleted");
+	say_what_dangles(r, d);
 	return code;
 }
 

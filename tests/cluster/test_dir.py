@@ -224,6 +224,8 @@ def test_roostctl_shows_and_takes_away(site):
     done = ctl(site, "user", "add", "boss", "--store", "store1", "--generate", host="store1",
                check=False)
     assert done.returncode != 0 and "alias" in done.stderr
+    gone = ctl(site, "user", "delete", one, "--dry-run", host="store1").stdout
+    assert f"boss@example.org still leads to {one}" in gone
     ctl(site, "alias", "delete", "boss@example.org", "x@elsewhere.example")
     ctl(site, "alias", "delete", "boss@example.org")
     assert ctl(site, "alias", "show", "boss", check=False).returncode == 1
