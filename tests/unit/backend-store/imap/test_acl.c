@@ -617,6 +617,35 @@ TEST(also_in_IDLE)
 	                             "second is closed\n");
 }
 
+/* Its answer comes first. */
+TEST(also_in_the_middle_of_a_command)
+{
+	world_play_logged_in(ANN_TOO "client > a SETACL INBOX ann lra\n"
+	                             "client < a OK *\n"
+	                             "second > b SELECT \"Other Users/fred\"\n"
+	                             "second << b OK [READ-ONLY] *\n"
+	                             "second > c APPEND INBOX {1}\n"
+	                             "second < + *\n"
+	                             "client > d SETACL INBOX ann -r\n"
+	                             "client < d OK *\n"
+	                             "second > x\n"
+	                             "second < c OK [APPENDUID *\n"
+	                             "second < * BYE You may not read *\n"
+	                             "second is closed\n");
+}
+
+TEST(also_by_his_own_hand)
+{
+	world_play_logged_in(ANN_TOO "client > a SETACL INBOX ann lra\n"
+	                             "client < a OK *\n"
+	                             "second > b SELECT \"Other Users/fred\"\n"
+	                             "second << b OK [READ-ONLY] *\n"
+	                             "second > c SETACL \"Other Users/fred\" ann l\n"
+	                             "second < c OK Done\n"
+	                             "second < * BYE You may not read *\n"
+	                             "second is closed\n");
+}
+
 TEST(losing_some_rights_counts_from_the_next_command)
 {
 	world_play_logged_in(ANN_TOO "client > a SETACL INBOX ann lrsw\n"
