@@ -5,11 +5,11 @@
 
 static const struct conf_def *const tables[] = { instance_settings, cluster_settings,
 	                                         imap_conf_table,   lmtp_conf_table,
-	                                         pop3_conf_table,   NULL };
+	                                         pop3_conf_table,   transfer_settings, NULL };
 
 static const struct svc_listen_def listeners[] = {
 	{ "imap_listen", "imap" }, { "imaps_listen", "imaps" }, { "lmtp_listen", "lmtp" },
-	{ "pop3_listen", "pop3" }, { "pop3s_listen", "pop3s" }, { .setting = NULL },
+	{ "pop3_listen", "pop3" }, { "pop3s_listen", "pop3s" }, { "cluster_listen", "cluster" }, { .setting = NULL },
 };
 
 static const struct svc_program program = {
@@ -32,6 +32,7 @@ main(int argc, char **argv)
 {
 	metrics_register(store_metrics, STORE_M_COUNT);
 	metrics_register(cluster_metrics, CLUSTER_M_COUNT);
+	metrics_register(transfer_metrics, TRANSFER_M_COUNT);
 	metrics_register(imap_metrics, IMAP_M_COUNT);
 	metrics_register(lmtp_metrics, LMTP_M_COUNT);
 	metrics_register(pop3_metrics, POP3_M_COUNT);

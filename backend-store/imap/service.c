@@ -125,6 +125,30 @@ imap_service_drain(struct imap_service *p, void (*done)(void *ctx), void *ctx)
 		done(ctx);
 }
 
+static bool
+is_in(const struct imap_session *s, struct slice user)
+{
+	struct mbox_user owner;
+
+	if (s->logged_in && slice_eq_str(user, s->user))
+		return true;
+	return s->view != NULL &&
+	       mbox_user_of_name(mailbox_name(view_mailbox(s->view)),
+	                         store_default_domain(s->service->c.store), &owner) &&
+	       slice_eq(mbox_user_slice(&owner), user);
+}
+
+void
+imap_service_end_user(struct imap_service *p, struct slice user)
+{
+	struct imap_session *s;
+
+	LIST_EACH (s, &p->sessions, struct imap_session, node)
+		if (is_in(s, user))
+			imap_session_bye(s, "[UNAVAILABLE] The mailboxes are being moved, come again",
+			                 "move");
+}
+
 size_t
 imap_service_count(const struct imap_service *p)
 {

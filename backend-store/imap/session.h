@@ -64,6 +64,10 @@ void imap_session_start(struct imap_service *p, struct conn **c, bool tls);
 void imap_service_drain(struct imap_service *p, void (*done)(void *ctx), void *ctx);
 size_t imap_service_count(const struct imap_service *p);
 
+/* The user's mailboxes are moved away: who is in one of them is sent away (RFC 3501 section
+ * 7.1.5), to come again. user is canonical. */
+void imap_service_end_user(struct imap_service *p, struct slice user);
+
 /* For the control command `who`: all strings borrowed for the call. */
 struct imap_session_info {
 	const char *session, *peer;

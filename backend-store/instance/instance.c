@@ -103,6 +103,8 @@ instance_check(const struct conf *c, struct err *err)
 	}
 	if (cluster_check(c, err) == -1 || check_new_user(c, err) == -1)
 		return -1;
+	if (transfer_check(c, err) == -1)
+		return -1;
 	return check_tls(c, err);
 }
 
@@ -133,6 +135,18 @@ quota_policy(const struct conf *c)
 		.default_messages = conf_int(c, "default_quota_messages"),
 		.grace_percent = (unsigned)conf_percent(c, "quota_grace"),
 	};
+}
+
+/* For the cluster port off loopback: where there is a certificate. */
+static bool
+open_peer_tls(const struct conf *c, struct tls_ctx **tls_r, struct err *err)
+{
+	*tls_r = NULL;
+	if (!cluster_is_wanted(c) || !conf_is_set(c, "tls_cert"))
+		return true;
+	*tls_r = tls_peer_new(conf_str(c, "tls_cert"), conf_str(c, "tls_key"),
+	                      conf_str(c, "tls_ca"), err);
+	return *tls_r != NULL;
 }
 
 static bool
@@ -207,6 +221,38 @@ open_protocols(struct instance *i)
 	});
 }
 
+static void
+end_sessions(void *ctx, struct slice user)
+{
+	struct instance *i = ctx;
+
+	imap_service_end_user(i->imap, user);
+	pop3_service_end_user(i->pop3, user);
+}
+
+static void
+reconcile(void *ctx)
+{
+	(void)cluster_force(((struct instance *)ctx)->cluster, false);
+}
+
+static void
+open_transfer(struct instance *i)
+{
+	i->transfer = transfer_new(&(struct transfer_config){
+		.loop = svc_loop(i->svc),
+		.store = i->store,
+		.names = i->cluster != NULL ? cluster_names(i->cluster) : NULL,
+		.auth = svc_auth(i->svc),
+		.conf = i->conf,
+		.tls = i->peer_tls,
+		.server = i->server,
+		.end_sessions = end_sessions,
+		.reconcile = reconcile,
+		.ctx = i,
+	});
+}
+
 /* ---- connections ------------------------------------------------------------------------------- */
 
 static void
@@ -231,6 +277,12 @@ static void
 on_pop3(void *ctx, struct conn **c)
 {
 	pop3_session_start(((struct instance *)ctx)->pop3, c, false);
+}
+
+static void
+on_cluster(void *ctx, struct conn **c)
+{
+	transfer_accept(((struct instance *)ctx)->transfer, c);
 }
 
 static void
@@ -279,14 +331,17 @@ instance_start(struct svc_worker *w, struct err *err)
 	i->conf = svc_conf(w);
 	i->server = server_name(i->conf);
 	timer_init(&i->tick, svc_loop(w), on_tick, i);
-	if (!open_tls(i->conf, &i->tls, &i->master_tls, err) || !open_store(i, err)) {
+	if (!open_tls(i->conf, &i->tls, &i->master_tls, err) ||
+	    !open_peer_tls(i->conf, &i->peer_tls, err) || !open_store(i, err)) {
 		instance_stop(i);
 		return NULL;
 	}
 	open_cluster(i);
 	open_protocols(i);
+	open_transfer(i);
 	control_start(i);
 	admin_start(i);
+	moves_start(i);
 	on_tick(i);
 	log_info(NULL, "store.start server=%s mailboxes=%llu", log_esc(i->server),
 	         (unsigned long long)store_count(i->store));
@@ -295,6 +350,7 @@ instance_start(struct svc_worker *w, struct err *err)
 	svc_listen(w, "lmtp", on_lmtp, i);
 	svc_listen(w, "pop3", on_pop3, i);
 	svc_listen(w, "pop3s", on_pop3s, i);
+	svc_listen(w, "cluster", on_cluster, i);
 	return i;
 }
 
@@ -310,7 +366,7 @@ instance_reload(void *app, const struct conf *c, struct err *err)
 {
 	static const char *const fixed[] = { "data_dir", "default_domain", "cluster" };
 	struct instance *i = app;
-	struct tls_ctx *tls, *master_tls;
+	struct tls_ctx *tls, *master_tls, *peer_tls;
 	struct quota_policy policy;
 
 	for (size_t k = 0; k < ARRAY_LEN(fixed); k++) {
@@ -331,6 +387,11 @@ instance_reload(void *app, const struct conf *c, struct err *err)
 		tls_free(&tls);
 		return -1;
 	}
+	if (!open_peer_tls(c, &peer_tls, err)) {
+		tls_free(&tls);
+		tls_free(&master_tls);
+		return -1;
+	}
 	tls_free(&master_tls); /* the link to the master keeps its own */
 	policy = quota_policy(c);
 	quota_set_policy(i->store, &policy);
@@ -341,6 +402,9 @@ instance_reload(void *app, const struct conf *c, struct err *err)
 	i->tls = tls;
 	i->conf = c;
 	i->server = server_name(c);
+	transfer_set_conf(i->transfer, c, peer_tls, i->server);
+	tls_free(&i->peer_tls);
+	i->peer_tls = peer_tls;
 	return 0;
 }
 
@@ -369,6 +433,7 @@ instance_stop(void *app)
 {
 	struct instance *i = app;
 
+	transfer_free(&i->transfer);
 	imap_service_free(&i->imap);
 	lmtp_service_free(&i->lmtp);
 	pop3_service_free(&i->pop3);
@@ -379,5 +444,6 @@ instance_stop(void *app)
 	timer_fini(&i->tick);
 	tls_free(&i->tls);
 	tls_free(&i->master_tls);
+	tls_free(&i->peer_tls);
 	free(i);
 }

@@ -14,6 +14,7 @@
 #include "json/json.h"
 #include "svc/svc.h"
 #include "tls/tls.h"
+#include "transfer/transfer.h"
 
 /* Settings of roost-store beside those of its protocols and of the cluster. */
 extern const struct conf_def instance_settings[];
@@ -47,6 +48,8 @@ struct instance {
 	struct imap_service *imap;
 	struct lmtp_service *lmtp;
 	struct pop3_service *pop3;
+	struct transfer *transfer;
+	struct tls_ctx *peer_tls; /* for the cluster port; NULL: loopback only */
 	struct timer tick;
 	unsigned draining; /* protocols that have sessions left */
 };
@@ -60,6 +63,9 @@ void instance_stop(void *app);
 
 /* ---- control.c: status, who, explain ---- */
 void control_start(struct instance *i);
+
+/* ---- moves.c: move.* ---- */
+void moves_start(struct instance *i);
 
 /* ---- admin.c: mailbox.* and user.*; admin_acl.c: mailbox.acl.* ---- */
 void admin_start(struct instance *i);

@@ -100,6 +100,16 @@ pop3_service_drain(struct pop3_service *p, void (*done)(void *ctx), void *ctx)
 		done(ctx);
 }
 
+void
+pop3_service_end_user(struct pop3_service *p, struct slice user)
+{
+	struct pop3_session *s;
+
+	LIST_EACH (s, &p->sessions, struct pop3_session, node)
+		if (s->logged_in && slice_eq_str(user, s->user))
+			session_end(s, "move");
+}
+
 size_t
 pop3_service_count(const struct pop3_service *p)
 {

@@ -61,6 +61,8 @@ void pop3_session_start(struct pop3_service *p, struct conn **c, bool tls);
 /* No new ones: who has not logged in is sent away, the others go on. done is called when
  * nobody is left, perhaps now. */
 void pop3_service_drain(struct pop3_service *p, void (*done)(void *ctx), void *ctx);
+/* The user's mailboxes are moved away: his sessions end, and delete nothing. */
+void pop3_service_end_user(struct pop3_service *p, struct slice user);
 size_t pop3_service_count(const struct pop3_service *p);
 
 /* For the control command `who`: all strings borrowed for the call. */

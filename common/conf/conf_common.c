@@ -152,6 +152,8 @@ static const struct conf_def server_settings[] = {
 	{ "imap", CONF_ADDRESS, NULL, 143, .help = "Where it speaks IMAP." },
 	{ "pop3", CONF_ADDRESS, NULL, 110, .help = "Where it speaks POP3." },
 	{ "lmtp", CONF_ADDRESS, NULL, 24, .help = "Where it takes mail by LMTP." },
+	{ "cluster", CONF_ADDRESS, NULL, 3906,
+	  .help = "Where other stores speak with it, for moves of users: its cluster_listen." },
 	{ "tls", CONF_ENUM, "off", .words = "off starttls",
 	  .help = "starttls: links to it are encrypted, and its certificate is verified." },
 	{ "tls_name", CONF_STRING,

@@ -74,6 +74,9 @@ const char *conn_tls_text(const struct conn *c);
 void conn_set_note(struct conn *c, void *note, void (*fn)(void *note));
 void *conn_note(const struct conn *c); /* NULL: none */
 
+/* In TLS by tls_peer_new(): is this the name in the peer's certificate? */
+bool conn_tls_peer_is(const struct conn *c, const char *hostname);
+
 const struct addr *conn_peer(const struct conn *c);
 const struct addr *conn_local(const struct conn *c);
 struct loop *conn_loop(const struct conn *c);

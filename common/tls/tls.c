@@ -55,15 +55,12 @@ is_readable(const char *what, const char *path, struct err *err)
 	return false;
 }
 
-struct tls_ctx *
-tls_server_new(const char *cert_path, const char *key_path, struct err *err)
+static bool
+use_certificate(struct tls_ctx *t, const char *cert_path, const char *key_path, struct err *err)
 {
-	struct tls_ctx *t;
-
 	if (!is_readable("TLS certificate", cert_path, err) ||
 	    !is_readable("TLS key", key_path, err))
-		return NULL;
-	t = ctx_new(TLS_server_method());
+		return false;
 	if (SSL_CTX_use_certificate_chain_file(t->ssl_ctx, cert_path) != 1)
 		err_set_openssl(err, "the TLS certificate", cert_path);
 	else if (SSL_CTX_use_PrivateKey_file(t->ssl_ctx, key_path, SSL_FILETYPE_PEM) != 1)
@@ -71,29 +68,66 @@ tls_server_new(const char *cert_path, const char *key_path, struct err *err)
 	else if (SSL_CTX_check_private_key(t->ssl_ctx) != 1)
 		err_set_openssl(err, "the TLS key does not belong to the certificate", cert_path);
 	else
-		return t;
-	tls_free(&t);
-	return NULL;
+		return true;
+	return false;
+}
+
+/* ca_path NULL: the system's. */
+static bool
+use_authorities(struct tls_ctx *t, const char *ca_path, struct err *err)
+{
+	int ok;
+
+	if (ca_path != NULL && !is_readable("file of TLS authorities", ca_path, err))
+		return false;
+	ok = ca_path != NULL ? SSL_CTX_load_verify_locations(t->ssl_ctx, ca_path, NULL)
+	                     : SSL_CTX_set_default_verify_paths(t->ssl_ctx);
+	if (ok != 1)
+		err_set_openssl(err, "the file of TLS authorities",
+		                ca_path != NULL ? ca_path : "(system)");
+	return ok == 1;
+}
+
+struct tls_ctx *
+tls_server_new(const char *cert_path, const char *key_path, struct err *err)
+{
+	struct tls_ctx *t = ctx_new(TLS_server_method());
+
+	if (!use_certificate(t, cert_path, key_path, err))
+		tls_free(&t);
+	return t;
 }
 
 struct tls_ctx *
 tls_client_new(const char *ca_path, enum tls_verify verify, struct err *err)
 {
-	struct tls_ctx *t;
-	int ok;
+	struct tls_ctx *t = ctx_new(TLS_client_method());
 
-	if (ca_path != NULL && !is_readable("file of TLS authorities", ca_path, err))
-		return NULL;
-	t = ctx_new(TLS_client_method());
 	t->verify = verify;
-	if (verify == TLS_VERIFY_NONE)
-		return t;
+	if (verify == TLS_VERIFY_NONE) {
+		if (ca_path == NULL || is_readable("file of TLS authorities", ca_path, err))
+			return t;
+		tls_free(&t);
+		return NULL;
+	}
 	SSL_CTX_set_verify(t->ssl_ctx, SSL_VERIFY_PEER, NULL);
-	ok = ca_path != NULL ? SSL_CTX_load_verify_locations(t->ssl_ctx, ca_path, NULL)
-	                     : SSL_CTX_set_default_verify_paths(t->ssl_ctx);
-	if (ok == 1)
+	if (!use_authorities(t, ca_path, err))
+		tls_free(&t);
+	return t;
+}
+
+struct tls_ctx *
+tls_peer_new(const char *cert_path, const char *key_path, const char *ca_path, struct err *err)
+{
+	struct tls_ctx *t = ctx_new(TLS_method());
+
+	t->verify = TLS_VERIFY_NAME;
+	SSL_CTX_set_verify(t->ssl_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_session_cache_mode(t->ssl_ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_options(t->ssl_ctx, SSL_OP_NO_TICKET);
+	must(SSL_CTX_set_purpose(t->ssl_ctx, X509_PURPOSE_SSL_SERVER) == 1);
+	if (use_certificate(t, cert_path, key_path, err) && use_authorities(t, ca_path, err))
 		return t;
-	err_set_openssl(err, "the file of TLS authorities", ca_path != NULL ? ca_path : "(system)");
 	tls_free(&t);
 	return NULL;
 }
@@ -131,6 +165,15 @@ tls_session_shutdown(struct ssl_st *ssl)
 {
 	(void)SSL_shutdown(ssl);
 	ERR_clear_error();
+}
+
+bool
+tls_session_peer_is(struct ssl_st *ssl, const char *hostname)
+{
+	X509 *cert = SSL_get0_peer_certificate(ssl);
+
+	return cert != NULL && (X509_check_ip_asc(cert, hostname, 0) == 1 ||
+	                        X509_check_host(cert, hostname, 0, 0, NULL) == 1);
 }
 
 const char *

@@ -21,12 +21,18 @@ enum tls_verify {
 };
 /* ca_path NULL: the system's authorities. */
 struct tls_ctx *tls_client_new(const char *ca_path, enum tls_verify verify, struct err *err);
+/* For links between equals, of either side: shows the certificate and wants one. A store's
+ * certificate is a server's, also where the store is the client. */
+struct tls_ctx *tls_peer_new(const char *cert_path, const char *key_path, const char *ca_path,
+                             struct err *err);
 void tls_free(struct tls_ctx **ctx);
 
 /* For net/ only. The caller owns it (SSL_free through bufferevent). */
 struct ssl_st *tls_session_new(struct tls_ctx *ctx, bool server, const char *hostname);
 /* Tells the peer that nothing more comes (close_notify), as far as the socket takes it. */
 void tls_session_shutdown(struct ssl_st *ssl);
+/* Does the other side's certificate, which was verified, have this name? */
+bool tls_session_peer_is(struct ssl_st *ssl, const char *hostname);
 const char *tls_session_text(struct ssl_st *ssl, char *text_r, size_t room);
 
 #endif

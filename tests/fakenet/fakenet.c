@@ -462,6 +462,12 @@ conn_tls_text(const struct conn *c)
 	return c->is_tls ? "TLSv1.3 FAKE" : NULL;
 }
 
+bool
+conn_tls_peer_is(const struct conn *c, const char *hostname)
+{
+	return c->is_tls && hostname != NULL;
+}
+
 const struct addr *
 conn_peer(const struct conn *c)
 {
