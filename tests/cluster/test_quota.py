@@ -3,6 +3,7 @@ import concurrent.futures
 import imaplib
 import json
 import re
+import signal
 import urllib.request
 
 import pytest
@@ -265,6 +266,26 @@ def test_defaults_refusals_and_a_restart(own):
                        lambda: metric(own, "store1", "roost_store_quota_full") == 1)
 
 
+def test_other_defaults_at_sighup(own):
+    """Behind the test above: a session stays, and sees the new limit."""
+    user = own.user("store1")
+    client = own.imap(user)
+    path = own.cluster.conf("store1")
+    with open(path) as f:
+        text = f.read()
+    with open(path, "w") as f:
+        f.write(text.replace("default_quota = 4K", "default_quota = 8K")
+                .replace("over_quota = refuse", "over_quota = later\nquota_warn = 0"))
+    own["store1"].signal(signal.SIGHUP)
+    cluster.wait_until("the new limit", lambda: client.getquota("INBOX")[1] ==
+                       [b"INBOX (STORAGE 0 8 MESSAGE 0 100)"])
+    smtp = own.raw_smtp()
+    smtp.ask(f"MAIL FROM:<{SENDER}> SIZE=9000")
+    assert smtp.ask(f"RCPT TO:<{user}>")[0] == 452
+    smtp.close()
+    client.logout()
+
+
 def test_an_admin_sets_limits_by_imap(own):
     """At a store, speaking for a user: front ends carry no admins. Behind the test above."""
     user = own.user("store1")
@@ -320,12 +341,14 @@ def test_many_first_logins_and_mails_at_once(shared):
         client.login(user, PASSWORD)
         client.logout()
 
+    def pop3(i):
+        shared.pop3(user, "fe%d" % (i % 2 + 1)).quit()
+
     def mail(i):
         shared.send(user, talk.message(ident=idents[i]), "fe%d" % (i % 2 + 1))
 
     with concurrent.futures.ThreadPoolExecutor(14) as pool:
-        for f in [pool.submit(login, i) for i in range(8)] + \
-                 [pool.submit(mail, i) for i in range(6)]:
+        for f in [pool.submit(fn, i) for i in range(6) for fn in (login, pop3, mail)]:
             f.result()
     client = shared.raw_imap(user, "fe2")
     assert special_uses(client) == {"INBOX": None, **FOLDERS}
