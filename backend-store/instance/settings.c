@@ -11,7 +11,8 @@ const struct conf_def instance_settings[] = {
 	  "Drafts=\\Drafts Sent=\\Sent Junk=\\Junk Trash=\\Trash Archive=\\Archive",
 	  .help = "Folders made with an INBOX, when a user logs in for the first time or his first "
 	          "mail comes, each with the special use behind the = (RFC 6154), or without one. "
-	          "Names as clients show them, with / between levels; he is subscribed to them." },
+	          "Names as clients show them, with / between levels, which are made too; he is "
+	          "subscribed to them." },
 	{ "default_subscriptions", CONF_STRING,
 	  .help = "What a new user is subscribed to besides, separated by commas: names as clients "
 	          "show them, such as Shared Folders/lists/announce." },

@@ -124,13 +124,57 @@ new_user_fini(struct store *s)
 
 /* ---- making one --------------------------------------------------------------------------- */
 
-static bool
-is_made(const struct space_op *so, struct slice name)
+static struct names_entry *
+find_made(struct space_op *so, struct slice name)
 {
 	for (size_t i = 0; i < so->made_count; i++)
 		if (slice_eq(so->made[i].name, name))
-			return true;
-	return false;
+			return &so->made[i];
+	return NULL;
+}
+
+/* Names below INBOX have no mailbox between them and it (mail/mbox_name.h). */
+static bool
+is_inbox_level(struct slice name)
+{
+	struct slice parent;
+
+	return slice_ends(name, SLICE(".INBOX")) && mbox_name_parent(name, &parent) &&
+	       mbox_name_is_inbox(parent);
+}
+
+/* A folder; the levels above it that are missing first, from the top. */
+static void
+add_folder(struct space_op *so, struct slice name, struct slice acl, struct slice use)
+{
+	struct slice inbox = mbox_name_root(name);
+	struct names_entry *made;
+
+	for (size_t i = inbox.n + 1; i < name.n; i++) {
+		struct slice up = slice_sub(name, 0, i);
+
+		if (name.p[i] == '.' && !is_inbox_level(up) && find_made(so, up) == NULL)
+			create_add(so, up, acl, SLICE(""));
+	}
+	made = find_made(so, name);
+	if (made == NULL)
+		create_add(so, name, acl, use);
+	else /* as a level of one before it */
+		made->special_use = arena_slice_dup(so->arena, use);
+}
+
+/* Room for them with their levels. */
+static size_t
+count_folders(char **folders)
+{
+	size_t n = 0;
+
+	for (; *folders != NULL; folders++) {
+		n++;
+		for (const char *p = *folders; *p != '\0'; p++)
+			n += *p == MBOX_SEPARATOR;
+	}
+	return n;
 }
 
 /* What cannot be for this user (his own name is too long) is left out. */
@@ -143,9 +187,8 @@ add_folders(struct space_op *so, const struct mbox_view *view, struct slice acl)
 	const char *why;
 
 	for (size_t i = 0; folders[i] != NULL; i++)
-		if (read_folder(view, folders[i], &name, &use, &why) &&
-		    !is_made(so, mbox_name_slice(&name)))
-			create_add(so, mbox_name_slice(&name), acl, use);
+		if (read_folder(view, folders[i], &name, &use, &why))
+			add_folder(so, mbox_name_slice(&name), acl, use);
 }
 
 /* Beside those to what is made. */
@@ -159,7 +202,7 @@ add_subscriptions(struct space_op *so, const struct mbox_view *view)
 		struct space_sub *sub;
 
 		if (name_of(view, slice_of(names[i]), &name) != MBOX_NAME_OK ||
-		    is_made(so, mbox_name_slice(&name)))
+		    find_made(so, mbox_name_slice(&name)) != NULL)
 			continue;
 		sub = arena_alloc(so->arena, sizeof(*sub));
 		sub->name = arena_slice_dup(so->arena, mbox_name_slice(&name));
@@ -175,15 +218,12 @@ start_user(struct space_op *so)
 	struct mbox_view view = { so->user, slice_of(s->default_domain) };
 	struct buf acl = BUF_INIT(SIZE_MAX);
 	struct slice inbox = so->locks[0].name;
-	size_t folders = 0;
 
 	if (tree_find(&s->tree, inbox) != NULL) {
 		space_end(so, MBOX_OK);
 		return;
 	}
-	while (s->new_folders[folders] != NULL)
-		folders++;
-	create_room(so, folders + 1);
+	create_room(so, count_folders(s->new_folders) + 1);
 	create_acl(s, inbox, &acl);
 	create_add(so, inbox, buf_slice(&acl), SLICE(""));
 	add_folders(so, &view, buf_slice(&acl));

@@ -36,7 +36,7 @@ struct quota_policy {
 /* What a user gets with his INBOX. Lists end with NULL, and may be NULL. Names are UTF-8 and as
  * his client knows them ("Archive/2026", "Shared Folders/lists"). */
 struct new_user {
-	const char *const *folders;       /* made and subscribed: "Sent=\\Sent" or "Notes" */
+	const char *const *folders; /* made, with the levels above, and subscribed: "Sent=\\Sent" */
 	const char *const *subscriptions; /* to others too, there or not */
 };
 /* False: what is wrong, for the operator. */

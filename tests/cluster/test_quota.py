@@ -4,6 +4,7 @@ import imaplib
 import json
 import re
 import signal
+import time
 import urllib.request
 
 import pytest
@@ -366,3 +367,26 @@ def test_the_first_mail_makes_the_folders(shared):
     client = shared.raw_imap(user)
     assert special_uses(client) == {"INBOX": None, **FOLDERS}
     client.close()
+
+
+@pytest.mark.parametrize("what", ["store1", "master"])
+def test_a_first_login_in_which_somebody_is_killed(own, what):
+    """All of the folders or none; and the next login finds or makes them."""
+    for i in range(6):
+        user = own.user("store1")
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            tries = [pool.submit(own.imap, user, f"fe{n + 1}") for n in range(2)]
+            time.sleep(i * 0.004)
+            own[what].kill()
+            for t in tries:
+                try:
+                    t.result().logout()
+                except (imaplib.IMAP4.error, OSError):
+                    pass  # later
+        own[what].start()
+        own.cluster.wait_settled()
+        client = own.imap(user)
+        listed = client.list()[1]
+        assert len(listed) == 4 and len(client.lsub()[1]) == 5, listed
+        client.logout()
+        assert own.send(user)

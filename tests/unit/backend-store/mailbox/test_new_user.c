@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-static const char *const folders[] = { "Entw\xc3\xbcrfe=\\Drafts", "Archive/2026", "v1.2",
-	                               "Sent=\\Sent", NULL };
+static const char *const folders[] = {
+	"Entw\xc3\xbcrfe=\\Drafts", "Archive/2026", "v1.2", "Sent=\\Sent", "Archive=\\Archive", NULL
+};
 static const char *const subscriptions[] = { "Shared Folders/lists/announce", "Sent", "Later",
 	                                     "Other Users/ann", NULL };
 
@@ -50,9 +51,10 @@ TEST(folders_and_subscriptions_come_with_the_inbox)
 		store_set_new_user(w.store, &n);
 		assert_int_equal(world_create_user(&w, "fred"), MBOX_OK);
 		check(&w, "fred",
-		      " user.fred user.fred.Archive.2026 user.fred.Entw&APw-rfe=\\Drafts "
+		      " user.fred user.fred.Archive=\\Archive user.fred.Archive.2026 "
+		      "user.fred.Entw&APw-rfe=\\Drafts "
 		      "user.fred.Sent=\\Sent user.fred.v1^2",
-		      " lists.announce user.ann user.fred user.fred.Archive.2026 "
+		      " lists.announce user.ann user.fred user.fred.Archive user.fred.Archive.2026 "
 		      "user.fred.Entw&APw-rfe user.fred.Later user.fred.Sent user.fred.v1^2");
 		world_check_reopen(&w, "a new user");
 		/* who is there keeps what he has */
@@ -61,9 +63,10 @@ TEST(folders_and_subscriptions_come_with_the_inbox)
 		assert_int_equal(world_subscribe(&w, "fred", "user.ann", false), MBOX_OK);
 		assert_int_equal(world_create_user(&w, "fred"), MBOX_OK);
 		check(&w, "fred",
-		      " user.fred user.fred.Archive.2026 user.fred.Entw&APw-rfe=\\Drafts "
+		      " user.fred user.fred.Archive=\\Archive user.fred.Archive.2026 "
+		      "user.fred.Entw&APw-rfe=\\Drafts "
 		      "user.fred.v1^2",
-		      " lists.announce user.fred user.fred.Archive.2026 "
+		      " lists.announce user.fred user.fred.Archive user.fred.Archive.2026 "
 		      "user.fred.Entw&APw-rfe user.fred.Later user.fred.Sent user.fred.v1^2");
 		assert_int_equal(world_delete(&w, "user.fred", true), MBOX_OK);
 		check(&w, "fred", "", "");
@@ -130,11 +133,13 @@ TEST(of_several_who_make_a_user_one_does)
 		(void)store_create_user(w.store, SLICE("fred"), on_done, &a);
 	fakenet_settle(w.loop);
 	assert_true(a.came == 5 && a.ok == 5);
-	assert_int_equal(store_count(w.store), 5);
-	test_eq_str("the master", buf_cstr(&fake.calls),
-	            "reserve user.fred user.fred.Entw&APw-rfe user.fred.Archive.2026 "
-	            "user.fred.v1^2 user.fred.Sent; activate user.fred user.fred.Entw&APw-rfe "
-	            "user.fred.Archive.2026 user.fred.v1^2 user.fred.Sent; ");
+	assert_int_equal(store_count(w.store), 6);
+	test_eq_str(
+		"the master", buf_cstr(&fake.calls),
+		"reserve user.fred user.fred.Entw&APw-rfe user.fred.Archive user.fred.Archive.2026 "
+		"user.fred.v1^2 user.fred.Sent; activate user.fred user.fred.Entw&APw-rfe "
+		"user.fred.Archive "
+		"user.fred.Archive.2026 user.fred.v1^2 user.fred.Sent; ");
 	store_set_names(w.store, NULL);
 	fakenames_fini(&fake);
 	world_close(&w);
