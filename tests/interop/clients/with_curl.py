@@ -32,6 +32,7 @@ def run(site, check):
     check("curl is refused an unknown recipient", code == 55 and "550" in text, (code, text))
     imap(site, check, curl, tls, user, path, raw)
     pop3(site, check, curl, tls, user, raw)
+    submission(site, check, curl, tls, user, path)
 
 
 def imap(site, check, curl, tls, user, path, raw):
@@ -64,3 +65,18 @@ def pop3(site, check, curl, tls, user, raw):
         check("curl retrieves", code == 0 and "by curl" in text, text)
         code, text = sh(*curl, url + "/", "-X", "UIDL", *more)
         check("curl asks for unique ids", code == 0 and len(text.split()) >= 8, text)
+
+
+def submission(site, check, curl, tls, user, path):
+    other = site.user("store1")
+    for url in ("smtp://" + site.cluster.text("fe1", "submission"),
+                "smtps://" + site.cluster.text("fe2", "submissions")):
+        for mech in ("PLAIN", "LOGIN"):
+            ident = talk.message_id()
+            with open(path + ".out", "wb") as f:
+                f.write(f"From: {user}\r\nSubject: by curl\r\nMessage-ID: {ident}\r\n\r\n"
+                        "Hello\r\n".encode())
+            code, text = sh(*curl, url + "/laptop.example.net", "--login-options", "AUTH=" + mech,
+                            "--mail-from", user, "--mail-rcpt", other, "-T", path + ".out", *tls)
+            check(f"curl hands in by {url} with AUTH {mech}",
+                  code == 0 and site.count(other, ident) == 1, text)

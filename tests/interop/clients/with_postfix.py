@@ -1,4 +1,5 @@
-"""Postfix hands mail to LMTP 24 of the front ends: it delivers, retries and bounces."""
+"""Postfix hands mail to LMTP 24 of the front ends: it delivers, retries and bounces. And it is
+the next hop for what our users send to others."""
 import os
 import pwd
 import shutil
@@ -6,8 +7,9 @@ import smtplib
 
 import cluster as c
 import talk
+from sink import Sink
 from tool import folder, messages, sh, write
-from world import SENDER
+from world import PASSWORD, SENDER
 
 PACKAGES = ["postfix"]
 
@@ -26,6 +28,7 @@ mydestination =
 mynetworks = 127.0.0.0/8
 relay_domains = example.org
 relay_transport = lmtp:inet:{front}
+default_transport = smtp:[{ip}]:2527
 lmtp_destination_concurrency_limit = 10
 minimal_backoff_time = 1s
 maximal_backoff_time = 2s
@@ -98,6 +101,7 @@ def run(site, check):
         c.wait_until("postfix to listen", lambda: c.can_connect(postfix.ip, 2525))
         deliveries(site, check, postfix)
         trouble(site, check, postfix)
+        outgoing(site, check, postfix)
     finally:
         postfix.command("stop")
 
@@ -144,3 +148,48 @@ def trouble(site, check, postfix):
           postfix.log())
     check("nothing bounced for it", f"to=<{mine}>, relay" in postfix.log() and not [
         x for x in postfix.log().splitlines() if f"to=<{mine}>" in x and "status=bounced" in x], postfix.log())
+
+
+def submit(site, user, to, ident):
+    with smtplib.SMTP(*site.cluster.at("fe1", "submission"), timeout=60) as smtp:
+        smtp.starttls(context=site.tls)
+        smtp.login(user, PASSWORD)
+        smtp.sendmail(user, to, (f"From: {user}\r\nTo: you\r\nSubject: out\r\n"
+                                 f"Message-ID: {ident}\r\n\r\nHello.\r\n").encode())
+
+
+def comes(sink, ident, seconds=30):
+    try:
+        c.wait_until("mail", lambda: sink.texts(ident), seconds)
+        return True
+    except c.Trouble:
+        return False
+
+
+def outgoing(site, check, postfix):
+    """Our user -> submission -> Postfix -> the world, which is a sink; and back."""
+    user, local = site.user("store1"), site.user("store2")
+    world = Sink((postfix.ip, 2527)).start()
+    try:
+        ident = talk.message_id()
+        submit(site, user, ["ann@far.example.net", local], ident)
+        check("a message of our user leaves by Postfix", comes(world, ident), postfix.log())
+        check("and his colleague has it, too", site.count(local, ident, "fe2") == 1)
+        check("Postfix was told the sender", world.texts(ident)[0][0] == user)
+        world.answers["RCPT gone@far.example.net"] = "550 5.1.1 gone away"
+        submit(site, user, ["gone@far.example.net"], talk.message_id())
+        check("what the world refuses comes back as a bounce", arrives(site, user, 1),
+              postfix.log())
+        site.cluster.ctl("store1", "alias", "add", f"away-{user}", "ann@far.example.net")
+        ident = talk.message_id()
+        site.send(f"away-{user}", talk.message(ident=ident))
+        check("a forward leaves by Postfix", comes(world, ident), postfix.log())
+        ident = talk.message_id()
+        postfix.command("stop")
+        with smtplib.SMTP(*site.cluster.at("fe2", "submission"), timeout=60) as smtp:
+            smtp.login(user, PASSWORD)
+            smtp.mail(user)
+            code = smtp.rcpt("ann@far.example.net")
+            check("without Postfix it is later, and at once", code[0] == 451, code)
+    finally:
+        world.stop()

@@ -1,7 +1,7 @@
 """swaks: SMTP and LMTP dialogues."""
 import talk
 from tool import certificate, sh
-from world import SENDER
+from world import PASSWORD, SENDER
 
 PACKAGES = ["swaks", "libnet-ssleay-perl"]
 
@@ -38,3 +38,29 @@ def run(site, check):
     code, text = swaks("fe2", "smtp", users[1], "--attach-name", "x.bin", "--attach",
                        "@" + certificate(site))
     check("an attachment goes through", code == 0, (code, text))
+    submission(site, check, users)
+
+
+def submission(site, check, users):
+    user, other = users
+
+    def swaks(front, service, *more, sender=user, password=PASSWORD):
+        host, port = site.cluster.at(front, service)
+        return sh("swaks", "--server", host, "--port", port, "--from", sender, "--to", other,
+                  "--helo", "laptop.example.net", "--timeout", "30", "--auth-user", user,
+                  "--auth-password", password, *more)
+
+    secure = ["--tls-verify", "--tls-ca-path", certificate(site)]
+    for mech in ("PLAIN", "LOGIN"):
+        for front, service, tls in (("fe1", "submission", "--tls"),
+                                    ("fe2", "submissions", "--tls-on-connect")):
+            ident = talk.message_id()
+            code, text = swaks(front, service, tls, *secure, "--auth", mech, "--header",
+                               f"Message-ID: {ident}")
+            check(f"swaks hands in by {service} with AUTH {mech}",
+                  code == 0 and site.count(other, ident) == 1, text)
+    code, text = swaks("fe1", "submission", "--tls", "--auth", "PLAIN", password="wrong")
+    check("a wrong password is refused", code == 28 and "535 5.7.8" in text, (code, text))
+    code, text = swaks("fe1", "submission", "--tls", "--auth", "PLAIN", sender=SENDER)
+    check("a sender of somebody else is refused", code == 23 and "553 5.7.1" in text,
+          (code, text))
