@@ -118,7 +118,7 @@ write_report(struct txn *t, struct buf *out)
 		rcpts[report.count].address = r->text;
 		rcpts[report.count++].reply = rcpt_worst(r);
 	}
-	if (!txn_get_header(t, &report.header))
+	if (txn_get_header(t, &report.header) != 1)
 		report.header = SLICE("");
 	report_add(out, &report);
 }

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define RELAY_TIME_MIN_MS 10000 /* with less left no hop is given a message */
+
 bool
 txn_body(struct txn *t, struct slice piece)
 {
@@ -29,17 +31,17 @@ txn_body_end(struct txn *t)
 		t->has_msg = true;
 }
 
-bool
+int
 txn_get_header(struct txn *t, struct slice *header_r)
 {
 	struct slice start;
 
 	if (t->header.len > 0) {
 		*header_r = buf_slice(&t->header);
-		return true;
+		return 1;
 	}
 	if (!t->has_msg || msg_read(t->msg, 0, TXN_HEADER_MAX, &start) == -1)
-		return false;
+		return -1;
 	*header_r = slice_sub(start, 0, header_length(start));
 	return header_r->n < TXN_HEADER_MAX;
 }
@@ -175,7 +177,7 @@ stop_loops(struct txn *t)
 {
 	struct slice header;
 
-	if (!txn_get_header(t, &header))
+	if (txn_get_header(t, &header) != 1)
 		return;
 	for (size_t i = 0; i < t->rcpt_count; i++) {
 		struct txn_rcpt *r = t->rcpts[i];
@@ -235,14 +237,36 @@ txn_deliver(struct txn *t, const struct trace *trace)
 
 /* ---- next hops ------------------------------------------------------------------------------------- */
 
-/* Has every store it leads to its copy? */
+static bool
+leads_to(const struct txn_rcpt *r, const struct target *g)
+{
+	for (size_t k = 0; k < r->count; k++)
+		if (r->targets[k] == g)
+			return true;
+	return false;
+}
+
+/* NULL: every store it leads to has its copy. */
+static const struct smtp_reply *
+worst_of_stores(const struct txn_rcpt *r)
+{
+	const struct smtp_reply *worst = NULL;
+
+	for (size_t k = 0; k < r->count; k++) {
+		const struct smtp_reply *reply = &r->targets[k]->reply;
+
+		if (target_is_relay(r->targets[k]) || smtp_reply_is_good(reply))
+			continue;
+		if (worst == NULL || smtp_reply_is_temporary(reply))
+			worst = reply;
+	}
+	return worst;
+}
+
 static bool
 stores_are_good(const struct txn_rcpt *r)
 {
-	for (size_t k = 0; k < r->count; k++)
-		if (!target_is_relay(r->targets[k]) && !smtp_reply_is_good(&r->targets[k]->reply))
-			return false;
-	return true;
+	return worst_of_stores(r) == NULL;
 }
 
 /* What the stores said, all of them together. */
@@ -266,17 +290,24 @@ sum_of_stores(const struct txn *t)
 	return sum;
 }
 
-static bool
-is_asked_for(const struct txn *t, const struct target *g)
+/* Why no recipient that stands for it is to have it: the stores' refusal, of several one that
+ * time may heal. NULL: one is. */
+static const struct smtp_reply *
+why_not(const struct txn *t, const struct target *g)
 {
+	const struct smtp_reply *why = NULL;
+
 	for (size_t i = 0; i < t->rcpt_count; i++) {
 		const struct txn_rcpt *r = t->rcpts[i];
 
-		for (size_t k = 0; r->accepted && k < r->count; k++)
-			if (r->targets[k] == g && stores_are_good(r))
-				return true;
+		if (!r->accepted || !leads_to(r, g))
+			continue;
+		if (stores_are_good(r))
+			return NULL;
+		if (why == NULL || !smtp_reply_is_temporary(why))
+			why = worst_of_stores(r);
 	}
-	return false;
+	return why;
 }
 
 static struct slice
@@ -289,10 +320,15 @@ key_of(const struct txn *t)
 static bool
 is_to_be_relayed(struct txn *t, struct target *g, bool others_wait)
 {
+	const struct smtp_reply *why;
+
 	if (!g->wanted || !target_is_relay(g) || g->state == TARGET_SENT)
 		return false;
-	if (others_wait || !is_asked_for(t, g))
+	why = why_not(t, g);
+	if (others_wait)
 		target_set(g, 451, "4.5.0", "Another recipient has to wait, please come again");
+	else if (why != NULL)
+		target_set(g, why->code, why->enhanced, why->text);
 	else if (seen_has(t->shared->seen, key_of(t), slice_of(g->address)))
 		target_set(g, 250, "2.0.0", "The next mail server has it already");
 	else
@@ -303,7 +339,9 @@ is_to_be_relayed(struct txn *t, struct target *g, bool others_wait)
 static void
 send_to_relay(struct txn *t)
 {
-	bool others_wait = t->client.one_reply && sum_of_stores(t).temporary;
+	/* what a hop would have to hurry with may be lost behind the final dot */
+	bool others_wait = (t->client.one_reply && sum_of_stores(t).temporary) ||
+	                   delivery_time_left(t, BOUNCE_MS) < RELAY_TIME_MIN_MS;
 	struct target *g;
 	size_t before = t->open;
 
@@ -329,12 +367,13 @@ remember_relayed(const struct txn *t)
 /* ---- one after the other ----------------------------------------------------------------------------- */
 
 static bool
-has_relay_targets(const struct txn *t)
+has_relay_targets(const struct txn *t, bool good_ones)
 {
 	struct target *g;
 
 	LIST_EACH (g, &t->targets, struct target, node)
-		if (g->wanted && target_is_relay(g))
+		if (g->wanted && target_is_relay(g) &&
+		    (!good_ones || (g->state != TARGET_SENT && why_not(t, g) == NULL)))
 			return true;
 	return false;
 }
@@ -394,9 +433,9 @@ go_on_behind_stores(struct txn *t)
 	struct sum sum = sum_of_stores(t);
 
 	t->relaying = true;
-	if (!has_relay_targets(t))
+	if (!has_relay_targets(t, false))
 		delivery_go_on(t);
-	else if (t->client.one_reply && sum.refused && !sum.temporary)
+	else if (t->client.one_reply && sum.refused && !sum.temporary && has_relay_targets(t, true))
 		bounce_ask(t, on_asked_before_relay);
 	else
 		send_to_relay(t);

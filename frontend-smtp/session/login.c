@@ -30,9 +30,12 @@ session_login_forget(struct smtp_session *s)
 	set_user(s, "");
 }
 
+/* An MTA before us has a queue and a way out of its own. */
 bool
 session_may_relay(const struct smtp_session *s)
 {
+	if (s->service == SMTP_SERVICE_LMTP)
+		return false;
 	return *s->user != '\0' || conf_nets_has(s->proxy->c.conf, "mynetworks", &s->from);
 }
 

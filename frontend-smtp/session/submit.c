@@ -94,17 +94,28 @@ complete(struct smtp_session *s, struct slice header)
 	txn_take_header(s->txn, &out, header.n);
 }
 
+/* False: the message is refused. */
+static bool
+read_header(struct smtp_session *s, struct slice *header_r)
+{
+	int r = txn_get_header(s->txn, header_r);
+
+	if (r == 0)
+		txn_refuse(s->txn, 552, "5.3.4", "The header of the message is too long");
+	else if (r == -1)
+		txn_refuse(s->txn, 451, "4.3.0", "The message cannot be read, please come again");
+	return r == 1;
+}
+
 static void
 go_on(struct smtp_session *s)
 {
 	struct slice header;
 
 	arena_free(&s->arena);
-	if (txn_get_header(s->txn, &header)) {
+	if (read_header(s, &header)) {
 		complete(s, header);
 		session_deliver(s);
-	} else {
-		txn_refuse(s->txn, 451, "4.3.0", "The message cannot be read, please come again");
 	}
 }
 
@@ -161,11 +172,9 @@ session_submit_message(struct smtp_session *s)
 
 	if (!session_may_relay(s) || !txn_is_whole(s->txn)) {
 		session_deliver(s);
-	} else if (!txn_get_header(s->txn, &header)) {
-		txn_refuse(s->txn, 552, "5.3.4", "The header of the message is too long");
-	} else if (checks(s, CHECK_FROM)) {
-		ask_froms(s, header);
-	} else {
+	} else if (!checks(s, CHECK_FROM)) {
 		go_on(s);
+	} else if (read_header(s, &header)) {
+		ask_froms(s, header);
 	}
 }

@@ -98,8 +98,8 @@ bool txn_is_whole(const struct txn *t);
 /* Without brackets; "" for the empty one. */
 const char *txn_get_sender(const struct txn *t);
 /* What is at its beginning, up to the blank line and with it, where there is one; borrowed until
- * the next call. False: it is too long, or cannot be read. After txn_body_end(). */
-bool txn_get_header(struct txn *t, struct slice *header_r) MUST_CHECK;
+ * the next call. 0: it is too long. -1: it cannot be read. After txn_body_end(). */
+int txn_get_header(struct txn *t, struct slice *header_r) MUST_CHECK;
 #define TXN_HEADER_MAX (1 << 20)
 /* What is sent in place of it. header is emptied. */
 void txn_take_header(struct txn *t, struct buf *header, size_t instead_of);

@@ -389,6 +389,28 @@ TEST(forward_with_a_copy_here)
 									  "hop1 < DATA\nhop1 > 354 go\nhop1 << .\nhop1 > 250 ok\nclient < 250 *\n");
 }
 
+/* Who has no copy here has none there; what the store says of him is the answer. */
+TEST(forward_with_a_copy_here_that_is_refused)
+{
+	static const char script[] = GREETED MAIL_FROM "client > RCPT TO:<copy@example.org>\n" UP(
+		"store1") ASKED("store1",
+	                        "fred@example.org") HOP("hop1") HOP_ASKED("hop1", "joe@example.net",
+	                                                                  "ann@far.example")
+		TAKES("store1") TAKES("hop1") "client < 250 *\n" SEND GO(
+			"store1",
+			"store1 < RCPT TO:<fred@example.org>*\n") "store1 >> 250 ok\\r\\n250 ok\\r\\n354 go\\r\\n\nstore1 << .\n"
+								  "store1 > 552 5.2.2 full\nclient < 552 5.2.2 full\nhop1 is silent\n";
+
+	world_play_with(RELAY, script);
+}
+
+TEST(no_hop_is_given_a_message_too_late)
+{
+	world_play_with(RELAY "store_timeout = 280s\n",
+	                BOTH_READY STORE_HAS "wait 265s\nstore1 > 250 ok\nnear < 451 4.5.0 *\n"
+	                                     "hop1 < QUIT\nhop1 is closed\n");
+}
+
 TEST(forward_that_comes_back_is_stopped)
 {
 	world_play_with(
