@@ -289,6 +289,13 @@ names_fini(struct names *n)
 	buf_fini(&n->authcid);
 }
 
+/* Where our programs speak with each other, and at the location master, there are none. */
+static bool
+has_accounts(const char *service)
+{
+	return strcmp(service, "mupdate") != 0 && strcmp(service, TOKEN_PEER_SERVICE) != 0;
+}
+
 static void
 login_by_password(struct policy *p, const char *service, struct names *n, struct slice secret,
                   struct policy_answer *a)
@@ -303,7 +310,7 @@ login_by_password(struct policy *p, const char *service, struct names *n, struct
 		login_token(p, service, authzid, secret, a);
 		return;
 	}
-	if (n->identity == NULL && strcmp(service, "mupdate") != 0)
+	if (n->identity == NULL && has_accounts(service))
 		login_account(p, service, authzid, authcid, secret, a);
 	else if (n->identity != NULL &&
 	         secrets_check_setting(p->secrets, conf_instance(n->identity),
@@ -369,7 +376,7 @@ policy_scram_keys(struct policy *p, const char *service, struct slice authcid,
 		real = secrets_setting_keys(p->secrets, conf_instance(n.identity),
 		                            conf_str(n.identity, "password"), k_r);
 	} else {
-		if (strcmp(service, "mupdate") != 0)
+		if (has_accounts(service))
 			r = find_account(p, buf_slice(&n.authcid), user, &account);
 		real = secrets_keys(p->secrets, *user != '\0' ? user : buf_cstr(&n.authcid),
 		                    r == AUTH_OK ? account.hash : "", k_r);
@@ -391,9 +398,9 @@ policy_permit(struct policy *p, const char *service, struct slice authzid, struc
 	memset(a_r, 0, sizeof(*a_r));
 	a_r->result = AUTH_DENIED;
 	if (names_init(p, &n, authzid, authcid)) {
-		if (n.identity != NULL) {
+		if (n.identity != NULL && strcmp(service, TOKEN_PEER_SERVICE) != 0) {
 			permit_identity(p, n.identity, service, buf_slice(&n.authzid), a_r);
-		} else if (strcmp(service, "mupdate") != 0) {
+		} else if (n.identity == NULL && has_accounts(service)) {
 			a_r->result = find_account(p, buf_slice(&n.authcid), a_r->user, &account);
 			if (a_r->result == AUTH_OK)
 				permit_account(p, &account, service, buf_slice(&n.authzid), a_r);

@@ -220,7 +220,7 @@ def test_what_is_held_against_somebody_is_listed_and_cleared(site):
         listed = json.loads(site.cluster.ctl("fe1", "--json", "limits", "list").stdout)["entries"]
         mine = [e for e in listed if e["name"] in (user.split("@")[0], here)]
         assert {e["kind"] for e in mine} == {"address", "user"}, listed
-        assert all(e["failures"] == 7 for e in mine)
+        assert all(4 <= e["failures"] <= 7 for e in mine), mine
         assert [e["block_s"] > 0 for e in mine if e["kind"] == "user"] == [True]
         text = site.cluster.ctl("fe1", "limits", "list").stdout
         assert here in text and "BLOCKED FOR" in text

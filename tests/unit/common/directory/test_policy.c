@@ -219,6 +219,8 @@ static const struct scram_case {
 	{ "for itself", "imap", "Fred", "fred@example.org", "secret", true, AUTH_OK, "fred" },
 	{ "not for others", "imap", "ann", "fred", "secret", true, AUTH_DENIED },
 	{ "not at the location master", "mupdate", "", "fred", "secret", false, AUTH_DENIED },
+	{ "not between our programs", "cluster", "", "fred", "secret", false, AUTH_DENIED },
+	{ "nor an administrator", "cluster", "", "boss", "pass", true, AUTH_DENIED },
 	{ "with a wrong password", "imap", "", "fred", "secret2", false, AUTH_OK, "fred" },
 	{ "nobody", "imap", "", "nobody", "secret", false, AUTH_DENIED },
 	{ "not a name", "imap", "", "fr ed", "secret", false, AUTH_DENIED },

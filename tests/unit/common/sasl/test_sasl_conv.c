@@ -18,7 +18,8 @@ static void
 copy(char *to, struct slice s)
 {
 	assert_true(s.n < 64);
-	memcpy(to, s.p, s.n);
+	if (s.n > 0)
+		memcpy(to, s.p, s.n);
 	to[s.n] = '\0';
 }
 
