@@ -3,13 +3,18 @@
  */
 #include "instance/instance.h"
 
-static const struct conf_def *const tables[] = { instance_settings, cluster_settings,
-	                                         imap_conf_table,   lmtp_conf_table,
-	                                         pop3_conf_table,   transfer_settings, NULL };
+static const struct conf_def *const tables[] = { instance_settings,
+	                                         cluster_settings,
+	                                         imap_conf_table,
+	                                         lmtp_conf_table,
+	                                         pop3_conf_table,
+	                                         transfer_settings,
+	                                         NULL };
 
 static const struct svc_listen_def listeners[] = {
 	{ "imap_listen", "imap" }, { "imaps_listen", "imaps" }, { "lmtp_listen", "lmtp" },
-	{ "pop3_listen", "pop3" }, { "pop3s_listen", "pop3s" }, { "cluster_listen", "cluster" }, { .setting = NULL },
+	{ "pop3_listen", "pop3" }, { "pop3s_listen", "pop3s" }, { "cluster_listen", "cluster" },
+	{ .setting = NULL },
 };
 
 static const struct svc_program program = {

@@ -8,9 +8,9 @@ static const char *
 error_of(enum transfer_answer a)
 {
 	static const char *const errors[] = {
-		[TRANSFER_OK] = "internal",     [TRANSFER_NOTFOUND] = "notfound",
-		[TRANSFER_EXISTS] = "exists",   [TRANSFER_INVALID] = "invalid",
-		[TRANSFER_DENIED] = "denied",   [TRANSFER_TEMP] = "temp",
+		[TRANSFER_OK] = "internal",   [TRANSFER_NOTFOUND] = "notfound",
+		[TRANSFER_EXISTS] = "exists", [TRANSFER_INVALID] = "invalid",
+		[TRANSFER_DENIED] = "denied", [TRANSFER_TEMP] = "temp",
 	};
 
 	return errors[a];
@@ -68,8 +68,7 @@ cmd_undo(void *ctx, struct ctl_req *req, const struct json *args)
 	struct err err;
 
 	if (get_user(i, req, args, &user)) {
-		enum transfer_answer a =
-			transfer_undo(i->transfer, mbox_user_slice(&user), &err);
+		enum transfer_answer a = transfer_undo(i->transfer, mbox_user_slice(&user), &err);
 
 		answer(req, a, &err);
 	}
@@ -83,8 +82,7 @@ cmd_drop(void *ctx, struct ctl_req *req, const struct json *args)
 	struct err err;
 
 	if (get_user(i, req, args, &user)) {
-		enum transfer_answer a =
-			transfer_drop(i->transfer, mbox_user_slice(&user), &err);
+		enum transfer_answer a = transfer_drop(i->transfer, mbox_user_slice(&user), &err);
 
 		answer(req, a, &err);
 	}

@@ -14,8 +14,8 @@
 #include "log/log.h"
 #include "transfer/transfer_impl.h"
 
-#define PENDING_MOST (16u << 20)  /* bytes on their way to the disk: the source has to wait */
-#define ROOM_MOST (64ull << 20)   /* of the disk, beside what comes */
+#define PENDING_MOST (16u << 20) /* bytes on their way to the disk: the source has to wait */
+#define ROOM_MOST (64ull << 20)  /* of the disk, beside what comes */
 #define UIDVALIDITY_MOST 0xfff00000u
 #define ITEMS_A_TURN 500
 
@@ -243,9 +243,9 @@ verify_some(void *ctx)
 		move_reader_free(&i->reader);
 		i->verified = true;
 		i->m.step = "waiting for the source";
-		peer_send(i->peer, &(struct wire_frame){
-					   .type = WIRE_DIGEST,
-					   .data = slice_make(digest, sizeof(digest)) });
+		peer_send(i->peer,
+		          &(struct wire_frame){ .type = WIRE_DIGEST,
+		                                .data = slice_make(digest, sizeof(digest)) });
 	}
 }
 
@@ -421,8 +421,8 @@ on_begun(void *ctx, enum mbox_result result)
 		return;
 	}
 	i->m.step = "receiving";
-	i->writer = move_writer_new(i->m.t->c.store, mbox_user_slice(&i->m.user), on_written,
-	                            &i->m);
+	i->writer =
+		move_writer_new(i->m.t->c.store, mbox_user_slice(&i->m.user), on_written, &i->m);
 	peer_send(i->peer, &(struct wire_frame){ .type = WIRE_READY });
 	peer_resume(i->peer);
 }

@@ -25,9 +25,9 @@ struct out {
 	bool sent_all; /* DONE is said */
 	struct peer *peer;
 	struct move_reader *reader;
-	uint64_t bodies;      /* sent */
-	struct map *shared;   /* blob id -> its number + 1, of those with several messages */
-	struct buf body;      /* of the message in item, not sent yet */
+	uint64_t bodies;    /* sent */
+	struct map *shared; /* blob id -> its number + 1, of those with several messages */
+	struct buf body;    /* of the message in item, not sent yet */
 	struct move_item item;
 	bool has_item;
 	uint64_t number; /* of the body of item */
@@ -282,7 +282,8 @@ on_found(void *ctx, enum names_result result, struct slice server)
 	} else if (server.n == 0 || slice_eq_str(server, o->m.t->c.server)) {
 		n->ops->take(n, o->m.names, 1, on_taken, &o->m);
 	} else {
-		log_error(NULL, "move.stray user=%s server=%s reason=\"a third store has the INBOX\"",
+		log_error(NULL,
+		          "move.stray user=%s server=%s reason=\"a third store has the INBOX\"",
 		          log_esc(o->m.user.s), log_esc_slice(server));
 		resolve_later(o, "a third store has the INBOX");
 	}

@@ -60,7 +60,7 @@ struct move {
 	char peer_name[256];
 	uint64_t id;
 	struct err why;
-	const char *step; /* for the administrator */
+	const char *step;               /* for the administrator */
 	uint64_t started_ms, closed_ms; /* clock_mono_ms(); 0: not yet */
 	uint64_t messages, messages_done, bytes, bytes_done;
 	uint64_t op;        /* of the store, under way */

@@ -69,13 +69,13 @@ struct wire_frame {
 	uint64_t claim;       /* BEGIN */
 	uint32_t uidvalidity; /* BEGIN */
 	uint64_t messages, bytes;
-	uint32_t size;                   /* BODY */
-	uint8_t kind;                    /* ITEM */
-	struct slice cluster, from, to;  /* LOGIN */
-	struct slice token;              /* LOGIN, WELCOME */
-	struct slice user;               /* BEGIN, CONFIRM */
-	struct slice text;               /* REFUSED, UNDONE */
-	struct slice data;               /* DATA, ITEM, DIGEST: the rest of the payload */
+	uint32_t size;                  /* BODY */
+	uint8_t kind;                   /* ITEM */
+	struct slice cluster, from, to; /* LOGIN */
+	struct slice token;             /* LOGIN, WELCOME */
+	struct slice user;              /* BEGIN, CONFIRM */
+	struct slice text;              /* REFUSED, UNDONE */
+	struct slice data;              /* DATA, ITEM, DIGEST: the rest of the payload */
 };
 
 /* False: a member is too long; nothing was added. */

@@ -489,8 +489,7 @@ conn_tls_text(const struct conn *c)
 bool
 conn_tls_peer_is(const struct conn *c, const char *hostname)
 {
-	return c->is_tls &&
-	       tls_session_peer_is(bufferevent_openssl_get_ssl(c->bev), hostname);
+	return c->is_tls && tls_session_peer_is(bufferevent_openssl_get_ssl(c->bev), hostname);
 }
 
 const struct addr *

@@ -15,7 +15,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 PORTS = {"smtp": 2025, "submission": 2587, "submissions": 2465, "lmtp": 2124, "imap": 2143,
-         "imaps": 2993, "pop3": 2110, "pop3s": 2995, "mupdate": 3905, "metrics": 9100,
+         "imaps": 2993, "pop3": 2110, "pop3s": 2995, "mupdate": 3905, "cluster": 3906, "metrics": 9100,
          "metrics-imap": 9101, "metrics-smtp": 9102, "dns": 2053}
 
 
@@ -217,7 +217,8 @@ class Cluster:
         lines += self.program_settings(host)
         for s in self.stores:
             lines += ["", f"[server {s}]", f"imap = {self.text(s, 'imap')}",
-                      f"pop3 = {self.text(s, 'pop3')}", f"lmtp = {self.text(s, 'lmtp')}"]
+                      f"pop3 = {self.text(s, 'pop3')}", f"lmtp = {self.text(s, 'lmtp')}",
+                      f"cluster = {self.text(s, 'cluster')}"]
         if host == "master":
             lines += self.identities()
         return "\n".join(lines) + "\n"
@@ -242,6 +243,7 @@ class Cluster:
                     f"imap_listen = {self.text(host, 'imap')}",
                     f"pop3_listen = {self.text(host, 'pop3')}",
                     f"lmtp_listen = {self.text(host, 'lmtp')}",
+                    f"cluster_listen = {self.text(host, 'cluster')}",
                     "cluster = mupdate", f"master = {self.text('master', 'mupdate')}",
                     f"master_user = {host}", f"master_password = {self.secrets[host]}",
                     f"metrics = {metrics}"]

@@ -28,7 +28,7 @@ const struct opt opts[OPT_COUNT] = {
 	                   "Take this store's list as told, though it has not told it (* for "
 	                   "every store)." },
 	[OPT_ALIAS_OF] = { "alias-of", 0, "DOMAIN", "It is another name of this domain." },
-	[OPT_KEEP] = { "keep", 'k', NULL, "Keep a copy in the mailbox too." },
+	[OPT_KEEP] = { "keep", 'k', NULL, "Keep a copy where it was too." },
 	[OPT_STORAGE] = { "storage", 0, "SIZE", "So much mail: 500M, 2G, or none for any amount." },
 	[OPT_MESSAGES] = { "messages", 0, "NUMBER", "So many messages, or none for any number." },
 	[OPT_OVER] = { "over", 0, "SHARE", "Only where so much is used, such as 90%." },

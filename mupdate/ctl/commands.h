@@ -12,6 +12,7 @@ command_fn cmd_user_list, cmd_user_add, cmd_user_passwd, cmd_user_disable, cmd_u
 	cmd_user_delete;
 command_fn cmd_limits_list, cmd_limits_clear;
 command_fn cmd_user_show, cmd_user_services;
+command_fn cmd_move_user, cmd_move_status, cmd_move_undo, cmd_move_drop;
 command_fn cmd_domain_list, cmd_domain_add, cmd_domain_delete, cmd_domain_services;
 command_fn cmd_alias_list, cmd_alias_add, cmd_alias_delete, cmd_alias_show;
 command_fn cmd_forward_list, cmd_forward_set, cmd_forward_show, cmd_forward_clear;

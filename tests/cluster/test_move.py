@@ -1,0 +1,220 @@
+"""A user moves from one store to the other, and the processes are killed meanwhile.
+
+ROOST_TEST_MOVE_MESSAGES: messages in the large move (default 1000).
+ROOST_TEST_KILLS: how often each process is killed (default 3)."""
+import hashlib
+import imaplib
+import json
+import os
+import random
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+
+import cluster as c
+import load
+import talk
+import world
+from load import LmtpSender, SmtpSender
+
+KILLS = int(os.environ.get("ROOST_TEST_KILLS", "3"))
+MANY = int(os.environ.get("ROOST_TEST_MOVE_MESSAGES", "1000"))
+STORES = ["store1", "store2"]
+FLAGS = ["", "\\Seen", "\\Flagged $Label"]
+
+
+def other(store):
+    return STORES[1 - STORES.index(store)]
+
+
+def local(user):
+    return user.split("@")[0]
+
+
+def home(own, user):
+    """Where the front ends find him, by the master; None: nowhere just now."""
+    answer = json.loads(own.cluster.ctl("master", "--json", "explain", user, check=False).stdout)
+    return re.findall(r"on (store\d)", json.dumps(answer)) or None
+
+
+def move(own, user, to, *options, check=True):
+    return own.cluster.ctl(other(to), "--json", "move", "user", user, "to", to, *options,
+                           check=check)
+
+
+def wait_over(own, user, seconds=60):
+    """Until no store has the move in hand."""
+    def over():
+        for store in STORES:
+            done = own.cluster.ctl(store, "--json", "move", "status", user, check=False)
+            if done.returncode != 0:
+                return False
+            for s in json.loads(done.stdout)["stores"]:
+                if any(not m["over"] for m in s["moves"]):
+                    return False
+        return True
+    c.wait_until(f"the end of the move of {user}", over, seconds)
+
+
+def digest(own, user, front="fe1"):
+    """Everything a client can see of all his mailboxes."""
+    imap = own.imap(user, front)
+    imap._MAXLINE = 50000000
+    boxes = sorted(re.sub(rb'^\(.*?\) "/" ', b"", line).decode().strip('"')
+                   for line in imap.list()[1] if b"Other Users" not in line and b"Shared" not in line)
+    sums = {}
+    for box in boxes:
+        status = imap.status(f'"{box}"', "(MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)")[1]
+        imap.select(f'"{box}"', readonly=True)
+        h = hashlib.sha256()
+        for part in imap.uid("FETCH", "1:*", "(UID FLAGS INTERNALDATE MODSEQ BODY.PEEK[])")[1]:
+            for piece in part if isinstance(part, tuple) else [part or b""]:
+                h.update(re.sub(rb"^\d+ ", b"", piece).replace(rb"\Recent", b"").replace(b"( ", b"("))
+        sums[box] = (status[-1], h.hexdigest())
+        imap.close()
+    sums["subscribed"] = sorted(imap.lsub()[1])
+    sums["acl"] = imap.getacl("INBOX")[1]
+    imap.logout()
+    return sums
+
+
+def fill(own, user, count):
+    client = own.raw_imap(user)
+    for i in range(0, count, 50):
+        box = ["INBOX", "Sent", "INBOX"][i // 50 % 3]
+        for k in range(i, min(i + 50, count)):
+            client.append(box, talk.message(body=f"number {k}\r\n" * (1 + k % 20)),
+                          how="(" + FLAGS[k % 3] + ") ")
+    client.ok("SELECT INBOX")
+    client.ok("STORE 1:5 +FLAGS (\\Deleted)")
+    client.ok("EXPUNGE")
+    client.ok("CREATE Deep/er/most")
+    client.ok("SUBSCRIBE Deep/er/most")
+    client.ok("COPY 1:3 Deep/er/most")
+    client.close()
+
+
+def test_everything_is_the_same_and_comes_back(own):
+    user = own.user("store1")
+    fill(own, user, MANY)
+    before = digest(own, user)
+    for to in ["store2", "store1", "store2"]:
+        told = json.loads(move(own, user, to).stdout)
+        assert told["moved"], told
+        print("moved", told)
+        for front in ["fe1", "fe2"]:
+            assert digest(own, user, front) == before
+    own.send(user)
+    assert own.raw_imap(user).ok("SELECT INBOX")
+
+
+def test_what_cannot_be_is_said(own):
+    user = own.user("store1")
+    assert own.cluster.ctl("store1", "move", "user", user, "to", "store1",
+                           check=False).returncode == 1
+    assert own.cluster.ctl("store1", "move", "user", user, "to", "store9",
+                           check=False).returncode == 1
+    assert own.cluster.ctl("store1", "move", "user", "nobody@" + own.domain, "to", "store2",
+                           check=False).returncode == 75  # a store cannot know all names
+    assert own.cluster.ctl("store1", "move", "user", user, "store2", "--dry-run").returncode == 0
+    own["store2"].stop()
+    gone = move(own, user, "store2", check=False)
+    assert gone.returncode == 1 and "everything is as it was" in gone.stderr, gone.stderr
+    own.send(user)
+    own["store2"].start()
+    own.cluster.wait_settled()
+    assert json.loads(move(own, user, "store2").stdout)["moved"]
+
+
+def test_a_client_in_idle_is_sent_away_and_comes_again(own):
+    user = own.user("store1")
+    client = own.raw_imap(user, select="INBOX")
+    client.send(b"a IDLE\r\n")
+    assert client.line().startswith(b"+")
+    assert json.loads(move(own, user, "store2").stdout)["moved"]
+    while True:
+        line = client.line()
+        if not line or line.startswith(b"* BYE"):
+            break
+    sent = own.send(user)
+    ident = re.search(rb"Message-ID: (\S+)", sent if isinstance(sent, bytes) else sent.encode())
+    assert own.count(user, ident.group(1).decode()) == 1
+
+
+def test_a_kept_copy_is_hidden_and_can_be_dropped(own):
+    user = own.user("store1")
+    own.send(user)
+    before = digest(own, user)
+    assert json.loads(move(own, user, "store2", "--keep").stdout)["moved"]
+    assert digest(own, user) == before
+    assert "kept" in own.cluster.ctl("store1", "move", "status", user).stdout
+    back = move(own, user, "store1", check=False)
+    assert back.returncode == 1, back.stdout
+    own.cluster.ctl("store1", "move", "drop", user)
+    wait_over(own, user)
+    assert json.loads(move(own, user, "store1").stdout)["moved"]
+    assert digest(own, user) == before
+
+
+class Mover(threading.Thread):
+    """Moves the users to and fro until told to stop."""
+
+    def __init__(self, own, users):
+        super().__init__()
+        self.own, self.users, self.stop, self.moves = own, users, threading.Event(), 0
+        self.homes = {u: f"store{i % 2 + 1}" for i, u in enumerate(users)}
+
+    def run(self):
+        while not self.stop.is_set():
+            user = random.choice(self.users)
+            for store in STORES:
+                done = self.own.cluster.ctl(store, "--json", "--timeout", "5s", "move", "user",
+                                            user, "to", other(store), check=False)
+                if done.returncode == 0:
+                    self.moves += 1
+                    break
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("victim", ["store1", "store2", "master"])
+def test_moves_survive_sigkill_of(own, victim):
+    users = [own.user(f"store{i % 2 + 1}") for i in range(4)]
+    for user in users:
+        fill(own, user, 60)
+    mover = Mover(own, users)
+
+    def kill():
+        own[victim].kill()
+        time.sleep(random.uniform(0, 0.5))
+        own[victim].start()
+
+    mover.start()
+    counts = load.run(own, users, [(SmtpSender, 2), (LmtpSender, 2)], kill, KILLS)
+    mover.stop.set()
+    mover.join()
+    own.cluster.wait_settled()
+    for user in users:
+        wait_over(own, user)
+    own.cluster.wait_settled()
+    print("moves", mover.moves)
+    for kind in counts.values():
+        assert load.check(own, users, kind) > 0
+    for user in users:
+        one_true_copy(own, user)
+
+
+def one_true_copy(own, user):
+    """His mailboxes are on one store, and can be moved from there."""
+    having = []
+    for store in STORES:
+        said = json.loads(own.cluster.ctl(store, "--json", "mailbox", "list",
+                                          f"user.{local(user)}", check=False).stdout)
+        if any(m["mailbox"] == f"user.{local(user)}" for m in said["mailboxes"]):
+            having.append(store)
+    assert len(having) == 1, having
+    before = digest(own, user)
+    assert json.loads(move(own, user, other(having[0])).stdout)["moved"]
+    assert digest(own, user) == before
