@@ -1,6 +1,7 @@
 /*
  * session - IMAP for clients, on a front end: log in, find the home, pass commands on by
- * structure, let responses through. RFC 3501 and the extensions of offer.h.
+ * structure to the store that each is for, let responses through: several stores look like
+ * one server. RFC 3501 and the extensions of offer.h.
  *
  * A user whose home cannot be found or reached for whatever reason is told [UNAVAILABLE]:
  * never that his password is wrong or his mail is gone.

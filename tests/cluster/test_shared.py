@@ -1,7 +1,7 @@
 """One IMAP session whose mailboxes lie on two stores, through the front ends."""
-import email.utils
 import imaplib
 import itertools
+import os
 import random
 import re
 import threading
@@ -387,6 +387,80 @@ def test_many_and_large_ones_at_once(shared, two):
     client.close()
 
 
+def resident(site, name):
+    """MB of the front end's workers."""
+    total = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                ours = b"roost-imap" in f.read()
+            with open(f"/proc/{pid}/stat") as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+            if ours and parent == site[name].pid():
+                with open(f"/proc/{pid}/status") as f:
+                    total += int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) >> 10
+        except OSError:
+            continue
+    return total
+
+
+def test_a_huge_message_does_not_pile_up(shared, two):
+    user, here, there = two
+    client = shared.raw_imap(user)
+    huge = talk.message() + (b"h" * 998 + b"\r\n") * 50000
+    assert b" OK " in client.append("INBOX", huge)[-1]
+    client.ok("SELECT INBOX")
+    before, most, done = resident(shared, "fe1-imap"), 0, threading.Event()
+
+    def watch():
+        nonlocal most
+        while not done.is_set():
+            most = max(most, resident(shared, "fe1-imap"))
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    client.ok(f"COPY 1 {there}")
+    done.set()
+    watcher.join()
+    assert 0 < most < before + 10, (before, most)
+    client.ok(f"SELECT {there}")
+    assert talk.literal(client.ok("FETCH 1 BODY.PEEK[]"), b"BODY[]") == huge
+    client.close()
+
+
+def test_many_copy_both_ways_at_once(shared):
+    here, there = folder(shared, "store1"), folder(shared, "store2")
+    users = [shared.user(f"store{i % 2 + 1}") for i in range(12)]
+    failed = []
+
+    def work(i):
+        try:
+            client = shared.raw_imap(users[i], shared.cluster.fronts[i // 2 % 2])
+            mine = [talk.message(f"w{i}k{k}e\r\n" * 500) for k in range(20)]
+            assert b" OK " in client.append("INBOX", *mine)[-1]
+            for box in (here, there):
+                client.ok("SELECT INBOX")
+                assert len(copyuid(client.ok(f"COPY 1:20 {box}"))) == 20
+                client.ok(f"SELECT {box}")
+                found = client.ok(f'SEARCH BODY w{i}k19e')[0].split()[2:]
+                assert len(found) == 1
+                client.ok(f"UID COPY {found[0].decode()} INBOX")
+            client.ok("SELECT INBOX")
+            assert len(fetched(client)) == 22
+            client.close()
+        except Exception as e:  # noqa: BLE001  told below
+            failed.append((i, repr(e)[:500]))
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(12)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert failed == []
+    client = shared.raw_imap(users[0])
+    for box in (here, there):
+        assert has(client.ok(f"STATUS {box} (MESSAGES)"), "MESSAGES 240)")
+    client.close()
+
+
 # ---- stores that go -----------------------------------------------------------------------------------
 
 def test_a_store_away_takes_its_mailboxes_only(own):
@@ -416,6 +490,27 @@ def test_a_store_away_takes_its_mailboxes_only(own):
                  lambda: b" OK " in client.run(f"SELECT {there}")[-1])
     client.close()
     in_there.close()
+
+
+def test_without_the_master_all_but_changes_goes_on(own):
+    user = own.user("store1")
+    here, there = folder(own, "store1"), folder(own, "store2")
+    client = own.raw_imap(user)
+    client.append("INBOX", talk.message())
+    client.ok("SELECT INBOX")
+    own["master"].stop()
+    try:
+        assert {here.strip('"'), there.strip('"')} <= set(listed(client.ok('LIST "" *')))
+        client.ok(f"COPY 1 {there}")
+        client.ok(f"SELECT {there}")
+        client.ok(f"MOVE 1 {here}")
+        client.no('STATUS "Shared Folders/none" (MESSAGES)', b"UNAVAILABLE")
+        client.no(f"CREATE {there[:-1]}/new\"", b"UNAVAILABLE")
+    finally:
+        own["master"].start()
+    c.wait_until("CREATE to work again",
+                 lambda: b" OK " in client.run(f"CREATE {there[:-1]}/new\"")[-1])
+    client.close()
 
 
 def bodies(client, mailbox):
