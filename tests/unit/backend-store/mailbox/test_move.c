@@ -309,6 +309,7 @@ TEST(who_is_being_moved_is_closed_and_nobody_else)
 	assert_int_equal(world_delete(&w, "user.fred", true), MBOX_UNAVAILABLE);
 	assert_int_equal(world_rename(&w, "user.ann.Sent", "user.fred.x"), MBOX_UNAVAILABLE);
 	assert_int_equal(world_set_acl(&w, "user.fred", "fred\tl\t"), MBOX_UNAVAILABLE);
+	assert_int_equal(world_set_quota(&w, "user.fred", 1, 1), MBOX_UNAVAILABLE);
 	assert_int_equal(world_create_user(&w, "fred"), MBOX_UNAVAILABLE);
 	assert_int_equal(world_subscribe(&w, "fred", "user.fred", true), MBOX_UNAVAILABLE);
 	assert_int_equal(world_deliver(&w, "fred", "Subject: x\r\n\r\n", 2).result,
