@@ -105,29 +105,61 @@ say_away(struct directory *d, bool away, const struct err *err)
 	d->is_away = away;
 }
 
+/* What cannot be used is no better than a database that is away. */
+static enum directory_result
+check_size(const struct dir_name *n, struct entry **e, struct err *err)
+{
+	if (!(*e)->is_too_much)
+		return DIRECTORY_OK;
+	entry_unref(e);
+	err_set(err, "there is too much under %s@%s in the directory", n->local, n->domain);
+	return DIRECTORY_TEMP;
+}
+
+/* From the database; or, when that is away, what it said before. Takes *old, may be NULL. */
+static enum directory_result
+read_anew(struct directory *d, const struct dir_name *n, struct entry **old, uint64_t age_ms,
+          struct entry **e_r, struct err *err)
+{
+	enum directory_result r = entry_read(d->sql, n, e_r, err);
+
+	say_away(d, r != DIRECTORY_OK, err);
+	if (r != DIRECTORY_OK && *old != NULL && age_ms < d->stale_ms) {
+		*e_r = *old;
+		(*e_r)->is_stale = true;
+		return DIRECTORY_OK;
+	}
+	entry_unref(old);
+	if (r == DIRECTORY_OK)
+		r = check_size(n, e_r, err);
+	if (r == DIRECTORY_OK && d->cache != NULL)
+		cache_put(d->cache, n, *e_r);
+	return r;
+}
+
 enum directory_result
 directory_find(struct directory *d, const struct dir_name *n, struct entry **e_r, struct err *err)
 {
 	uint64_t age_ms = 0;
 	struct entry *old = from_memory(d, n, &age_ms);
-	enum directory_result r;
 
+	if (old == NULL || age_ms >= (entry_is_positive(old) ? d->fresh_ms : d->negative_ms))
+		return read_anew(d, n, &old, age_ms, e_r, err);
+	old->is_stale = false;
 	*e_r = old;
-	if (old != NULL && age_ms < (entry_is_positive(old) ? d->fresh_ms : d->negative_ms)) {
-		old->is_stale = false;
-		return DIRECTORY_OK;
-	}
-	r = entry_read(d->sql, n, e_r, err);
-	say_away(d, r != DIRECTORY_OK, err);
-	if (r != DIRECTORY_OK && old != NULL && age_ms < d->stale_ms) {
-		old->is_stale = true;
-		*e_r = old;
-		return DIRECTORY_OK;
-	}
-	entry_unref(&old);
-	if (r == DIRECTORY_OK && d->cache != NULL)
-		cache_put(d->cache, n, *e_r);
-	return r;
+	return DIRECTORY_OK;
+}
+
+bool
+directory_is_server(const struct directory *d)
+{
+	return !sql_is_file(d->sql);
+}
+
+bool
+directory_is_away(const struct directory *d)
+{
+	return d->is_away;
 }
 
 /* Domains that are another name of a domain: once, since that one is a real one. */
@@ -183,6 +215,21 @@ directory_get(struct directory *d, const char *user, struct directory_account *a
 	r = e->has_account ? fill_account(d, &n, e, a_r, err) : unknown(e, err);
 	entry_unref(&e);
 	return r;
+}
+
+bool
+directory_refresh(struct directory *d, const char *user)
+{
+	struct err err;
+	struct dir_name n;
+	struct entry *e, *none = NULL;
+	bool done;
+
+	if (d->fresh_ms == 0 || !dir_name_of_user(user, d->default_domain, &n))
+		return false;
+	done = read_anew(d, &n, &none, 0, &e, &err) == DIRECTORY_OK;
+	entry_unref(&e);
+	return done;
 }
 
 enum directory_result

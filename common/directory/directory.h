@@ -86,6 +86,13 @@ void directory_full_name(const char *user, const char *default_domain,
 /* a_r->user is another one than user when his domain is another name of a domain. */
 enum directory_result directory_get(struct directory *d, const char *user,
                                     struct directory_account *a_r, struct err *err) MUST_CHECK;
+/* Asks the database for this user (canonical) though it was asked lately: before somebody is
+ * told that what he knows is wrong. False: there is nothing newer than directory_get() has. */
+bool directory_refresh(struct directory *d, const char *user);
+/* Not a file: there may be a memory between what is changed and who reads it. */
+bool directory_is_server(const struct directory *d);
+/* The database did not answer last time; that was logged. */
+bool directory_is_away(const struct directory *d);
 /* Is the domain ours? OK, UNKNOWN, TEMP. The default domain always is. */
 enum directory_result directory_has_domain(struct directory *d, struct slice domain,
                                            struct err *err) MUST_CHECK;

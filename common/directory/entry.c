@@ -156,14 +156,11 @@ entry_read(struct sql *s, const struct dir_name *n, struct entry **e_r, struct e
 	if (result == SQL_OK)
 		result = sql_read(s, version < SCHEMA_FORWARDS ? OLD_QUERY : QUERY, args,
 		                  ARRAY_LEN(args), take_row, &r, err);
-	if (result == SQL_OK && !r.entry->is_too_much) {
-		*e_r = r.entry;
-		return DIRECTORY_OK;
-	}
 	if (result == SQL_OK)
-		err_set(err, "there is too much under %s@%s in the directory", n->local, n->domain);
-	entry_unref(&r.entry);
-	return DIRECTORY_TEMP;
+		*e_r = r.entry;
+	else
+		entry_unref(&r.entry);
+	return result == SQL_OK ? DIRECTORY_OK : DIRECTORY_TEMP;
 }
 
 /* ---- looking -------------------------------------------------------------------------------- */

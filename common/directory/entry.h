@@ -22,7 +22,7 @@ struct entry {
 	struct buf forwards;           /* targets of the account */
 	struct buf groups;             /* "name@domain" */
 	struct buf senders;            /* "local@domain", "@domain": what he may send as, too */
-	bool is_too_much;              /* there is more than was read */
+	bool is_too_much;              /* there is more than was read: nobody may use it */
 	bool is_stale;                 /* the database is away, and this is what it said last */
 };
 

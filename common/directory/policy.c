@@ -66,15 +66,24 @@ copy_str(char *to, size_t room, struct slice s)
 	to[s.n] = '\0';
 }
 
-/* The database's trouble is logged here, once for each question. */
+/* A database that is away was logged when that began. */
+static void
+log_temp(const struct policy *p, const char *why)
+{
+	if (p->directory != NULL && directory_is_away(p->directory))
+		log_debug(NULL, "directory.temp err=%s", log_esc(why));
+	else
+		log_error(NULL, "directory.temp err=%s", log_esc(why));
+}
+
 static enum auth_result
-directory_answer(enum directory_result r, const struct err *err)
+directory_answer(const struct policy *p, enum directory_result r, const struct err *err)
 {
 	if (r == DIRECTORY_OK)
 		return AUTH_OK;
 	if (r == DIRECTORY_UNKNOWN || r == DIRECTORY_INVALID)
 		return AUTH_UNKNOWN;
-	log_error(NULL, "directory.temp err=%s", log_esc(err->text));
+	log_temp(p, err->text);
 	return AUTH_TEMP;
 }
 
@@ -84,8 +93,8 @@ get_account(struct policy *p, const char *user, struct directory_account *a_r)
 	struct err err = { "there is none" };
 
 	if (p->directory == NULL)
-		return directory_answer(DIRECTORY_TEMP, &err);
-	return directory_answer(directory_get(p->directory, user, a_r, &err), &err);
+		return directory_answer(p, DIRECTORY_TEMP, &err);
+	return directory_answer(p, directory_get(p->directory, user, a_r, &err), &err);
 }
 
 /* ---- logins ---------------------------------------------------------------------------------- */
@@ -224,6 +233,22 @@ permit_account(struct policy *p, const struct directory_account *account, const 
 	a->result = AUTH_OK;
 }
 
+/* He may have a new password, and what is kept in memory the old one. */
+static bool
+is_right_now(struct policy *p, const char *user, struct directory_account *account,
+             struct slice password)
+{
+	char was[sizeof(account->hash)];
+	bool changed;
+
+	if (!directory_refresh(p->directory, user))
+		return false;
+	memcpy(was, account->hash, sizeof(was));
+	changed = get_account(p, user, account) == AUTH_OK && strcmp(was, account->hash) != 0;
+	secret_wipe(was, sizeof(was));
+	return changed && secrets_check(p->secrets, user, account->hash, password);
+}
+
 static void
 login_account(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
               struct slice password, struct policy_answer *a)
@@ -238,7 +263,8 @@ login_account(struct policy *p, const char *service, struct slice authzid, struc
 	}
 	if (a->result != AUTH_OK)
 		return;
-	right = secrets_check(p->secrets, a->user, account.hash, password);
+	right = secrets_check(p->secrets, a->user, account.hash, password) ||
+	        is_right_now(p, a->user, &account, password);
 	secret_wipe(account.hash, sizeof(account.hash));
 	if (right)
 		permit_account(p, &account, service, authzid, a);
@@ -549,7 +575,7 @@ policy_resolve(struct policy *p, struct slice address, struct resolved *r_r)
 	c.trace_ctx = &address;
 	resolve_address(&c, address, r_r);
 	if (r_r->result == AUTH_TEMP)
-		log_error(NULL, "directory.temp err=%s", log_esc(r_r->why));
+		log_temp(p, r_r->why);
 }
 
 /* Does the address end at this user alone? */
@@ -591,8 +617,9 @@ policy_may_send(struct policy *p, struct slice user, struct slice sender)
 	if (r != AUTH_DENIED)
 		return r;
 	if (p->directory == NULL)
-		return directory_answer(DIRECTORY_TEMP, &err);
-	r = directory_answer(directory_is_granted(p->directory, name, sender,
+		return directory_answer(p, DIRECTORY_TEMP, &err);
+	r = directory_answer(p,
+	                     directory_is_granted(p->directory, name, sender,
 	                                          conf_str(p->conf, "recipient_delimiter"), &err),
 	                     &err);
 	return r == AUTH_UNKNOWN ? AUTH_DENIED : r;

@@ -79,7 +79,7 @@ const struct command commands[] = {
 	  "by a script: pwgen | roostctl user add bob --store store2 --password-stdin\n",
 	  cmd_user_add },
 	{ "user passwd", "ADDRESS", 1, 1, OPT(PASSWORD_STDIN) | OPT(GENERATE) | OPT(DRY_RUN),
-	  "A new password; the old one ends at once.", "Sessions that are there already go on.",
+	  "A new password; the old one ends.", "Sessions that are there already go on.",
 	  "typed: roostctl user passwd alice@example.org\n"
 	  "made here: roostctl user passwd alice@example.org --generate\n",
 	  cmd_user_passwd },

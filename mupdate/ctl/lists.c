@@ -41,6 +41,15 @@ lists_get_account(struct run *r, const char *word, struct directory_account *a_r
 	return d == DIRECTORY_OK ? EXIT_DONE : lists_fail(r, d, &err, "", "");
 }
 
+void
+lists_say_delay(struct run *r)
+{
+	uint64_t ms = conf_ms(run_conf(r), "directory_cache");
+
+	if (!r->dry_run && directory_is_server(r->directory) && ms > 0)
+		run_say(r, "Front ends know it after %g s (directory_cache).", (double)ms / 1000);
+}
+
 int
 pairs_begin(struct run *r, struct pairs *p, const char *array, const char *left, const char *right,
             const char *head)

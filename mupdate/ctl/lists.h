@@ -14,6 +14,9 @@ int lists_get_account(struct run *r, const char *word, struct directory_account 
 int lists_fail(struct run *r, enum directory_result d, const struct err *err, const char *unknown,
                const char *exists);
 
+/* When others see a change, where that is not at once. */
+void lists_say_delay(struct run *r);
+
 /* A list of pairs as a table and, with --json, as an array of objects. */
 struct pairs {
 	struct run *run;

@@ -121,5 +121,6 @@ cmd_user_services(struct run *r)
 		return lists_fail(r, d, &err, "there is no such account", "");
 	run_say(r, "%s %s log in to: %s.", r->args.operands[0], r->dry_run ? "could" : "can",
 	        *services != '\0' ? services : "all services");
+	lists_say_delay(r);
 	return EXIT_DONE;
 }

@@ -12,6 +12,7 @@
  */
 #include "ctl/commands.h"
 #include "ctl/facts.h"
+#include "ctl/lists.h"
 #include "ctl/password.h"
 
 #include "base/xalloc.h"
@@ -486,8 +487,9 @@ cmd_user_passwd(struct run *r)
 			code = fail_directory(r, &w, d, &err);
 	}
 	if (code == EXIT_DONE) {
-		run_say(r, "%s %s a new password; the old one %s at once.", w.full,
+		run_say(r, "%s %s a new password; the old one %s.", w.full,
 		        r->dry_run ? "would get" : "has", r->dry_run ? "would end" : "ends");
+		lists_say_delay(r);
 		password_show(r, password);
 	}
 	secret_wipe(password, sizeof(password));
@@ -512,6 +514,7 @@ change_status(struct run *r, enum directory_status status, const char *word)
 	if (d != DIRECTORY_OK)
 		return fail_directory(r, &w, d, &err);
 	run_say(r, "%s %s %s.", w.full, r->dry_run ? "would be" : "is", word);
+	lists_say_delay(r);
 	return EXIT_DONE;
 }
 

@@ -252,7 +252,19 @@ TEST(what_hangs_on_an_account)
 static void
 check_first_version(struct both *b)
 {
-	struct sql_schema old = { directory_schema.migrations, 1 };
+	static const char *const migrations[] = {
+		/* as it was, to the letter */
+		"CREATE TABLE domains (name TEXT PRIMARY KEY NOT NULL, created INTEGER NOT NULL)"
+		" WITHOUT ROWID;"
+		"CREATE TABLE accounts (domain TEXT NOT NULL REFERENCES domains (name),"
+		" local TEXT NOT NULL, password TEXT NOT NULL, status INTEGER NOT NULL,"
+		" home TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (domain, local))"
+		" WITHOUT ROWID;"
+		"CREATE TABLE aliases (domain TEXT NOT NULL REFERENCES domains (name),"
+		" local TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (domain, local, target))"
+		" WITHOUT ROWID;",
+	};
+	static const struct sql_schema old = { migrations, 1 };
 	struct sql_opts o = { .timeout_ms = 2000 };
 	struct buf out = BUF_INIT(4096);
 	struct directory_account a;

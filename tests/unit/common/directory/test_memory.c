@@ -1,5 +1,6 @@
 /* memory - what was read lately is used again, sparingly; and while the database is away. */
 #include "directory/directory.h"
+#include "directory/policy.h"
 #include "directory/resolve.h"
 
 #include "conf/conf.h"
@@ -197,5 +198,38 @@ TEST(while_a_server_is_away_known_names_go_on_and_nobody_is_unknown)
 		usleep(50000);
 	assert_int_equal(resolve(&w, "nobody@example.org", &finals, &relays), AUTH_UNKNOWN);
 	assert_int_equal(resolve(&w, "half@example.org", &finals, &relays), AUTH_OK);
+	end(&w);
+}
+
+static enum auth_result
+login(struct policy *p, const char *password)
+{
+	struct policy_answer a;
+
+	policy_login(p, "imap", SLICE(""), SLICE("fred"), slice_of(password), &a);
+	return a.result;
+}
+
+TEST(a_new_password_is_right_at_once)
+{
+	struct world w;
+	struct policy *p;
+
+	if (!pgserver_is_installed())
+		skip();
+	begin(&w);
+	open_reader(&w, "directory_cache = 1h\n");
+	p = policy_new(w.conf, &w.reader);
+	assert_int_equal(directory_set_password(w.writer, "fred", "one", &w.err), DIRECTORY_OK);
+	assert_int_equal(login(p, "one"), AUTH_OK);
+	assert_int_equal(directory_set_password(w.writer, "fred", "two", &w.err), DIRECTORY_OK);
+	assert_int_equal(login(p, "two"), AUTH_OK);
+	assert_int_equal(login(p, "one"), AUTH_DENIED);
+	assert_int_equal(login(p, "two"), AUTH_OK);
+	assert_int_equal(directory_set_status(w.writer, "fred", DIRECTORY_DISABLED, &w.err),
+	                 DIRECTORY_OK);
+	assert_int_equal(login(p, "one"), AUTH_DENIED);
+	assert_int_equal(login(p, "two"), AUTH_DENIED);
+	policy_free(&p);
 	end(&w);
 }

@@ -292,6 +292,11 @@ check_limits(struct both *b)
 	         " ('example.org', 'all', 'fred@example.org')");
 	by_hand(b, text);
 	check(b, "all@example.org", "temp");
+	by_hand(b, "INSERT INTO aliases (domain, local, target) SELECT 'example.org', 'huge',"
+	           " 't' || n FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c"
+	           " WHERE n < 2100) SELECT n FROM c) AS x");
+	check(b, "huge@example.org", "temp"); /* more than anybody reads, and nobody is away */
+	assert_false(directory_is_away(b->reader));
 }
 
 TEST(too_deep_or_too_many_is_later)
