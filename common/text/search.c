@@ -5,12 +5,14 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "mail/address.h"
 #include "mail/header.h"
 #include "mail/mime.h"
 #include "text/charset.h"
 
 #define DECODED_MAX (64 * 1024 * 1024) /* as large as a message may be */
-#define CHARSET_GROWTH 3               /* one byte becomes at most three in UTF-8 */
+#define ADDRESSES_MAX 10000
+#define CHARSET_GROWTH 3 /* one byte becomes at most three in UTF-8 */
 
 static bool
 value_has(struct slice value, struct fold_needle *n)
@@ -22,6 +24,43 @@ value_has(struct slice value, struct fold_needle *n)
 	found = fold_contains(n, buf_slice(&b));
 	buf_fini(&b);
 	return found || fold_contains(n, slice_trim(value));
+}
+
+/* Of these fields the envelope holds addresses, without comments and folding. */
+static bool
+holds_addresses(struct slice name)
+{
+	static const char *const fields[] = { "From", "Sender", "Reply-To", "To", "Cc", "Bcc" };
+
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (slice_ieq_str(name, fields[i]))
+			return true;
+	return false;
+}
+
+static bool
+address_has(struct slice value, struct fold_needle *n)
+{
+	struct arena *a = arena_new("search.addresses");
+	struct address_list list;
+	struct buf b = BUF_INIT(SIZE_MAX);
+	bool found = false;
+
+	address_list_parse(a, value, ADDRESSES_MAX, &list);
+	for (size_t i = 0; i < list.count && !found; i++) {
+		const struct address_item *item = &list.items[i];
+
+		if (item->kind != ADDRESS_MAILBOX)
+			continue;
+		buf_clear(&b);
+		buf_add_slice(&b, item->local);
+		buf_add_char(&b, '@');
+		buf_add_slice(&b, item->domain);
+		found = fold_contains(n, buf_slice(&b));
+	}
+	buf_fini(&b);
+	arena_free(&a);
+	return found;
 }
 
 bool
@@ -45,7 +84,8 @@ search_field(struct slice header, struct slice name, struct fold_needle *n)
 
 	header_iter_init(&it, header);
 	while (header_next(&it, &f))
-		if (slice_ieq(f.name, name) && value_has(f.value, n))
+		if (slice_ieq(f.name, name) &&
+		    (value_has(f.value, n) || (holds_addresses(name) && address_has(f.value, n))))
 			return true;
 	return false;
 }

@@ -13,7 +13,8 @@
 
 /* Any field's decoded value or its raw name and value; of all of header. */
 bool search_header(struct slice header, struct fold_needle *n);
-/* A field of this name whose decoded (or raw) value has it; an empty needle asks whether
+/* A field of this name whose decoded (or raw) value has it, or, in a field of addresses, one
+ * of them written plainly (local@domain); an empty needle asks whether
  * there is such a field. header may be summary.fields. */
 bool search_field(struct slice header, struct slice name, struct fold_needle *n);
 /* BODY: text parts, decoded, and headers of messages inside. */

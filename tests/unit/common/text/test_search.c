@@ -91,6 +91,30 @@ TEST(fields_by_name)
 	}
 }
 
+TEST(addresses_without_their_comments)
+{
+	const char *header = "From: <fred (work)@ (the firm) example.org>\r\n"
+			     "To: friends: a@example.org, \"b c\"@example.org;\r\n"
+			     "Subject: <eve (work)@ example.org>\r\n";
+	static const struct {
+		const char *field, *needle;
+		bool want;
+	} looks[] = {
+		{ "From", "fred@example.org", true }, { "from", "FRED@", true },
+		{ "From", "the firm", true },         { "From", "a@example.org", false },
+		{ "To", "b c@example.org", true },    { "Subject", "eve@example.org", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++) {
+		struct fold_needle *n = fold_needle_new(slice_of(looks[i].needle));
+
+		test_check(search_field(slice_of(header), slice_of(looks[i].field), n) ==
+		                   looks[i].want,
+		           "%s %s", looks[i].field, looks[i].needle);
+		fold_needle_free(&n);
+	}
+}
+
 TEST(an_empty_message)
 {
 	struct fold_needle *n = fold_needle_new(SLICE("a"));
