@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 
+#include <inttypes.h>
+
 /* ---- answered here -------------------------------------------------------------------------------------- */
 
 static bool
@@ -226,32 +228,29 @@ imap_dispatch_run(struct imap_session *s)
 
 /* ---- one that is read to its end ---------------------------------------------------------------------------- */
 
-/* More than that no list of patterns needs. */
-#define WHOLE_MAX 16384
-
 static void
 collect(struct imap_session *s, const struct imap_cmd_event *ev)
 {
 	struct imap_head *h = &s->head;
-	const char *more = "";
 
 	h->last = ev->last;
 	h->sync = ev->sync;
+	buf_add_slice(&s->whole, ev->text);
 	if (!ev->last)
-		more = arena_printf(h->arena, "%s{%llu}\r\n", ev->literal8 ? "~" : "",
-		                    (unsigned long long)ev->literal_n);
-	if (h->text.n + ev->text.n + ev->literal_n > WHOLE_MAX) {
+		buf_printf(&s->whole, "%s{%" PRIu64 "}\r\n", ev->literal8 ? "~" : "",
+		           ev->literal_n);
+	h->collecting = !ev->last;
+	if (s->whole.overflow || ev->literal_n > s->whole.limit - s->whole.len) {
 		h->collecting = false;
 		imap_session_refuse(s, "NO [LIMIT] This command is too long");
-		return;
-	}
-	h->text = slice_of(arena_printf(h->arena, "%.*s%.*s%s", SLICE_ARG(h->text),
-	                                SLICE_ARG(ev->text), more));
-	h->collecting = !ev->last;
-	if (ev->last)
+	} else if (ev->last) {
+		h->text = arena_slice_dup(h->arena, buf_slice(&s->whole));
 		imap_dispatch_run(s);
-	else if (ev->sync)
+	} else if (ev->sync) {
 		imap_session_say(s, "+ Go ahead");
+	}
+	if (!h->collecting)
+		buf_fini(&s->whole);
 }
 
 void
@@ -263,19 +262,8 @@ imap_dispatch_text(struct imap_session *s, const struct imap_cmd_event *ev)
 void
 imap_dispatch_bytes(struct imap_session *s, struct slice bytes)
 {
-	struct imap_head *h = &s->head;
-
-	/* no name has one; a literal that is text ends where it does */
-	if (memchr(bytes.p, '\0', bytes.n) != NULL) {
-		h->collecting = false;
-		if (imap_cmd_discard(&s->cmd, true))
-			imap_session_reply(s, "BAD A NUL byte in a literal");
-		else
-			s->after_discard = "BAD A NUL byte in a literal";
-		return;
-	}
-	h->text =
-		slice_of(arena_printf(h->arena, "%.*s%.*s", SLICE_ARG(h->text), SLICE_ARG(bytes)));
+	/* there is room: the literal's size was looked at */
+	buf_add_slice(&s->whole, bytes);
 }
 
 /* ---- its beginning ------------------------------------------------------------------------------------------ */
@@ -287,7 +275,7 @@ start(struct imap_session *s, const struct imap_cmd_event *ev)
 
 	if ((h->row->flags & ROW_WHOLE) != 0 && !ev->last && s->logged_in &&
 	    s->store->kind == SERVER_ROOST) {
-		h->text = SLICE("");
+		buf_fini(&s->whole);
 		collect(s, ev);
 	} else {
 		imap_dispatch_run(s);

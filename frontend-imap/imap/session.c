@@ -448,6 +448,7 @@ destroy(void *ctx)
 	imap_cmd_fini(&s->cmd);
 	arena_free(&s->head.arena);
 	buf_fini(&s->held);
+	buf_fini(&s->whole);
 	secret_wipe(s->grant, sizeof(s->grant));
 	free(s->groups);
 	free(s->mailbox);
@@ -516,6 +517,7 @@ imap_session_start(struct imap_proxy *p, struct conn **c, bool tls)
 	imap_cmd_init(&s->cmd, imap_dispatch_find, &p->limits.before);
 	s->head.arena = arena_new("imap.command");
 	buf_init(&s->held, HELD_MAX);
+	buf_init(&s->whole, IMAP_WHOLE_MAX);
 	list_init(&s->legs);
 	list_init(&s->flights);
 	list_add_tail(&p->sessions, &s->node);

@@ -28,6 +28,8 @@
 /* Commands with stores and not answered yet. More wait in the client's socket. */
 #define IMAP_FLIGHTS_MAX 64
 #define IMAP_ARG_MAX 1024
+/* A command that is read to its end: more no list of patterns needs. */
+#define IMAP_WHOLE_MAX 16384
 
 struct imap_limits {
 	uint64_t login_ms, idle_ms, connect_ms, store_ms, guest_ms;
@@ -80,7 +82,7 @@ const struct imap_cmd_def *imap_dispatch_find(struct slice name);
 /* The latest command of the client: since its text may go on, there is only one. */
 struct imap_head {
 	bool waiting;    /* for something; nothing is read from the client meanwhile */
-	bool collecting; /* ROW_WHOLE: text grows */
+	bool collecting; /* ROW_WHOLE: goes to session->whole first */
 	struct arena *arena;
 	const struct imap_row *row;
 	struct slice tag, args[IMAP_CMD_ARGS_MAX], text;
@@ -164,6 +166,7 @@ struct imap_session {
 	uint64_t started_ms;
 
 	struct imap_head head;
+	struct buf whole; /* of a command that is being collected; else empty */
 	/* Behind the end of a command that is being swallowed; NULL: nothing to say. */
 	const char *after_discard;
 	struct buf held; /* what we say while a store is in the middle of a response */

@@ -513,6 +513,33 @@ def test_without_the_master_all_but_changes_goes_on(own):
     client.close()
 
 
+def test_a_folder_moves_with_its_owner(own):
+    """From another store to the one that is the friend's home, and back, under open sessions."""
+    owner, friend = own.user("store1"), own.user("store2")
+    box = f'"Other Users/{owner.split("@")[0]}/Team"'
+    client = own.raw_imap(owner)
+    client.ok("CREATE Team")
+    client.ok(f"SETACL Team {friend} lrswite")
+    client.append("Team", talk.message("for you\r\n"))
+    client.close()
+    reader, other = own.raw_imap(friend, "fe1", box), own.raw_imap(friend, "fe2", "INBOX")
+    other.ok(f"STATUS {box} (MESSAGES)")
+    for to, run_at in (("store2", "store1"), ("store1", "store2")):
+        own.cluster.ctl(run_at, "move", "user", owner, "to", to)
+        assert reader.is_closed(), "what was selected is elsewhere"
+        c.wait_until("the folder", lambda: b" OK " in other.run(f"STATUS {box} (MESSAGES)")[-1])
+        assert box.strip('"') in listed(other.ok('LIST "" "Other*"'))
+        other.append("INBOX", talk.message())
+        other.ok("SELECT INBOX")
+        other.ok(f"UID COPY 1 {box}")
+        reader = own.raw_imap(friend, "fe1", box)
+        assert has(reader.ok("FETCH 1 BODY.PEEK[TEXT]"), "for you")
+        own.raw_imap(owner, "fe2", "Team").close()
+    assert len(fetched(reader)) == 3
+    reader.close()
+    other.close()
+
+
 def bodies(client, mailbox):
     client.ok(f"EXAMINE {mailbox}")
     return sorted(body for _, _, body in fetched(client).values())

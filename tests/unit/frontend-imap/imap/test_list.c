@@ -214,6 +214,32 @@ TEST(what_the_home_cannot_list)
 	                      "client << e OK *\n");
 }
 
+TEST(a_list_with_literals)
+{
+	world_play(LIST LOGIN "client > b LIST {0}\n"
+	                      "client < + Go ahead\n"
+	                      "client >  {5+}\n"
+	                      "client > S%ers\n"
+	                      "store1 < R1 LIST \"\" \"S%ers\"\n"
+	                      "store1 > R1 OK\n" ABOVE "\"Shared Folders\"\n"
+	                      "client < b OK *\n"
+	                      "client > c LIST \"\" {99999}\n"
+	                      "client < c NO [LIMIT] *\n"
+	                      "client > d LIST \"\" {20000+}\n"
+	                      "client > 1234\n"
+	                      "client is silent\n"
+	                      "second connects\n");
+	world_play(LIST LOGIN "client > b LIST \"\" {3+}\n"
+	                      "client > a\\x00b\n"
+	                      "client < b BAD *\n"
+	                      "client > c LIST \"\" {3+}\n"
+	                      "client > abc \"\n"
+	                      "client < c BAD *\n"
+	                      "client > d NOOP\n"
+	                      "client < d OK *\n"
+	                      "store1 is silent\n");
+}
+
 /* Invariant 6. */
 TEST(a_barrier_comes_first)
 {
