@@ -12,9 +12,16 @@ static void
 on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 {
 	struct worker *w = ctx;
+	struct json *hops = json_set_array(detail, "relay"), *hop;
+	struct relay_info info;
 
 	*sessions_r = smtp_proxy_count(w->proxy);
 	json_set_int(detail, "store_connections", (int64_t)pool_connections(w->pool));
+	for (size_t i = 0; relay_at(w->relay, i, &info); i++) {
+		hop = json_add_object(hops);
+		json_set_str(hop, "name", info.name);
+		json_set_bool(hop, "down", info.down);
+	}
 	location_ctl_status(w->reader, detail);
 }
 

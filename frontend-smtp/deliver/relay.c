@@ -1,97 +1,46 @@
 #include "deliver/relay.h"
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/xalloc.h"
+#include "deliver/hops.h"
 #include "log/log.h"
-#include "mail/address.h"
 #include "tls/tls.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define DEFAULT_PORT 25
 
 /* In the order of the setting's words. */
 static const enum peer_tls tls_modes[] = { PEER_TLS_NO, PEER_TLS_STARTTLS, PEER_TLS_IMPLICIT };
 
-struct hop {
-	char name[ADDR_TEXT_LEN];
-	struct addr addr;
-	uint64_t pause_ms, until_ms; /* it comes last: how long the last time; until when */
-};
-
 struct relay {
 	struct pool *pool;
 	struct peer like; /* what all hops have in common */
-	struct hop *hops;
-	size_t count;
+	struct hops *hops;
+	struct list waiting; /* tries, for names to be looked up */
 };
 
 struct relay_try {
+	struct list node; /* in relay->waiting */
 	struct relay *relay;
 	struct attempt_job *job;
 	struct attempt *attempt;
-	size_t *order; /* numbers of hops */
-	size_t next;   /* in order */
+	struct hop *order[HOPS_MAX];
+	size_t count, next; /* in order */
 	uint64_t until_ms;
 	attempt_fn *fn;
 	void *ctx;
 };
 
+static void begin(void *ctx);
+
 /* ---- settings -------------------------------------------------------------------------------- */
-
-static bool
-hop_parse(const char *text, struct hop *hop_r, struct err *err)
-{
-	memset(hop_r, 0, sizeof(*hop_r));
-	if (!addr_parse(slice_of(text), DEFAULT_PORT, &hop_r->addr, err))
-		return false;
-	addr_text(&hop_r->addr, hop_r->name);
-	return true;
-}
-
-static int
-check_hop(const struct conf *c, const char *text, struct err *err)
-{
-	bool tls = tls_modes[conf_enum(c, "relay_tls")] != PEER_TLS_NO;
-	struct err why;
-	struct hop hop;
-
-	if (!hop_parse(text, &hop, &why))
-		err_set(err, "relay: %s: %s", text, why.text);
-	else if (conf_is_set(c, "relay_user") && !tls && !addr_is_loopback(&hop.addr))
-		err_set(err, "relay: %s: relay_user is not said there without relay_tls", text);
-	else
-		return 0;
-	return -1;
-}
-
-static int
-check_hops(const struct conf *c, struct err *err)
-{
-	size_t n;
-	const char *const *words = conf_list(c, "relay", &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (check_hop(c, words[i], err) == -1)
-			return -1;
-	return 0;
-}
 
 int
 relay_check(const struct conf *c, struct err *err)
 {
-	bool tls = tls_modes[conf_enum(c, "relay_tls")] != PEER_TLS_NO;
-
-	if (conf_is_set(c, "relay_user") != conf_is_set(c, "relay_password"))
-		err_set(err, "relay_user and relay_password belong together, and only one is set");
-	else if (tls && conf_bool(c, "relay_tls_verify") && !conf_is_set(c, "relay_tls_name"))
-		err_set(err, "relay_tls needs relay_tls_name, the name in the certificate of the "
-		             "next hops (or relay_tls_verify = no)");
-	else
-		return check_hops(c, err);
+	if (conf_is_set(c, "relay_user") == conf_is_set(c, "relay_password"))
+		return hops_check(c, err);
+	err_set(err, "relay_user and relay_password belong together, and only one is set");
 	return -1;
 }
 
@@ -108,12 +57,24 @@ relay_open_tls(const struct conf *c, struct tls_ctx **tls_r, struct err *err)
 	return *tls_r != NULL;
 }
 
+static void
+on_hops(void *ctx)
+{
+	struct relay *r = ctx;
+	struct relay_try *t;
+
+	if (!hops_are_ready(r->hops))
+		return;
+	while ((t = LIST_FIRST(&r->waiting, struct relay_try, node)) != NULL) {
+		list_del(&t->node);
+		loop_defer(pool_loop(r->pool), begin, t);
+	}
+}
+
 struct relay *
 relay_new(const struct conf *c, struct pool *p, struct tls_ctx *tls)
 {
 	struct relay *r = xcalloc(1, sizeof(*r));
-	const char *const *words = conf_list(c, "relay", &r->count);
-	struct err err;
 
 	r->pool = p;
 	r->like = (struct peer){
@@ -124,12 +85,9 @@ relay_new(const struct conf *c, struct pool *p, struct tls_ctx *tls)
 		.user = conf_str(c, "relay_user"),
 		.password = conf_str(c, "relay_password"),
 	};
-	r->hops = xcalloc(r->count + 1, sizeof(*r->hops));
-	for (size_t i = 0; i < r->count; i++) {
-		bool good = hop_parse(words[i], &r->hops[i], &err);
-
-		must(good); /* relay_check() */
-	}
+	list_init(&r->waiting);
+	r->hops = hops_new(c, pool_loop(p), on_hops, r);
+	hops_refresh(r->hops);
 	return r;
 }
 
@@ -141,17 +99,41 @@ relay_free(struct relay **rp)
 	*rp = NULL;
 	if (r == NULL)
 		return;
-	free(r->hops);
+	hops_free(&r->hops);
 	free(r);
 }
 
 bool
 relay_is_set(const struct relay *r)
 {
-	return r->count > 0;
+	return hops_are_set(r->hops);
 }
 
-/* ---- which hop --------------------------------------------------------------------------------- */
+bool
+relay_at(const struct relay *r, size_t i, struct relay_info *info_r)
+{
+	return hops_at(r->hops, i, &info_r->name, &info_r->down);
+}
+
+/* ---- one after the other ------------------------------------------------------------------------- */
+
+static void
+try_free(struct relay_try *t)
+{
+	list_del(&t->node);
+	loop_forget(pool_loop(t->relay->pool), t);
+	free(t);
+}
+
+static void
+finish(struct relay_try *t)
+{
+	attempt_fn *fn = t->fn;
+	void *ctx = t->ctx;
+
+	try_free(t);
+	fn(ctx);
+}
 
 static struct peer
 peer_of(const struct relay *r, const struct hop *h)
@@ -161,54 +143,9 @@ peer_of(const struct relay *r, const struct hop *h)
 	p.name = h->name;
 	p.addr = &h->addr;
 	if (p.tls_name == NULL)
-		p.tls_name = h->name; /* not verified */
+		p.tls_name = h->host != NULL ? h->host : h->name; /* an address: not verified */
 	p.plaintext_ok = addr_is_loopback(&h->addr);
 	return p;
-}
-
-static bool
-is_paused(const struct hop *h)
-{
-	return clock_mono_ms() < h->until_ms;
-}
-
-static void
-hop_failed(struct hop *h)
-{
-	h->pause_ms = MIN(MAX(2 * h->pause_ms, RELAY_PAUSE_MIN_MS), RELAY_PAUSE_MAX_MS);
-	h->until_ms = clock_mono_ms() + h->pause_ms;
-}
-
-bool
-relay_at(const struct relay *r, size_t i, struct relay_info *info_r)
-{
-	if (i >= r->count)
-		return false;
-	info_r->name = r->hops[i].name;
-	info_r->down = is_paused(&r->hops[i]);
-	return true;
-}
-
-/* As in the settings, those that failed lately behind the others. */
-static void
-set_order(struct relay_try *t)
-{
-	const struct relay *r = t->relay;
-	size_t n = 0;
-
-	for (int paused = 0; paused < 2; paused++)
-		for (size_t i = 0; i < r->count; i++)
-			if (is_paused(&r->hops[i]) == paused)
-				t->order[n++] = i;
-}
-
-/* ---- one after the other ------------------------------------------------------------------------- */
-
-static void
-try_free(struct relay_try *t)
-{
-	free(t->order);
-	free(t);
 }
 
 /* Is this what it says of a recipient, or that it does not want to talk now? */
@@ -230,9 +167,8 @@ try_next(struct relay_try *t)
 	struct relay *r = t->relay;
 	uint64_t now = clock_mono_ms(), left = t->until_ms > now ? t->until_ms - now : 1;
 
-	t->job->peer = peer_of(r, &r->hops[t->order[t->next]]);
-	t->next++;
-	t->job->deadline_ms = t->job->msg == NULL && t->next < r->count ? left / 2 + 1 : left;
+	t->job->peer = peer_of(r, t->order[t->next++]);
+	t->job->deadline_ms = t->job->msg == NULL && t->next < t->count ? left / 2 + 1 : left;
 	t->attempt = attempt_new(r->pool, t->job, on_attempt, t);
 }
 
@@ -240,26 +176,49 @@ static void
 on_attempt(void *ctx)
 {
 	struct relay_try *t = ctx;
-	struct relay *r = t->relay;
-	struct hop *h = &r->hops[t->order[t->next - 1]];
-	attempt_fn *fn = t->fn;
+	struct hop *h = t->order[t->next - 1];
 
 	t->attempt = NULL;
 	if (is_no_answer(t->job)) {
 		hop_failed(h);
-		if (t->next < r->count && clock_mono_ms() < t->until_ms) {
+		if (t->next < t->count && clock_mono_ms() < t->until_ms) {
 			log_info(t->job->log, "smtp.relay_next from=%s reason=%s", h->name,
 			         log_esc(t->job->rcpts[0]->reply.text));
 			try_next(t);
 			return;
 		}
 	} else if (t->job->end == ATTEMPT_ANSWERED) {
-		h->pause_ms = 0;
-		h->until_ms = 0;
+		hop_worked(h);
 	}
-	ctx = t->ctx;
-	try_free(t);
-	fn(ctx);
+	finish(t);
+}
+
+/* No name could be looked up. */
+static void
+fail(struct relay_try *t)
+{
+	t->job->end = ATTEMPT_UNREACHED;
+	for (size_t i = 0; i < t->job->count; i++) {
+		struct attempt_rcpt *r = t->job->rcpts[i];
+
+		smtp_reply_set(&r->reply, 451, "4.4.3",
+		               "No next mail server can be found, please come again");
+		r->from_peer = false;
+		r->settled = true;
+	}
+	finish(t);
+}
+
+static void
+begin(void *ctx)
+{
+	struct relay_try *t = ctx;
+
+	t->count = hops_list(t->relay->hops, t->order, HOPS_MAX);
+	if (t->count > 0)
+		try_next(t);
+	else
+		fail(t);
 }
 
 struct relay_try *
@@ -267,15 +226,17 @@ relay_try_new(struct relay *r, struct attempt_job *job, attempt_fn *fn, void *ct
 {
 	struct relay_try *t = xcalloc(1, sizeof(*t));
 
-	must(r->count > 0);
 	t->relay = r;
 	t->job = job;
 	t->fn = fn;
 	t->ctx = ctx;
-	t->order = xcalloc(r->count, sizeof(*t->order));
 	t->until_ms = clock_mono_ms() + job->deadline_ms;
-	set_order(t);
-	try_next(t);
+	list_init(&t->node);
+	hops_refresh(r->hops);
+	if (hops_are_ready(r->hops))
+		loop_defer(pool_loop(r->pool), begin, t);
+	else
+		list_add_tail(&r->waiting, &t->node);
 	return t;
 }
 

@@ -17,10 +17,6 @@
 #include "conf/conf.h"
 #include "deliver/attempt.h"
 
-/* A hop that failed comes last: for so long first, and after more failures in a row. */
-#define RELAY_PAUSE_MIN_MS 5000
-#define RELAY_PAUSE_MAX_MS 60000
-
 struct relay;
 
 /* Do the settings make sense? -1 with the operator's sentence. */
@@ -34,10 +30,10 @@ bool relay_open_tls(const struct conf *c, struct tls_ctx **tls_r, struct err *er
 
 bool relay_is_set(const struct relay *r);
 
-/* For `status`: hop i, in order; false behind the last. why: it fails, or NULL. */
+/* For `status`: hop i of the settings; false behind the last. */
 struct relay_info {
-	const char *name;
-	bool down;
+	const char *name; /* as it is written there */
+	bool down;        /* it failed lately, or its name leads nowhere */
 };
 bool relay_at(const struct relay *r, size_t i, struct relay_info *info_r);
 

@@ -60,13 +60,15 @@ const struct conf_def smtp_conf_table[] = {
 	  .help = "A store has to have a message on disk in this time. Clients wait ten minutes "
 	          "for our answer." },
 	{ "relay", CONF_LIST,
-	  .help = "Next hops (address or address:port) for mail to other domains, tried in this "
-	          "order: mail servers with a queue. Not set: no mail leaves us." },
+	  .help = "Next hops (address or host name, with :port unless it is 25) for mail to other "
+	          "domains, tried in this order: mail servers with a queue. A name stands for all "
+	          "its addresses. Not set: no mail leaves us." },
 	{ "relay_tls", CONF_ENUM, "no", .words = "no starttls tls",
 	  .help = "starttls: never without; tls: from the first byte on." },
 	{ "relay_tls_verify", CONF_BOOL, "yes",
 	  .help = "The next hop's certificate is verified, and names relay_tls_name." },
-	{ "relay_tls_name", CONF_STRING, .help = "The name in the next hops' certificates." },
+	{ "relay_tls_name", CONF_STRING,
+	  .help = "The name in the next hops' certificates. Not set: that in relay." },
 	{ "relay_tls_ca", CONF_PATH,
 	  .help = "PEM file with the authorities for the next hops. Not set: the system's." },
 	{ "relay_user", CONF_STRING, .help = "Logs in at the next hops (AUTH PLAIN)." },

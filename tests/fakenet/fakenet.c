@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "fakenet/fakenet_impl.h"
 #include "net/dial.h"
 #include "net/listener.h"
 
@@ -39,6 +40,7 @@ struct loop {
 	struct list timers;    /* struct fake_timer, all that exist */
 	struct list conns;     /* struct conn */
 	struct map *endpoints; /* address text -> struct endpoint */
+	struct map *names;     /* host -> addresses */
 	size_t split;
 	bool stopped;
 };
@@ -78,6 +80,7 @@ loop_new(void)
 	list_init(&l->timers);
 	list_init(&l->conns);
 	l->endpoints = map_new();
+	l->names = map_new();
 	return l;
 }
 
@@ -105,6 +108,10 @@ loop_free(struct loop **lp)
 	while (map_next(l->endpoints, &pos, &key, &value))
 		free(value);
 	map_free(&l->endpoints);
+	pos = 0;
+	while (map_next(l->names, &pos, &key, &value))
+		free(value);
+	map_free(&l->names);
 	clock_set_fake(NULL);
 	free(l);
 	*lp = NULL;
@@ -792,6 +799,12 @@ dial_cancel(struct dial **d)
 	if (*d != NULL)
 		dial_destroy(*d);
 	*d = NULL;
+}
+
+struct map *
+fakenet_names(struct loop *l)
+{
+	return l->names;
 }
 
 int

@@ -35,6 +35,10 @@ void fakenet_listen(struct loop *l, const char *addr, fakenet_accept_fn *fn, voi
 /* Dials to addr get no answer at all until told otherwise. */
 void fakenet_blackhole(struct loop *l, const char *addr, bool on);
 
+/* What net/resolve.h says of host: addresses separated by spaces; "": it is unknown (as every
+ * host nobody spoke for); NULL: no answer, until told otherwise. */
+void fakenet_name(struct loop *l, const char *host, const char *addrs);
+
 /* Deliver at most n bytes at a time from now on (0: all there is). */
 void fakenet_set_split(struct loop *l, size_t n);
 /* Stop carrying bytes out of c (a cut cable: nobody notices) or carry on. */

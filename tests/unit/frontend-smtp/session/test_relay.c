@@ -117,6 +117,53 @@ TEST(hop_that_is_back)
 							ASKED_X TAKES("hop1") "near < 250 *\n");
 }
 
+/* ---- names -------------------------------------------------------------------------------------------- */
+
+#define NAMED "relay = relay.example.net 192.0.2.26:2525\n"
+
+TEST(hops_by_name)
+{
+	/* nobody knows the name, and the next hop is asked; then somebody does */
+	world_play_with(
+		NAMED,
+		ASK HOP("hop2") HOP2_ASKED_X TAKES(
+			"hop2") "near < 250 *\nnear > RSET\nnear < 250 *\nwait 2s\n"
+				"dns knows relay.example.net 192.0.2.25\n" NEAR_MAIL
+				"near > RCPT TO:<x@far.example>\n" HOP2_ASKED_X TAKES(
+					"hop2") "near < 250 *\nnear > RSET\nnear < 250 *\n" NEAR_MAIL
+						"near > RCPT TO:<x@far.example>\n" HOP("hop1")
+							ASKED_X TAKES("hop1") "near < 250 *\n");
+	/* its second address */
+	world_play_with("relay = relay.example.net:2525\n",
+	                "wait 2s\ndns knows relay.example.net 192.0.2.99 192.0.2.26\n" ASK HOP(
+				"hop2") HOP2_ASKED_X TAKES("hop2") "near < 250 *\n");
+	/* nobody knows it, and there is no other */
+	world_play_with("relay = relay.example.net\n", ASK "near < 451 4.4.3 *\n");
+	world_play_with("relay = relay.example.net\n",
+	                "wait 2s\ndns is silent about relay.example.net\n" ASK
+	                "wait 4s\nnear is silent\nwait 2s\nnear < 451 4.4.3 *\n");
+	world_play_with("relay = relay.example.net\n",
+	                "wait 2s\ndns is silent about relay.example.net\n" ASK);
+}
+
+/* It has moved; and while its name leads nowhere the address at hand will do. */
+TEST(hop_by_name_that_moves)
+{
+	world_play_with(
+		"relay = relay.example.net:25\n",
+		"wait 2s\ndns knows relay.example.net 192.0.2.25\n" ASK HOP("hop1") ASKED_X TAKES(
+			"hop1") "near < 250 *\nnear > RSET\nnear < 250 *\ndns is silent about relay.example.net\n"
+				"wait 61s\nhop1 < QUIT\n" NEAR_MAIL
+				"near > RCPT TO:<x@far.example>\n" HOP("hop1") ASKED_X TAKES(
+					"hop1") "near < 250 *\n"
+						"near > RSET\nnear < 250 *\nwait 10s\n"
+						"dns knows relay.example.net 192.0.2.77\nwait 61s\nhop1 < QUIT\n" NEAR_MAIL
+						"near > RCPT TO:<x@far.example>\n" HOP("hop1") ASKED_X TAKES(
+							"hop1") "near < 250 *\n"
+								"near > RSET\nnear < 250 *\n" NEAR_MAIL
+								"near > RCPT TO:<x@far.example>\nnear < 451 4.4.1 *\n");
+}
+
 /* ---- what it cannot take --------------------------------------------------------------------------- */
 
 #define POOR_HOP                                                                                   \

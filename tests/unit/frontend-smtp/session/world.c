@@ -114,6 +114,22 @@ on_drained(void *ctx)
 	((struct world *)ctx)->drained = true;
 }
 
+/* dns knows HOST[ ADDRESS...] | is silent about HOST */
+static void
+on_dns_action(void *ctx, const char *rest)
+{
+	struct world *w = ctx;
+	char host[100];
+	int used = 0;
+
+	if (sscanf(rest, "is silent about %99s", host) == 1)
+		fakenet_name(play_loop(w->play), host, NULL);
+	else if (sscanf(rest, "knows %99s %n", host, &used) == 1)
+		fakenet_name(play_loop(w->play), host, used > 0 ? rest + used : "");
+	else
+		test_fail("dns cannot %s", rest);
+}
+
 /* drain begins | begins gently | is over | is not over */
 static void
 on_drain_action(void *ctx, const char *rest)
@@ -204,6 +220,7 @@ add_actors(struct world *w)
 	play_add_server(w->play, "hop1", "192.0.2.25:25");
 	play_add_server(w->play, "hop2", "192.0.2.26:2525");
 	play_add_action(w->play, "auth", on_auth_action, w);
+	play_add_action(w->play, "dns", on_dns_action, w);
 	play_add_action(w->play, "map", on_map_action, w);
 	play_add_action(w->play, "drain", on_drain_action, w);
 	play_add_action(w->play, "who", on_who_action, w);
