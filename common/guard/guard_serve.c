@@ -499,19 +499,11 @@ on_accept(void *ctx, struct conn **c)
 /* ---- Redis --------------------------------------------------------------------------------- */
 
 static void
-renew_one(void *ctx, const char *subject, uint64_t sessions)
-{
-	struct server *s = ctx;
-
-	guard_shared_set(s->shared, subject, sessions);
-}
-
-static void
 on_renew(void *ctx)
 {
 	struct server *s = ctx;
 
-	limit_each_subject(s->limit, renew_one, s);
+	guard_shared_renew(s->shared, s->limit);
 	timer_set(&s->renew, GUARD_RENEW_MS);
 }
 

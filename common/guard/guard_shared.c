@@ -12,7 +12,8 @@
 #include "base/buf.h"
 #include "base/xalloc.h"
 
-#define WORDS_MOST 24
+#define RENEW_MOST 50 /* subjects of one script: Redis does nothing else meanwhile */
+#define WORDS_MOST (2 + 3 * RENEW_MOST)
 #define KEY_MAX 1200
 
 /* KEYS: subjects. ARGV: host, lease, then for each key sessions here and the most (0: any).
@@ -261,6 +262,52 @@ guard_shared_set(struct guard_shared *g, const char *subject, uint64_t sessions)
 	word(&w, "%" PRIu64, sessions);
 	word(&w, "0");
 	words_run(g, &sessions_script, &w, 1, NULL, NULL);
+}
+
+struct renewal {
+	struct guard_shared *g;
+	struct words keys;
+	uint64_t sessions[RENEW_MOST];
+};
+
+static void
+renew_now(struct renewal *r)
+{
+	size_t keys = r->keys.count;
+
+	if (keys == 0)
+		return;
+	word(&r->keys, "%s", r->g->host);
+	word(&r->keys, "%d", GUARD_LEASE_MS);
+	for (size_t i = 0; i < keys; i++) {
+		word(&r->keys, "%" PRIu64, r->sessions[i]);
+		word(&r->keys, "0");
+	}
+	words_run(r->g, &sessions_script, &r->keys, keys, NULL, NULL);
+	words_init(&r->keys);
+}
+
+static void
+renew_one(void *ctx, const char *subject, uint64_t sessions)
+{
+	struct renewal *r = ctx;
+
+	if (r->keys.count == RENEW_MOST)
+		renew_now(r);
+	r->sessions[r->keys.count] = sessions;
+	word(&r->keys, "roost:s:%s", subject);
+}
+
+void
+guard_shared_renew(struct guard_shared *g, struct limit *l)
+{
+	struct renewal r = { .g = g };
+
+	if (!redis_is_up(g->redis))
+		return;
+	words_init(&r.keys);
+	limit_each_subject(l, renew_one, &r);
+	renew_now(&r);
 }
 
 /* ---- logins -------------------------------------------------------------------------------- */

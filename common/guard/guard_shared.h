@@ -36,6 +36,8 @@ void guard_shared_user(struct guard_shared *g, const char *user, const char *add
                        uint64_t of_user, uint64_t of_both, guard_shared_fn *fn, void *ctx);
 /* The number of a subject's sessions is now this. */
 void guard_shared_set(struct guard_shared *g, const char *subject, uint64_t sessions);
+/* All sessions of this host are still there. */
+void guard_shared_renew(struct guard_shared *g, struct limit *l);
 
 void guard_shared_try(struct guard_shared *g, const char *address, const char *user,
                       guard_shared_fn *fn, void *ctx);

@@ -335,14 +335,19 @@ def test_a_reload_keeps_counting_the_old_sessions(site):
 
 
 class Redis:
-    def __init__(self, site):
-        self.host, self.port = site.cluster.ip("dns"), 6390
+    def __init__(self, site, port=6390, tls=False):
+        self.host, self.port = site.cluster.ip("dns"), port
+        self.ports = ["--port", str(port)]
+        if tls:
+            pem = os.path.join(site.cluster.dir, "tls", "")
+            self.ports = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no",
+                          "--tls-cert-file", pem + "cert.pem", "--tls-key-file", pem + "key.pem"]
         self.dir = os.path.join(site.cluster.dir, "tmp")
         self.child = None
 
     def start(self):
         self.child = subprocess.Popen(
-            ["redis-server", "--bind", self.host, "--port", str(self.port), "--save", "",
+            ["redis-server", "--bind", self.host, *self.ports, "--save", "",
              "--appendonly", "no", "--dir", self.dir, "--requirepass", "hush",
              "--logfile", os.path.join(self.dir, "redis.log")])
         c.wait_until("Redis", lambda: c.can_connect(self.host, self.port), 10)
@@ -462,6 +467,40 @@ def test_redis_stopped_and_started_under_load(site, redis):
     assert connect(site, "fe2", source=here).greeting.startswith(b"* BYE [LIMIT]")
     for x in clients:
         x.close()
+
+
+def test_sessions_of_many_users_are_renewed(site, redis):
+    """More subjects than one script takes; told anew when Redis has forgotten them."""
+    clients = []
+    for i in range(60):
+        clients.append(connect(site, "fe1", source=f"127.99.9.{i + 1}"))
+    assert len(redis.keys("roost:s:a:*")) >= 60
+    redis.stop()
+    wait_up(site, 0)
+    redis.start()
+    wait_up(site, 1)
+    c.wait_until("all of them", lambda: len(redis.keys("roost:s:a:*")) >= 60, 5)
+    for x in clients:
+        x.close()
+
+
+def test_redis_inside_tls(site, redis):
+    inside = Redis(site, 6391, tls=True)
+    inside.start()
+    more = SETTINGS + (f"redis = {inside.host}:{inside.port}\nredis_password = hush\n"
+                       "redis_tls = yes\nredis_tls_name = %s\n")
+    try:
+        change(site, "fe2", more % "mail.example.org")
+        c.wait_until("Redis at fe2", lambda: metric(site, "roost_redis_up", "fe2"), 10)
+        change(site, "fe2", more % "other.example.org")  # not the name in its certificate
+        time.sleep(2)
+        assert metric(site, "roost_redis_up", "fe2") == 0
+        assert attempt(site, site.user("store1"), PASSWORD, address(), "fe2").startswith(b"a OK")
+    finally:
+        inside.stop()
+        change(site, "fe2", SETTINGS + f"redis = {redis.host}:{redis.port}\n"
+               "redis_password = hush\n")
+        wait_up(site, 1)
 
 
 def test_fifty_clients_at_once_all_get_in(site, redis):
