@@ -151,6 +151,25 @@ login_proxy(struct slice authzid, struct slice secret, struct auth_reply *r)
 	r->proxied = true;
 }
 
+/* "peer:STORE:NUMBER", of whoever says it. */
+static void
+login_peer(struct slice authcid, struct slice secret, struct auth_reply *r)
+{
+	static char user[DIRECTORY_NAME_MAX + 1];
+	struct slice rest = secret;
+
+	r->result = AUTH_DENIED;
+	if (!slice_eq_str(slice_cut(&rest, ':'), "peer"))
+		return;
+	slice_cut(&rest, ':');
+	if (!num_parse_u64(rest, UINT64_MAX, &r->claim))
+		return;
+	snprintf(user, sizeof(user), "%.*s", SLICE_ARG(authcid));
+	r->result = AUTH_OK;
+	r->user = r->authcid = user;
+	r->proxied = true;
+}
+
 static void
 login_plain(struct fake *f, const char *service, struct slice message, struct auth_reply *r)
 {
@@ -161,6 +180,10 @@ login_plain(struct fake *f, const char *service, struct slice message, struct au
 	r->result = AUTH_INVALID;
 	if (rest.p == NULL || authcid.n == 0 || memchr(rest.p, '\0', rest.n) != NULL)
 		return;
+	if (strcmp(service, "cluster") == 0) {
+		login_peer(authcid, rest, r);
+		return;
+	}
 	if (slice_eq_str(authcid, "roost-proxy")) {
 		login_proxy(authzid, rest, r);
 		return;
@@ -221,6 +244,9 @@ answer_credentials(struct fake *f, struct question *q)
 	snprintf(user, sizeof(user), "%s", q->grant);
 	snprintf(secret, sizeof(secret), "token:%s:%s:%s:%llu%s%s", q->grant, q->service, q->store,
 	         (unsigned long long)q->claim, *groups != '\0' ? ":" : "", groups);
+	if (strcmp(q->service, "cluster") == 0)
+		snprintf(secret, sizeof(secret), "peer:%s:%llu", q->store,
+		         (unsigned long long)q->claim);
 	c.authzid = user;
 	c.secret = secret;
 	if (f->temp)

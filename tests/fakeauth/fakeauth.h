@@ -38,6 +38,7 @@ void fakeauth_set_silent(struct auth *a, bool silent);
 /* Credentials it gives: authcid "roost-proxy", secret "token:USER:SERVICE:STORE:CLAIM" and, when
  * there are groups, ":GROUPS".
  * As a store it takes such a secret as a valid login for authzid USER (claim in the
- * reply, proxied = true), whatever SERVICE and STORE say. */
+ * reply, proxied = true), whatever SERVICE and STORE say. Service "cluster": "peer:STORE:CLAIM"
+ * for any store. */
 
 #endif

@@ -1,0 +1,2 @@
+/* shared - the master's world of its unit tests. */
+#include "unit/mupdate/world.c"

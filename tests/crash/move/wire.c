@@ -1,0 +1,2 @@
+/* wire - the breaking wire of the scenarios. */
+#include "scenario/names/relay.c"
