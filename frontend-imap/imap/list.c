@@ -42,6 +42,7 @@ struct list_job {
 	enum step step;
 	struct list_args args;
 	struct arena *arena;
+	struct arena *scratch; /* of one response */
 	uint64_t barrier_id;
 	struct imap_leg *home;
 	const char *tag;    /* of the command at the home */
@@ -375,7 +376,8 @@ read_name(struct list_job *j, struct slice line, struct slice *name_r)
 	(void)slice_cut(&line, ' ');
 	word = slice_sub(line, 0, slice_find(line, ' '));
 	status = slice_ieq(word, SLICE("STATUS")) || slice_ieq(word, SLICE("MYRIGHTS"));
-	imap_args_init(&a, j->arena, "LIST", slice_skip(line, word.n));
+	arena_reset(j->scratch);
+	imap_args_init(&a, j->scratch, "LIST", slice_skip(line, word.n));
 	if (!status && (!imap_args_space(&a) || !imap_args_flags(&a, false, &attributes, &count) ||
 	                !imap_args_space(&a) || !imap_args_skip(&a, "separator")))
 		return false;
@@ -503,6 +505,7 @@ on_free(struct imap_session *s)
 	buf_fini(&j->line);
 	free(j->subscribed);
 	free(j->entries);
+	arena_free(&j->scratch);
 	arena_free(&arena);
 }
 
@@ -540,6 +543,7 @@ imap_list_start(struct imap_session *s)
 		return;
 	}
 	j->arena = arena;
+	j->scratch = arena_new("imap.list.line");
 	j->home = s->home;
 	buf_init(&j->line, LINE_MAX_BYTES);
 	imap_session_start_job(s, &list_job, j);

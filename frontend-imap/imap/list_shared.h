@@ -38,7 +38,7 @@ struct list_shared_name {
 	uint32_t rights;     /* exists */
 };
 
-#define LIST_SHARED_MAX 200000 /* names looked at by one command */
+#define LIST_SHARED_MAX 100000 /* names looked at by one command */
 
 /* All borrowed for its life; groups as in auth_reply. */
 void list_shared_init(struct list_shared *l, struct location_reader *reader,
