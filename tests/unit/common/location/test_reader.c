@@ -128,6 +128,33 @@ TEST(one_level_of_the_list)
 	location_reader_free(&r);
 }
 
+TEST(domains_of_the_list)
+{
+	static const struct {
+		const char *identifier, *want;
+	} cases[] = {
+		{ "", "(dom.net!),(dom.org!)," },
+		{ "fred", "(dom.net!),(dom.org!)," },
+		{ "ann", "" },
+		{ "bob", "" },
+	};
+	char dir[300];
+	struct location_reader *r;
+
+	snprintf(dir, sizeof(dir), "%s/domains", test_dir());
+	r = make_list(dir);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf out = BUF_INIT(SIZE_MAX);
+
+		assert_int_equal(location_reader_list_domains(r, slice_of(cases[i].identifier),
+		                                              on_level, &out),
+		                 LOCATION_FOUND);
+		test_eq_str(cases[i].identifier, buf_cstr(&out), cases[i].want);
+		buf_fini(&out);
+	}
+	location_reader_free(&r);
+}
+
 static bool
 only_one(void *ctx, const struct location_level *l)
 {
