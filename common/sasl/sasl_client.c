@@ -20,6 +20,8 @@
 #define NAME_MAX_BYTES 1024
 #define MESSAGE_MAX 8192
 #define NONCE_BYTES 18
+/* What a server may make us compute, on the loop: some 150 ms. */
+#define ROUNDS_MOST 600000
 
 struct mech {
 	const char *name;
@@ -122,7 +124,8 @@ server_first_parse(struct sasl_client *c, struct slice message, struct slice *no
 	return cut_attribute(&message, 'r', nonce_r) && cut_attribute(&message, 's', &salt64) &&
 	       cut_attribute(&message, 'i', &rounds) &&
 	       slice_starts(*nonce_r, buf_slice(&c->nonce)) && nonce_r->n > c->nonce.len &&
-	       text_base64_decode(salt64, salt) && num_parse_u32(rounds, rounds_r);
+	       text_base64_decode(salt64, salt) && num_parse_u32(rounds, rounds_r) &&
+	       *rounds_r <= ROUNDS_MOST;
 }
 
 /* client-final-message: c=...,r=...,p=... */

@@ -2,7 +2,7 @@
  * sasl_client - the client's side of SASL: PLAIN (RFC 4616), LOGIN (as everybody does it),
  * SCRAM-SHA-256 (RFC 7677, without channel binding). Pure: raw bytes in and out (base64 is
  * the protocol's), no socket, no library's state. SCRAM takes the time of the server's
- * rounds (some ms; bounded by SCRAM_ROUNDS_MAX).
+ * rounds: some ms, at most 150 (more than 600,000 rounds are refused).
  *
  *	c = sasl_client_new(sasl_client_choose(offered, tls), "", user, secret);
  *	if (sasl_client_begins(c))
