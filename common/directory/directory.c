@@ -17,6 +17,7 @@
 #include "directory/directory_impl.h"
 #include "directory/passwd.h"
 #include "log/log.h"
+#include "mail/address.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,31 @@ directory_close(struct directory **d)
 	free((*d)->default_domain);
 	free(*d);
 	*d = NULL;
+}
+
+int
+directory_check(const struct conf *c, struct err *err)
+{
+	const char *postmaster = conf_str(c, "postmaster");
+	struct directory *d;
+	struct address a;
+	struct err why;
+	enum address_error e;
+
+	if (!conf_common_has_directory(c))
+		return 0;
+	d = directory_open_conf(c, DIRECTORY_READ, &why);
+	if (d == NULL) {
+		err_set(err, "directory: %s", why.text);
+		return -1;
+	}
+	directory_close(&d);
+	if (postmaster == NULL)
+		return 0;
+	e = address_parse(slice_of(postmaster), ADDRESS_ALLOW_BARE, &a);
+	if (e != ADDRESS_OK)
+		err_set(err, "postmaster: \"%.100s\": %s", postmaster, address_error_text(e));
+	return e == ADDRESS_OK ? 0 : -1;
 }
 
 /* ---- reading --------------------------------------------------------------------------- */

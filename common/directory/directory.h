@@ -72,6 +72,8 @@ struct directory *directory_open(const char *url, const char *default_domain,
 struct directory *directory_open_conf(const struct conf *c, enum directory_mode mode,
                                       struct err *err) MUST_CHECK;
 void directory_close(struct directory **d);
+/* Are the settings for it such as can be? Nothing is asked. -1 with the operator's sentence. */
+int directory_check(const struct conf *c, struct err *err) MUST_CHECK;
 
 /* name as a client wrote it -> canonical user. False: not a valid user name (empty,
  * control bytes, spaces, too long, two @, bad characters for a mailbox name). */

@@ -315,8 +315,8 @@ visit_place(struct walk *w, struct slice address, struct place *p, unsigned dept
 	struct err err = { "" };
 	struct entry *e;
 
-	if (was_here(w, p, depth))
-		return;
+	if (w->temp || was_here(w, p, depth))
+		return; /* TEMP is the answer to the whole: whoever is left need not be asked */
 	if (depth >= RESOLVE_DEPTH_MAX || ++w->steps > RESOLVE_STEPS_MAX) {
 		tell(w, depth, p->full, RESOLVE_TOO_MUCH);
 		w->out->is_too_much = true;

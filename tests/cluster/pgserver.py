@@ -18,9 +18,9 @@ def bin_dir():
 
 
 class Server:
-    """Database and user `roost`, by password on host:port, freely on its Unix socket."""
+    """Database and user `roost`, by password and TLS on host:port, freely on its Unix socket."""
 
-    def __init__(self, host, port=5432):
+    def __init__(self, host, tls_cert, tls_key, port=5432):
         self.host, self.port, self.bin, self.child = host, port, bin_dir(), None
         self.dir = tempfile.mkdtemp(prefix="roost-pg-")
         self.who = {}
@@ -28,7 +28,11 @@ class Server:
             who = pwd.getpwnam("postgres")
             os.chown(self.dir, who.pw_uid, who.pw_gid)
             self.who = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
-        self.url = f"postgresql://roost@{host}:{port}/roost"
+        for path, name in ((tls_cert, "cert.pem"), (tls_key, "key.pem")):
+            shutil.copy(path, os.path.join(self.dir, name))
+            if self.who:
+                shutil.chown(os.path.join(self.dir, name), "postgres")
+            os.chmod(os.path.join(self.dir, name), 0o600)
         self.make()
 
     def run(self, program, *args, **more):
@@ -39,7 +43,7 @@ class Server:
         self.run("initdb", "-D", self.dir + "/data", "-U", "postgres", "-A", "trust", "-N",
                  "-E", "UTF8", "--locale=C")
         with open(self.dir + "/data/pg_hba.conf", "w") as f:
-            f.write("local all all trust\nhost all all 127.0.0.0/8 scram-sha-256\n")
+            f.write("local all all trust\nhostssl all all 127.0.0.0/8 scram-sha-256\n")
         self.start()
         self.sql(f"CREATE ROLE roost LOGIN PASSWORD '{PASSWORD}'", "postgres")
         self.sql("CREATE DATABASE roost OWNER roost", "postgres")
@@ -48,7 +52,8 @@ class Server:
         log = open(self.dir + "/log", "ab")
         self.child = subprocess.Popen(
             [os.path.join(self.bin, "postgres"), "-D", self.dir + "/data", "-k", self.dir,
-             "-h", self.host, "-p", str(self.port), "-F", "-B", "4MB"],
+             "-h", self.host, "-p", str(self.port), "-F", "-B", "4MB", "-c", "ssl=on",
+             "-c", f"ssl_cert_file={self.dir}/cert.pem", "-c", f"ssl_key_file={self.dir}/key.pem"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", **self.who)
         log.close()
         cluster.wait_until("PostgreSQL", self.is_up)

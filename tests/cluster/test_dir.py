@@ -2,9 +2,11 @@
 over SMTP; and what users see while the server is away."""
 import collections
 import json
+import os
 import re
 import shutil
 import socketserver
+import subprocess
 import tempfile
 import threading
 import time
@@ -36,6 +38,12 @@ class Relay(socketserver.ThreadingTCPServer):
 
 class RelaySession(socketserver.StreamRequestHandler):
     def handle(self):
+        try:
+            self.talk()
+        except ConnectionError:
+            pass  # a client that was in a hurry
+
+    def talk(self):
         self.say("220 relay.example ESMTP")
         sender, to = None, []
         for line in iter(self.rfile.readline, b""):
@@ -65,11 +73,14 @@ class RelaySession(socketserver.StreamRequestHandler):
 
 
 class Cluster(c.Cluster):
-    """Whose directory is the server, with a next hop."""
-    url = None
+    """Whose directory is the server, by TLS with its name verified (by tls_ca), and with a next
+    hop."""
+
+    def url(self, name="mx1.example.org"):
+        return f"postgresql://roost@{name}/roost?hostaddr={self.pg_host}&sslmode=verify-full"
 
     def settings(self, host):
-        text = re.sub(r"^directory = .*$", f"directory = {self.url}\n"
+        text = re.sub(r"^directory = .*$", f"directory = {self.url()}\n"
                       f"directory_password = {pgserver.PASSWORD}\nauth_workers = 1\n"
                       "directory_timeout = 1s\ndirectory_cache = 300ms\n"
                       "directory_cache_negative = 100ms\npostmaster = the-pm@example.org",
@@ -85,8 +96,10 @@ def site(request):
     work = tempfile.mkdtemp(prefix="roost-cluster-")
     s = Site(work, net)
     s.cluster = Cluster(work, net=net, log_level="debug")
-    s.pg = pgserver.Server(f"127.0.{net}.5")
-    s.cluster.url = s.pg.url
+    s.cluster.pg_host = f"127.0.{net}.5"
+    s.cluster.prepare()
+    s.pg = pgserver.Server(s.cluster.pg_host, *(os.path.join(work, "tls", name) for name in
+                                                ("cert.pem", "key.pem")))
     s.relay = Relay((s.cluster.ip("dns"), RELAY_PORT))
     before = request.session.testsfailed
     try:
@@ -248,6 +261,21 @@ def test_groups_and_services(site):
     ctl(site, "group", "delete", "staff")
     done = ctl(site, "group", "join", "staff", user, check=False)
     assert done.returncode == 1 and "no group" in done.stderr
+
+
+def test_a_server_that_is_somebody_else(site):
+    """The name in its certificate is another one: not a word to it."""
+    conf = site.cluster.conf("fe1")
+    text = open(conf).read()
+    for wrong, says in ((text.replace("roost@mx1.example.org", "roost@db.example.net"), "db.example"),
+                        (text.replace(pgserver.PASSWORD, "no"), "password")):
+        path = conf + ".wrong"
+        with open(path, "w") as f:
+            f.write(wrong)
+        done = subprocess.run([os.path.join(site.cluster.bin, "roostctl"), "--config", path,
+                               "alias", "list"], capture_output=True, text=True, timeout=30)
+        os.unlink(path)
+        assert done.returncode == 75 and says in done.stderr, done
 
 
 # ---- the server away ----------------------------------------------------------------------------

@@ -233,3 +233,36 @@ TEST(a_new_password_is_right_at_once)
 	policy_free(&p);
 	end(&w);
 }
+
+TEST(settings_that_cannot_be)
+{
+	static const struct {
+		const char *settings, *says; /* NULL: they can */
+	} rows[] = {
+		{ "directory = none\n", NULL },
+		{ "directory = none\npostmaster = @\n", NULL },
+		{ "directory = sqlite:/not/there/yet.db\n", NULL },
+		{ "directory = postgresql://roost@nowhere.invalid/roost\n", NULL },
+		{ "directory = postgres:/roost\n",
+		  "directory: \"postgres:/roost\" is no database" },
+		{ "directory = postgresql://a:b@c/d\n", "password" },
+		{ "postmaster = root@example.org\n", NULL },
+		{ "postmaster = root\n", NULL },
+		{ "postmaster = @example.org\n", "postmaster: \"@example.org\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct conf *c;
+		struct err err = { "" };
+		char text[300];
+
+		snprintf(text, sizeof(text), "[common]\n%s", rows[i].settings);
+		c = conf_load_text("test", slice_of(text), &schema, NULL, &err);
+		test_check(c != NULL, "%s", err.text);
+		test_check((directory_check(c, &err) == 0) == (rows[i].says == NULL), "%s: %s",
+		           rows[i].settings, err.text);
+		if (rows[i].says != NULL)
+			test_check(strstr(err.text, rows[i].says) != NULL, "%s", err.text);
+		conf_free(&c);
+	}
+}

@@ -524,3 +524,33 @@ TEST(services_and_groups_of_a_login)
 	test_eq_str("user", a.user, "fred");
 	end(&w);
 }
+
+/* Whatever the Internet calls an address. */
+TEST(any_bytes_may_be_asked_for)
+{
+	static const char alphabet[] =
+		"af@@..++\"\\'[]()<> ,:;\t\r\n\x01\x7f\xc3\xa9\xff-_=~^$%!*/";
+	struct world w;
+	struct resolved r;
+	uint64_t x = 7;
+
+	begin(&w, &schemas[0], "store1");
+	log_set_level(LOG_ERROR);
+	for (int round = 0; round < 20000; round++) {
+		char text[40];
+		size_t n = (size_t)round % sizeof(text);
+
+		for (size_t i = 0; i < n; i++) {
+			x = x * 6364136223846793005u + 1442695040888963407u;
+			text[i] = alphabet[(x >> 33) % sizeof(alphabet)]; /* the NUL too */
+		}
+		policy_resolve(w.policy, slice_make(text, n), &r);
+		assert_true(r.result == AUTH_UNKNOWN || r.result == AUTH_INVALID);
+		resolved_fini(&r);
+		if (n > 0)
+			assert_int_equal(
+				policy_may_send(w.policy, SLICE("fred"), slice_make(text, n)),
+				AUTH_DENIED);
+	}
+	end(&w);
+}
