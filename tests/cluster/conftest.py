@@ -38,11 +38,11 @@ def failures(request):
     return lambda: request.session.testsfailed
 
 
-def make_site(failures):
+def make_site(failures, make=Site):
     net, lock = lock_net()
     work = tempfile.mkdtemp(prefix="roost-cluster-")
     before = failures()
-    site = Site(work, net)
+    site = make(work, net)
     try:
         site.start()
         yield site
