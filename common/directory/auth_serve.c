@@ -30,6 +30,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* Beyond, the oldest goes: clients that begin and say no more must not keep others out, who
+ * need theirs for as long as a packet travels. */
 #define CONVERSATIONS_MOST 1000
 #define CONVERSATION_MS 30000
 /* For a worker that does not read its answers. */
@@ -288,8 +290,9 @@ do_start(struct serve *s, struct end *e, const struct auth_frame *f)
 	else if (initial.n == 0)
 		initial = SLICE("");
 	expire(s);
-	if (map_get(s->conversations, key_slice(&key)) == NULL &&
-	    map_count(s->conversations) < CONVERSATIONS_MOST)
+	if (map_count(s->conversations) >= CONVERSATIONS_MOST)
+		conversation_free(LIST_FIRST(&s->by_age, struct conversation, link));
+	if (map_get(s->conversations, key_slice(&key)) == NULL)
 		c = conversation_new(s, e, f);
 	if (c == NULL) {
 		answer_login(s, e, f->id, AUTH_TEMP, SLICE(""), NULL);

@@ -57,7 +57,7 @@ struct auth_frame {
 	uint64_t deadline_ms; /* clock_mono_ms() of the host: nobody waits any longer */
 	enum auth_result result;
 	unsigned flags;
-	uint64_t claim;
+	uint64_t claim; /* LOGIN_IS with DENIED: the fingerprint of auth_reply */
 	const char *service, *session, *peer, *mech;
 	const char *grant, *store, *user, *authcid, *secret, *home, *groups;
 	struct slice data;

@@ -48,7 +48,8 @@ static struct redis_script sessions_script = {
 };
 
 /* KEYS: known pair, known address, failures of pair, address, user; wrong passwords of user.
- * ARGV: try USER | pass KNOWN_MS | fail FINGERPRINT DELAY MOST MEMORY FREE_ADDRESS FREE_ACCOUNT.
+ * ARGV: try USER | pass KNOWN_MS | fail FINGERPRINT DELAY MOST MEMORY FREE_ADDRESS FREE_ACCOUNT
+ * MOST_KNOWN.
  * try and pass: 1 is blocked. fail: milliseconds. */
 static struct redis_script login_script = {
 	.text = "local t = redis.call('TIME')\n"
@@ -82,7 +83,7 @@ static struct redis_script login_script = {
 		"  redis.call('LTRIM', KEYS[6], 0, 7)\n"
 		"  redis.call('PEXPIRE', KEYS[6], memory)\n"
 		"end\n"
-		"local function fail(key, free)\n"
+		"local function fail(key, free, most)\n"
 		"  local n, ms = redis.call('HINCRBY', key, 'n', 1), 0\n"
 		"  if n > free then ms = math.min(delay * 2 ^ math.min(n - free - 1, 40), most) end\n"
 		"  local till = math.max(now + ms, tonumber(redis.call('HGET', key, 'until') or '0'))\n"
@@ -92,9 +93,9 @@ static struct redis_script login_script = {
 		"end\n"
 		"local ms\n"
 		"if known then\n"
-		"  ms = fail(KEYS[3], tonumber(ARGV[7]))\n"
+		"  ms = fail(KEYS[3], tonumber(ARGV[7]), math.min(most, tonumber(ARGV[8])))\n"
 		"else\n"
-		"  ms = math.max(fail(KEYS[4], tonumber(ARGV[6])), fail(KEYS[5], tonumber(ARGV[7])))\n"
+		"  ms = math.max(fail(KEYS[4], tonumber(ARGV[6]), most), fail(KEYS[5], tonumber(ARGV[7]), most))\n"
 		"end\n"
 		"return math.max(ms, delay)\n"
 };
@@ -364,6 +365,7 @@ guard_shared_failed(struct guard_shared *g, const char *address, const char *use
 	word(&w, "%" PRIu64, MAX(g->s.memory_ms, (uint64_t)1));
 	word(&w, "%" PRIu64, g->s.address_failures);
 	word(&w, "%" PRIu64, g->s.account_failures);
+	word(&w, "%d", LIMIT_KNOWN_BLOCK_MS);
 	words_run(g, &login_script, &w, 6, on_reply, question_new(fn, ctx, LIMIT_OK, LIMIT_OK));
 }
 

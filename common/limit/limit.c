@@ -317,15 +317,15 @@ limit_passed(struct limit *l, const char *address, const char *user, uint64_t no
 
 /* Beyond the free ones: delay, 2 delay, 4 delay... */
 static uint64_t
-penalty(const struct limit_settings *s, uint64_t failures, uint64_t free_ones)
+penalty(uint64_t delay_ms, uint64_t most_ms, uint64_t failures, uint64_t free_ones)
 {
-	uint64_t ms = s->delay_ms;
+	uint64_t ms = delay_ms;
 
 	if (failures <= free_ones)
 		return 0;
-	for (uint64_t i = free_ones + 1; i < failures && ms < s->block_max_ms; i++)
+	for (uint64_t i = free_ones + 1; i < failures && ms < most_ms; i++)
 		ms *= 2;
-	return MIN(ms, s->block_max_ms);
+	return MIN(ms, most_ms);
 }
 
 static struct limit_row *
@@ -341,14 +341,14 @@ fresh_row(struct limit *l, const char *name, uint64_t now_ms)
 }
 
 static uint64_t
-fail(struct limit *l, const char *name, uint64_t free_ones, uint64_t now_ms)
+fail(struct limit *l, const char *name, uint64_t free_ones, uint64_t most_ms, uint64_t now_ms)
 {
 	struct limit_row *row = fresh_row(l, name, now_ms);
 	uint64_t ms;
 
 	row->count++;
 	row->last_ms = now_ms;
-	ms = penalty(&l->s, row->count, free_ones);
+	ms = penalty(l->s.delay_ms, most_ms, row->count, free_ones);
 	if (row->until_ms < now_ms + ms)
 		row->until_ms = now_ms + ms;
 	return ms;
@@ -376,17 +376,18 @@ uint64_t
 limit_failed(struct limit *l, const char *address, const char *user, uint64_t fingerprint,
              uint64_t now_ms)
 {
-	uint64_t ms = l->s.delay_ms, more;
+	uint64_t ms = l->s.delay_ms, most = l->s.block_max_ms, more;
 	struct names n;
 
 	make_names(&n, address, user);
 	if (is_seen(l, &n, fingerprint, now_ms))
 		return ms;
 	if (is_known(l, n.pair, now_ms)) {
-		more = fail(l, n.pair, l->s.account_failures, now_ms);
+		more = fail(l, n.pair, l->s.account_failures, MIN(most, LIMIT_KNOWN_BLOCK_MS),
+		            now_ms);
 	} else {
-		uint64_t of_address = fail(l, n.address, l->s.address_failures, now_ms);
-		uint64_t of_account = fail(l, n.user, l->s.account_failures, now_ms);
+		uint64_t of_address = fail(l, n.address, l->s.address_failures, most, now_ms);
+		uint64_t of_account = fail(l, n.user, l->s.account_failures, most, now_ms);
 
 		more = MAX(of_address, of_account);
 	}

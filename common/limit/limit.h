@@ -12,7 +12,8 @@
  *   password, not somebody who guesses.
  * - Where an account has logged in from an address before ("known"), only failures of this
  *   pair count for it. So nobody is locked out of his account by somebody elsewhere, nor by
- *   a neighbour behind the same address.
+ *   a neighbour behind the same address; and for a minute at most by another device of his
+ *   own with an old password, which SCRAM cannot tell from a new guess.
  * - Whoever is blocked learns nothing: a right password is answered like a wrong one.
  *
  * Rates (messages, recipients) let `most` pass at once, and as many again in each period,
@@ -27,6 +28,9 @@
 
 #include "base/buf.h"
 #include "base/must.h"
+
+/* Longest penalty of a known pair. */
+#define LIMIT_KNOWN_BLOCK_MS 60000
 
 struct limit;
 

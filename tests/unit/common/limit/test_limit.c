@@ -248,6 +248,8 @@ TEST(known_pairs_are_not_locked_out_by_others)
 	assert_int_equal(limit_try(l, HERE, "fred", now), LIMIT_BLOCKED);
 	assert_int_equal(limit_passed(l, HERE, "fred", now), LIMIT_BLOCKED);
 	assert_int_equal(limit_passed(l, HERE, "fred", now + 2000), LIMIT_OK);
+	assert_int_equal(fail_times(l, HERE, "fred", 30, now), LIMIT_KNOWN_BLOCK_MS);
+	assert_int_equal(limit_passed(l, HERE, "fred", now + LIMIT_KNOWN_BLOCK_MS), LIMIT_OK);
 	limit_free(&l);
 }
 
