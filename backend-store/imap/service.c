@@ -9,7 +9,7 @@
 
 #define ARG_MAX_BYTES 1024         /* user, password, mailbox of APPEND */
 #define LITERALS_MAX 10000         /* in one command */
-#define BEFORE_MAX 8192            /* a command before the login */
+#define BEFORE_MAX (36 * 1024)     /* a command before the login; ID has up to 31,920 bytes */
 #define MESSAGE_MOST (64ull << 20) /* what the store takes */
 
 const struct conf_def imap_conf_table[] = {
@@ -145,7 +145,8 @@ imap_service_end_user(struct imap_service *p, struct slice user)
 
 	LIST_EACH (s, &p->sessions, struct imap_session, node)
 		if (is_in(s, user))
-			imap_session_bye(s, "[UNAVAILABLE] The mailboxes are being moved, come again",
+			imap_session_bye(s,
+			                 "[UNAVAILABLE] The mailboxes are being moved, come again",
 			                 "move");
 }
 

@@ -8,6 +8,10 @@
 
 #include <stdlib.h>
 
+/* A command before the login. The longest is ID: 30 pairs of 30 and 1,024 bytes, RFC 2971
+ * section 3.3. */
+#define BEFORE_MAX (36 * 1024)
+
 const struct conf_def imap_conf_table[] = {
 	{ "imap_listen", CONF_ADDRESSES, NULL, 143,
 	  .help = "Where IMAP is served (with STARTTLS)." },
@@ -73,7 +77,7 @@ read_limits(struct imap_limits *l, const struct conf *c)
 	l->guest_ms = conf_ms(c, "imap_guest_timeout");
 	l->stores = conf_int(c, "imap_max_stores");
 	l->sessions = conf_int(c, "imap_max_sessions");
-	l->before = (struct imap_cmd_limits){ 8192, IMAP_ARG_MAX, 8192, 10 };
+	l->before = (struct imap_cmd_limits){ BEFORE_MAX, IMAP_ARG_MAX, BEFORE_MAX, 10 };
 	l->after = (struct imap_cmd_limits){ conf_bytes(c, "imap_max_line"), IMAP_ARG_MAX,
 		                             conf_bytes(c, "imap_max_literal"), 10000 };
 }

@@ -100,7 +100,7 @@ TEST(commands_before_the_login)
 TEST(a_line_before_the_login_is_short)
 {
 	struct world w;
-	char line[9000];
+	char line[40000];
 
 	world_init(&w);
 	memset(line, 'x', sizeof(line) - 1);
