@@ -29,6 +29,7 @@
 #define BACKLOG_MAX 262144 /* of the source, while the target lets us wait */
 
 #define REPLY_GONE "NO [EXPUNGEISSUED] Some messages are gone"
+#define REPLY_MOVED "NO [UNAVAILABLE] This mailbox is being moved, try again"
 #define REPLY_STEP "NO [UNAVAILABLE] The stores do not understand each other, try again"
 #define REPLY_UNSURE                                                                               \
 	"NO [UNAVAILABLE] The other store went away at the last moment: look there whether the "   \
@@ -39,6 +40,7 @@ enum step {
 	WHAT, /* they are */
 	BODIES,
 	DRAIN,  /* it has failed: what the source still says is of no use */
+	JUDGE,  /* the target has no such mailbox: is it elsewhere? */
 	FINAL,  /* the target has all, and must say so */
 	FLAG,   /* UID STORE */
 	REMOVE, /* UID EXPUNGE */
@@ -67,6 +69,8 @@ struct across {
 	uint32_t *copied; /* UIDs in the order of copying; heap */
 	size_t copied_count;
 	const char *failed; /* the reply; NULL: all is well */
+	const struct server *target;
+	uint64_t verdict_id; /* 0: nothing asked */
 };
 
 static struct across *
@@ -102,6 +106,17 @@ add_uids(struct buf *out, const uint32_t *uids, size_t count)
 	}
 }
 
+static void
+end_failed(struct imap_session *s, struct across *a)
+{
+	if (a->verdict_id == 0) {
+		imap_session_finish_job(s, a->failed);
+		return;
+	}
+	a->step = JUDGE;
+	imap_forward_ask(s, NULL);
+}
+
 /* The copy has failed. The source may be in the middle of a batch. */
 static void
 fail(struct imap_session *s, struct across *a, const char *reply)
@@ -118,12 +133,37 @@ fail(struct imap_session *s, struct across *a, const char *reply)
 		imap_reach_drop(s, to, false);
 	}
 	if (!busy) {
-		imap_session_finish_job(s, a->failed);
+		end_failed(s, a);
 		return;
 	}
 	a->step = DRAIN;
 	buf_clear(&a->backlog);
 	update(s, a);
+}
+
+static void
+on_verdict(void *ctx, enum location_result result, const struct location *loc)
+{
+	struct imap_session *s = ctx;
+	struct across *a = across_of(s);
+
+	a->verdict_id = 0;
+	if (result != LOCATION_NONE &&
+	    (result != LOCATION_FOUND || !slice_eq_str(loc->server, a->target->name)))
+		a->failed = REPLY_MOVED;
+	if (a->step == JUDGE)
+		imap_session_finish_job(s, a->failed);
+	imap_session_wake(s);
+}
+
+/* A store that has not what the list says: a barrier and one more look (invariant 6). */
+static void
+ask_verdict(struct imap_session *s, struct across *a, struct slice code)
+{
+	if (s->head.name.n > 0 && a->verdict_id == 0 &&
+	    (slice_ieq(code, SLICE("TRYCREATE")) || slice_ieq(code, SLICE("NONEXISTENT"))))
+		a->verdict_id =
+			lookup_find_after_barrier(s->proxy->c.lookup, s->head.name, on_verdict, s);
 }
 
 static void
@@ -270,6 +310,7 @@ on_target(struct imap_session *s, struct across *a, const struct imap_resp_event
 	if (a->waiting || a->step == FINAL)
 		a->sent = false;
 	a->waiting = false;
+	ask_verdict(s, a, ev->code);
 	fail(s, a, answer_text(s, ev));
 	return TAKE_TAKEN;
 }
@@ -523,7 +564,7 @@ on_source(struct imap_session *s, struct across *a, const struct imap_resp_event
 	const char *text = answer_text(s, ev);
 
 	if (a->step == DRAIN) {
-		imap_session_finish_job(s, a->failed);
+		end_failed(s, a);
 	} else if (a->step == FLAG || a->step == REMOVE) {
 		on_removed(s, a, ev);
 	} else if (a->step == BODIES && ev->status != IMAP_RESP_OK) {
@@ -637,7 +678,7 @@ on_lost(struct imap_session *s, const struct imap_leg *leg, const char *reply)
 		return;
 	a->to = NULL;
 	a->waiting = false;
-	if (a->step < FINAL && a->step != DRAIN)
+	if (a->step < DRAIN)
 		fail(s, a, reply);
 	else if (a->step == FINAL)
 		imap_session_finish_job(s, REPLY_UNSURE);
@@ -649,6 +690,7 @@ on_free(struct imap_session *s)
 	struct across *a = across_of(s);
 	struct arena *arena = a->arena; /* where a is */
 
+	lookup_cancel(s->proxy->c.lookup, a->verdict_id);
 	across_read_fini(&a->read);
 	buf_fini(&a->line);
 	buf_fini(&a->backlog);
@@ -671,6 +713,7 @@ imap_across_start(struct imap_session *s, struct imap_leg *to)
 	a->move = (h->row->flags & ROW_MOVE) != 0;
 	a->from = s->selected;
 	a->to = to;
+	a->target = imap_leg_server(to);
 	buf_init(&a->line, ACROSS_LINE_MAX);
 	buf_init(&a->backlog, BACKLOG_MAX);
 	across_read_init(&a->read);

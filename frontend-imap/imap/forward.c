@@ -82,7 +82,7 @@ flight_find(struct imap_session *s, const struct imap_leg *leg, struct slice tag
 	struct imap_flight *f;
 
 	LIST_EACH (f, &s->flights, struct imap_flight, link)
-		if (f->leg == leg && slice_eq_str(tag, f->tag))
+		if (f->leg == leg && f->verdict_id == 0 && slice_eq_str(tag, f->tag))
 			return f;
 	return NULL;
 }

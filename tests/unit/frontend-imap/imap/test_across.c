@@ -86,6 +86,22 @@ TEST(a_target_that_refuses_before_any_byte)
 	                 "store2 < d STATUS *\n");
 }
 
+TEST(a_target_that_has_it_not)
+{
+	world_play(ASKED "store2 > R3 NO [TRYCREATE] none\n"
+	                 "store1 > R2 OK\n"
+	                 "client < c NO [TRYCREATE] none\n"
+	                 "list was asked 1\n");
+	world_play(ASKED "list then has lists.news store1 anyone=lrswite\n"
+	                 "store2 > R3 NO [TRYCREATE] none\n"
+	                 "store1 > R2 OK\n"
+	                 "client is silent\n"
+	                 "wait 1s\n"
+	                 "client < c NO [UNAVAILABLE] *\n"
+	                 "client > d NOOP\n"
+	                 "store1 < d NOOP\n");
+}
+
 TEST(a_target_that_refuses_in_the_middle)
 {
 	world_play(ASKED "store2 > + go\n"
