@@ -111,6 +111,8 @@ class Mailbox:
 
 def judge(line):
     """NO must say that it is temporary; BAD never comes."""
+    if line == b"":
+        raise EOFError
     word = line.split(b" ", 2)[1]
     if word != b"OK" and b"[UNAVAILABLE]" not in line and b"[INUSE]" not in line:
         raise Wrong(f"an answer that is not temporary: {line}")

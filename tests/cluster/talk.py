@@ -92,7 +92,8 @@ class Smtp(Lines):
 
 
 class Imap(Lines):
-    """Responses are bytes with their literals inside, as they came."""
+    """Responses are bytes with their literals inside, as they came; b"" for the end, also in
+    the middle of one."""
 
     def __init__(self, address):
         super().__init__(address)
@@ -103,7 +104,7 @@ class Imap(Lines):
         while (m := re.search(rb"\{(\d+)\}\r\n$", text)) is not None:
             text += self.file.read(int(m.group(1)))
             text += self.file.readline()
-        return text.rstrip(b"\r\n")
+        return text.rstrip(b"\r\n") if text.endswith(b"\n") else b""
 
     def start(self, command):
         tag = "t%d" % next(self.tags)

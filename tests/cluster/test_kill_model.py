@@ -19,18 +19,22 @@ KILLS = int(os.environ.get("ROOST_TEST_KILLS", "6"))
 
 
 class Killer:
-    """Victims in turn, then pairs of them, then at random; every third kill takes only one
-    child of a program, which its supervisor has to replace."""
+    """Victims in turn and pairs of them, again and again; of the single ones every third
+    loses only one child, which its supervisor has to replace."""
 
-    def __init__(self, site):
+    def __init__(self, site, kills):
         self.site, self.kills, self.by_name = site, 0, collections.Counter()
         pairs = list(itertools.combinations(ALL, 2))
         random.shuffle(pairs)
-        self.plan = itertools.chain([(n,) for n in ALL], pairs,
-                                    ((random.choice(ALL),) for _ in itertools.count()))
+        self.plan = []
+        for victims in itertools.cycle([(n,) for n in ALL] + pairs):
+            if sum(map(len, self.plan)) >= kills:
+                break
+            self.plan.append(victims)
+        self.rounds = len(self.plan)
 
     def __call__(self):
-        victims = next(self.plan)
+        victims = self.plan.pop(0)
         if len(victims) == 1 and self.kills % 3 == 2:
             self.kill_child(victims[0])
             return
@@ -66,12 +70,10 @@ def test_every_process_killed(own):
     clients += [Pop3Client(own, u, stop) for u in users[4:]]
     for client in clients:
         client.start()
-    killer = Killer(own)
-    # pairs count twice
-    rounds = KILLS if KILLS <= len(ALL) else len(ALL) + (KILLS - len(ALL) + 1) // 2
+    killer = Killer(own, KILLS)
     try:
-        counts = load.run(own, users, [(SmtpSender, 2), (LmtpSender, 2)], killer, rounds,
-                          pause=(0.1, 0.9))
+        counts = load.run(own, users, [(SmtpSender, 2), (LmtpSender, 2)], killer,
+                          killer.rounds, pause=(0.1, 0.9))
     finally:
         stop.set()
         for client in clients:
