@@ -387,6 +387,23 @@ def test_many_and_large_ones_at_once(shared, two):
     client.close()
 
 
+def test_quotas_of_the_other_store_hold(shared, two):
+    user, here, there = two
+    shared.cluster.ctl("store2", "mailbox", "quota", "set", there.split("/")[-1].strip('"'),
+                       "--messages", "5")
+    client = shared.raw_imap(user)
+    assert has(client.ok(f"GETQUOTAROOT {there}"), "MESSAGE 0 5")
+    fill(client, "INBOX", 6)
+    client.ok("SELECT INBOX")
+    client.ok(f"COPY 1:4 {there}")
+    client.no(f"COPY 1:2 {there}", b"OVERQUOTA")
+    client.no(f"MOVE 1:2 {there}", b"OVERQUOTA")
+    client.ok(f"COPY 1 {there}")
+    assert has(client.ok(f"GETQUOTAROOT {there}"), "MESSAGE 5 5")
+    assert len(fetched(client)) == 6
+    client.close()
+
+
 def resident(site, name):
     """MB of the front end's workers."""
     total = 0
