@@ -67,7 +67,10 @@ srs_forward(const struct srs *s, const struct address *from, uint64_t wall_s, st
 	if (is_tagged(local, '1')) {
 		rest = slice_skip(local, 5);
 		(void)slice_cut(&rest, '='); /* the other's hash */
-		return rest.n > 0 && set_local(s, "SRS1", rest, from, new_r);
+		if (rest.n == 0 || slice_find(rest, '=') == 0 ||
+		    slice_find(rest, '=') + 1 >= rest.n)
+			return false; /* it leads nowhere */
+		return set_local(s, "SRS1", rest, from, new_r);
 	}
 	if (is_tagged(local, '0')) {
 		snprintf(text, sizeof(text), "%s=%s", from->domain, from->local + 4);

@@ -79,11 +79,25 @@ describe_store(const struct json *d, struct buf *b)
 	}
 }
 
+/* Next hops of roost-smtp that do not work. */
+static void
+describe_relay(const struct json *hops, struct buf *b)
+{
+	for (size_t i = 0; i < json_count(hops); i++) {
+		const struct json *hop = json_item(hops, i);
+
+		if (json_get_bool(hop, "down", false))
+			add_word(b, "relay %s DOWN", json_get_str(hop, "name"));
+	}
+}
+
 static void
 describe_front(const struct json *d, struct buf *b)
 {
 	const struct json *l = json_get(d, "location");
 	char age[TABLE_TEXT];
+
+	describe_relay(json_get(d, "relay"), b);
 
 	if (l == NULL)
 		return;

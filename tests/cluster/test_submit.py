@@ -261,6 +261,8 @@ def test_all_hops_are_away(site, hops):
         assert client.rcpt("x@far.example.net")[0] == 451
         assert client.rcpt(local)[0] == 250
         client.rset()
+    status = site.cluster.ctl("fe1", "status").stdout
+    assert status.count("DOWN") == 2 and hops[0].address[0] in status, status
 
 
 def test_lost_behind_the_message_is_later_and_nobody_else_has_it(site, hops):

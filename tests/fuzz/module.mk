@@ -1,1 +1,1 @@
-$(call fuzz,tests/fuzz,common/proto common/mail common/text common/location common/conf common/directory common/sasl common/guard common/json backend-store/mailbox backend-store/transfer frontend-imap/imap,-Ibackend-store -Ifrontend-imap)
+$(call fuzz,tests/fuzz,common/proto common/mail common/text common/location common/conf common/directory common/sasl common/guard common/json backend-store/mailbox backend-store/transfer frontend-imap/imap frontend-smtp/rewrite,-Ibackend-store -Ifrontend-imap -Ifrontend-smtp)

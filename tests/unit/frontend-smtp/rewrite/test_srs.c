@@ -70,6 +70,10 @@ TEST(nothing_to_rewrite)
 	assert_false(srs_forward(&off, &a, NOW, &r));
 	assert_false(srs_forward(&srs, &ours, NOW, &r));
 	assert_false(srs_forward(&srs, &broken, NOW, &r));
+	broken = addr("SRS1=abcd=x@far.example");
+	assert_false(srs_forward(&srs, &broken, NOW, &r));
+	broken = addr("SRS1=abcd==x@far.example");
+	assert_false(srs_forward(&srs, &broken, NOW, &r));
 	assert_false(srs_forward(&srs, &longish, NOW, &r));
 	assert_int_equal(srs_reverse(&off, &ours, NOW, &r), SRS_NOT);
 	assert_int_equal(srs_reverse(&srs, &a, NOW, &r), SRS_NOT);
