@@ -64,7 +64,7 @@ decide_activate(const struct rules_input *in)
 
 	/* While rebuilding, the store with the higher claim has the user. Later the claims
 	 * here are what counts. */
-	if (in->now == NULL || is_own(in) || in->takeover ||
+	if (in->now == NULL || is_own(in) || (in->takeover && !in->want_has_fields) ||
 	    (in->rebuilding && in->want->claim > in->now->claim) ||
 	    (in->now->state == LOCATION_RESERVED && in->now_left))
 		return set_as(in, LOCATION_ACTIVE, false);

@@ -13,7 +13,8 @@
  * "left" is RESERVED after a DEACTIVATE: any server may activate such a name (a move by
  * Cyrus' XFER deactivates at the source, then activates at the target). "own" compares
  * with the server in the command, or, for DELETE, with those the identity speaks for.
- * (1) with takeover: active, as RFC 3656 has it.
+ * (1) with takeover: active, as RFC 3656 has it; but not for our own stores, whose moves of
+ * users live on the refusal.
  *
  * While the map is rebuilding nothing is reserved (LATER): what is missing may be held by a
  * store that has not spoken yet; and of two that say they have a user's INBOX the one with

@@ -163,6 +163,17 @@ on_explained(void *ctx, enum mbox_result result, const struct mailbox_status *st
 	free(x);
 }
 
+/* Closed by a move, and no conflict. */
+static bool
+is_moving(const struct instance *i, const char *name)
+{
+	struct mbox_user user;
+	struct move_record r;
+
+	return mbox_user_of_name(slice_of(name), store_default_domain(i->store), &user) &&
+	       store_find_move(i->store, mbox_user_slice(&user), &r);
+}
+
 static void
 cmd_explain(void *ctx, struct ctl_req *req, const struct json *args)
 {
@@ -181,7 +192,8 @@ cmd_explain(void *ctx, struct ctl_req *req, const struct json *args)
 
 		fields = json_new_object();
 		json_set_str(fields, "found", pending ? "reserved" : "none");
-		json_set_bool(fields, "conflict", store_find(i->store, slice_of(name), &info));
+		json_set_bool(fields, "conflict",
+		              store_find(i->store, slice_of(name), &info) && !is_moving(i, name));
 		ctl_reply(req, &fields);
 		return;
 	}

@@ -46,6 +46,13 @@
  * mailbox.rename {"mailbox":C,"to":C}
  * mailbox.list   {"prefix":C}           < {"ok":true,"mailboxes":[{"mailbox":C,
  *                                          "messages":3,"bytes":900,"uidvalidity":1}]}
+ * move.start     {"user":U,"store":S,"keep":B}  store: begins to move U from here to S
+ * move.status    {"user":U}             < {"ok":true,"moves":[{"user":U,"from":S,"to":S,
+ *                                          "side":"source|target","step":"sending",
+ *                                          "over":B,"moved":B,"why":"...","messages":9,
+ *                                          "messages_done":3,"bytes":900,"bytes_done":300,
+ *                                          "ms":70,"closed_ms":60}]}
+ * move.undo, move.drop, move.plan {"user":U}
  * reconcile      {"force":B,"dry_run":B} store; the answer to dry_run: {"ok":true,
  *                                       "steps":[{"action":"activate|delete|deactivate|
  *                                       forget|ask","mailbox":C,"why":"..."}],"count":1,

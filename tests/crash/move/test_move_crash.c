@@ -465,3 +465,148 @@ TEST(the_connection_of_the_target_to_the_master_breaks)
 {
 	break_everywhere(2, 29, true);
 }
+
+/* ---- refusals ---------------------------------------------------------------------------------------- */
+
+static void
+keep_why(void *ctx, const struct transfer_info *i)
+{
+	snprintf(ctx, 400, "%s", i->why);
+}
+
+static void
+check_refused(struct site *s, const char *what, const char *say)
+{
+	uint8_t digest[DIGEST_LEN];
+	char why[400] = "";
+	struct err err;
+
+	digest_fred(&s->sides[0], digest);
+	assert_int_equal(transfer_start(s->sides[0].transfer, SLICE("fred"), slice_of(names[1]),
+	                                false, &err),
+	                 TRANSFER_OK);
+	fakenet_advance(s->loop, 10000);
+	assert_int_equal(check_end(s, what, digest), 0);
+	transfer_each(s->sides[0].transfer, keep_why, why);
+	test_check(strstr(why, say) != NULL, "%s: %s", what, why);
+}
+
+TEST(a_target_without_room_or_without_a_process_refuses_and_he_stays)
+{
+	uint8_t digest[DIGEST_LEN];
+	struct site s;
+
+	site_init(&s, 1);
+	make_fred(&s);
+	disk_set_free_bytes(s.sides[1].disk, 1000);
+	engine_look_at_space(store_engine(s.sides[1].store));
+	fakenet_settle(s.loop);
+	check_refused(&s, "no room", "no room on its disk");
+	disk_set_free_bytes(s.sides[1].disk, 0);
+	engine_look_at_space(store_engine(s.sides[1].store));
+	fakenet_settle(s.loop);
+	check_refused(&s, "a full disk", "no room on its disk");
+	stop(&s.sides[1]);
+	disk_process_died(s.sides[1].disk);
+	fakenet_listen(s.loop, ports[1], NULL, NULL);
+	disk_set_free_bytes(s.sides[1].disk, 1ll << 40);
+	assert_true(start(&s.sides[1]));
+	check_refused(&s, "nobody listens", names[1]);
+	fakenet_listen(s.loop, ports[1], on_accept, &s.sides[1]);
+	digest_fred(&s.sides[0], digest);
+	check_goes_on(&s, "in the end", digest);
+	site_fini(&s);
+}
+
+TEST(what_cannot_be_moved_is_said_at_once)
+{
+	struct err err;
+	struct site s;
+
+	site_init(&s, 1);
+	make_fred(&s);
+	assert_int_equal(
+		transfer_start(s.sides[0].transfer, SLICE("fred"), SLICE("be1.test"), false, &err),
+		TRANSFER_INVALID);
+	assert_int_equal(
+		transfer_start(s.sides[0].transfer, SLICE("fred"), SLICE("be9.test"), false, &err),
+		TRANSFER_INVALID);
+	assert_non_null(strstr(err.text, "[server be9.test]"));
+	assert_int_equal(
+		transfer_start(s.sides[0].transfer, SLICE("zoe"), slice_of(names[1]), false, &err),
+		TRANSFER_NOTFOUND);
+	assert_int_equal(
+		transfer_start(s.sides[0].transfer, SLICE("fred"), slice_of(names[1]), false, &err),
+		TRANSFER_OK);
+	assert_int_equal(
+		transfer_start(s.sides[0].transfer, SLICE("fred"), slice_of(names[1]), false, &err),
+		TRANSFER_EXISTS);
+	/* a person may stop it */
+	assert_int_equal(transfer_undo(s.sides[0].transfer, SLICE("fred"), &err), TRANSFER_OK);
+	fakenet_advance(s.loop, 5000);
+	assert_int_equal(transfer_undo(s.sides[0].transfer, SLICE("fred"), &err),
+	                 TRANSFER_NOTFOUND);
+	assert_int_equal(s.ended, 0); /* before he was closed */
+	must_move(&s, 0, "after that");
+	assert_int_equal(s.ended, 1);
+	site_fini(&s);
+}
+
+TEST(a_kept_copy_is_hidden_until_it_is_dropped)
+{
+	struct mbox_info info;
+	struct err err;
+	struct site s;
+
+	site_init(&s, 1);
+	make_fred(&s);
+	assert_int_equal(
+		transfer_start(s.sides[0].transfer, SLICE("fred"), slice_of(names[1]), true, &err),
+		TRANSFER_OK);
+	fakenet_advance(s.loop, 5000);
+	restart(&s.sides[0], false);
+	fakenet_advance(s.loop, 30000);
+	assert_true(store_find(s.sides[0].store, SLICE("user.fred"), &info) && info.conflict);
+	assert_true(store_find(s.sides[1].store, SLICE("user.fred"), &info) && !info.conflict);
+	assert_int_equal(send_mail(&s.sides[0], 9), MBOX_UNAVAILABLE);
+	assert_int_equal(send_mail(&s.sides[1], 9), MBOX_OK);
+	assert_int_equal(transfer_drop(s.sides[1].transfer, SLICE("fred"), &err),
+	                 TRANSFER_NOTFOUND);
+	assert_int_equal(transfer_drop(s.sides[0].transfer, SLICE("fred"), &err), TRANSFER_OK);
+	fakenet_advance(s.loop, 5000);
+	assert_false(store_find(s.sides[0].store, SLICE("user.fred"), &info));
+	must_move(&s, 1, "back");
+	assert_true(store_find(s.sides[0].store, SLICE("user.fred"), &info) && !info.conflict);
+	site_fini(&s);
+}
+
+/* ---- a list that is lost in the middle -------------------------------------------------------------- */
+
+/* The master dies for good while the target commits; the new one has an empty list. */
+TEST(the_list_of_the_master_is_lost_in_the_middle)
+{
+	uint8_t digest[DIGEST_LEN];
+
+	for (uint64_t at = 0; at < 900; at += 90) {
+		struct site s;
+		struct err err;
+		char what[60];
+
+		snprintf(what, sizeof(what), "the list is lost after %" PRIu64, at);
+		site_init(&s, at + 1);
+		make_fred(&s);
+		digest_fred(&s.sides[0], digest);
+		relay_break_after(s.sides[at % 2].to_master, at / 2);
+		assert_int_equal(transfer_start(s.sides[0].transfer, SLICE("fred"),
+		                                slice_of(names[1]), false, &err),
+		                 TRANSFER_OK);
+		fakenet_settle(s.loop);
+		world_stop_master(&s.w);
+		world_start_master(&s.w, true);
+		relay_break_after(s.sides[at % 2].to_master, UINT64_MAX);
+		fakenet_advance(s.loop, 120000);
+		assert_int_equal(mapdb_info(s.w.master.db)->state, LOCATION_MAP_COMPLETE);
+		check_goes_on(&s, what, digest);
+		site_fini(&s);
+	}
+}
