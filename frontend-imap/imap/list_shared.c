@@ -283,9 +283,13 @@ has_some(struct list_shared *l, struct slice prefix)
 static bool
 is_above_all(struct list_shared *l, bool users)
 {
-	for (size_t i = 0; i < l->domain_count; i++)
-		if (has_some(l, prefix_of(l, l->domains[i], users ? USERS : "")))
+	for (size_t i = 0; i < l->domain_count; i++) {
+		struct slice prefix = prefix_of(l, l->domains[i], users ? USERS : "");
+
+		/* users are many: the first that is seen will do; top names are few */
+		if (users ? is_above_some(l, prefix) : has_some(l, prefix))
 			return true;
+	}
 	return false;
 }
 
