@@ -30,9 +30,21 @@ def run(site, check):
     code, text = sh("curl", "-sS", "--max-time", "30", smtp, "--mail-from", SENDER, "--mail-rcpt",
                     "nobody-here@example.org", "-T", path)
     check("curl is refused an unknown recipient", code == 55 and "550" in text, (code, text))
+    logins(site, check, curl, user)
     imap(site, check, curl, tls, user, path, raw)
     pop3(site, check, curl, tls, user, raw)
     submission(site, check, curl, tls, user, path)
+
+
+def logins(site, check, curl, user):
+    """Debian's curl has no SCRAM; when it gets it, it is tried."""
+    code, text = sh("curl", "--version")
+    mechs = ["PLAIN", "LOGIN"] + (["SCRAM-SHA-256"] if "gsasl" in text.lower() else [])
+    for service in ("imap", "pop3"):
+        for mech in mechs:
+            code, text = sh(*curl, "--login-options", "AUTH=" + mech,
+                            f"{service}://{site.cluster.text('fe2', service)}/")
+            check(f"curl logs in at {service} with AUTH={mech}", code == 0, (code, text))
 
 
 def imap(site, check, curl, tls, user, path, raw):

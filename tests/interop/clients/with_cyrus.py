@@ -51,6 +51,10 @@ def run(site, check):
         text = talk_to(service + "test", ["-t", ""], host, port, "QUIT")
         check(f"{service}test starts TLS", "TLS connection established" in text and "221" in text,
               text)
+    host, port = site.cluster.at("fe1", "submission")
+    for mech in ("PLAIN", "LOGIN", "SCRAM-SHA-256"):
+        text = talk_to("smtptest", ["-m", mech] + login, host, port, "QUIT")
+        check(f"smtptest -m {mech} logs in for submission", "Authenticated." in text, text)
     host, port = site.cluster.at("master", "mupdate")
     secret = site.cluster.secrets["store1"]
     for how in ([], ["-m", "PLAIN"], ["-m", "LOGIN"], ["-m", "SCRAM-SHA-256"], ["-t", ""]):
