@@ -80,6 +80,8 @@ struct world {
 	struct conn *server, *client;
 	char heard[64];
 	bool server_secure, client_secure, client_ended;
+	bool peers; /* both show a certificate; no_cert: but the client */
+	bool no_cert, peer_named;
 	enum conn_end why;
 	const char *hostname;
 };
@@ -104,7 +106,12 @@ server_input(void *ctx)
 static void
 server_tls(void *ctx)
 {
-	((struct world *)ctx)->server_secure = true;
+	struct world *w = ctx;
+
+	w->server_secure = true;
+	w->peer_named = conn_tls_peer_is(w->server, "mail.test") &&
+	                conn_tls_peer_is(w->server, "127.0.0.1") &&
+	                !conn_tls_peer_is(w->server, "other.test");
 }
 
 static void
@@ -199,9 +206,11 @@ play_tls(struct world *w, const char *hostname)
 	assert_int_equal(system(cmd), 0);
 	w->hostname = hostname;
 	w->loop = loop_new();
-	w->server_tls = tls_server_new(cert, key, &err);
+	w->server_tls =
+		w->peers ? tls_peer_new(cert, key, cert, &err) : tls_server_new(cert, key, &err);
 	test_check(w->server_tls != NULL, "%s", err.text);
-	w->client_tls = tls_client_new(cert, TLS_VERIFY_NAME, &err);
+	w->client_tls = w->peers && !w->no_cert ? tls_peer_new(cert, key, cert, &err)
+	                                        : tls_client_new(cert, TLS_VERIFY_NAME, &err);
 	assert_true(addr_parse(SLICE("127.0.0.1:0"), 1, &any, &err));
 	fd = listener_open_socket(&any, true, &err);
 	assert_int_not_equal(fd, -1);
@@ -247,6 +256,32 @@ TEST(a_certificate_for_another_name_is_refused)
 	assert_false(w.client_secure);
 	assert_true(w.client_ended);
 	assert_int_equal(w.why, CONN_END_TLS);
+}
+
+TEST(peers_show_each_other_their_certificates)
+{
+	struct world w = { .peers = true };
+
+	play_tls(&w, "mail.test");
+	assert_true(w.server_secure && w.client_secure && w.peer_named);
+	test_eq_str("heard", w.heard, "hello back\n");
+}
+
+TEST(a_peer_without_a_certificate_is_refused)
+{
+	struct world w = { .peers = true, .no_cert = true };
+
+	play_tls(&w, "mail.test");
+	assert_false(w.server_secure);
+	test_eq_str("heard", w.heard, "");
+}
+
+TEST(a_peer_with_another_name_is_refused)
+{
+	struct world w = { .peers = true };
+
+	play_tls(&w, "other.test");
+	assert_false(w.client_secure);
 }
 
 static void
