@@ -3,12 +3,11 @@
 ROOST_TEST_MOVE_MESSAGES: messages in the large move (default 1000).
 ROOST_TEST_KILLS: how often each process is killed (default 3)."""
 import hashlib
-import imaplib
 import json
 import os
 import random
 import re
-import subprocess
+import socket
 import threading
 import time
 
@@ -17,7 +16,6 @@ import pytest
 import cluster as c
 import load
 import talk
-import world
 from load import Appender, LmtpSender, SmtpSender
 
 KILLS = int(os.environ.get("ROOST_TEST_KILLS", "3"))
@@ -156,6 +154,53 @@ def test_a_kept_copy_is_hidden_and_can_be_dropped(own):
     own.cluster.ctl("store1", "move", "drop", user)
     wait_over(own, user)
     assert json.loads(move(own, user, "store1").stdout)["moved"]
+    assert digest(own, user) == before
+
+
+def outer_address():
+    """An address of this host that is not loopback, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))
+            ip = s.getsockname()[0]
+        except OSError:
+            return None
+    return None if ip.startswith("127.") else ip
+
+
+def put_on_tls(own, ip, tls_name):
+    """The cluster ports away from loopback: TLS with certificates on both sides."""
+    ports = {}
+    for store in STORES:
+        with socket.socket() as s:
+            s.bind((ip, 0))
+            ports[store] = s.getsockname()[1]
+    for host in STORES:
+        path = own.cluster.conf(host)
+        text = open(path).read()
+        text = re.sub(r"cluster_listen = .*", f"cluster_listen = {ip}:{ports[host]}", text)
+        for store in STORES:
+            text = re.sub(rf"(?s)(\[server {store}\].*?)cluster = [^\n]*(\ntls_name = [^\n]*)?",
+                          rf"\1cluster = {ip}:{ports[store]}\ntls_name = {tls_name}", text)
+        open(path, "w").write(text)
+        own[host].stop()
+        own[host].start()
+    own.cluster.wait_settled()
+
+
+def test_stores_on_other_hosts_show_certificates(own):
+    ip = outer_address()
+    if ip is None:
+        pytest.skip("this host has no address but loopback")
+    user = own.user("store1")
+    own.send(user)
+    before = digest(own, user)
+    put_on_tls(own, ip, "another.example.net")
+    refused = move(own, user, "store2", check=False)
+    assert refused.returncode == 1 and "TLS failed" in refused.stderr, refused.stderr
+    put_on_tls(own, ip, "mail.example.org")
+    assert json.loads(move(own, user, "store2").stdout)["moved"]
+    assert "tls=1" in open(own["store2"].log).read()
     assert digest(own, user) == before
 
 
