@@ -226,7 +226,8 @@ on_xclient(struct smtp_session *s, const struct smtp_xclient *x)
 {
 	if (x->addr.p != NULL)
 		set_from(s, x->addr);
-	session_login_set(s, x->login);
+	if (!s->settings.lmtp) /* an MTA's mail is anybody's */
+		session_login_set(s, x->login);
 	if (x->session.p != NULL)
 		snprintf(s->id, sizeof(s->id), "%.*s", SLICE_ARG(x->session));
 }
