@@ -10,6 +10,7 @@
 
 #include "base/must.h"
 #include "base/xalloc.h"
+#include "net/patience.h"
 
 struct dial {
 	struct loop *loop;
@@ -41,6 +42,7 @@ report(struct dial *d, const char *why)
 
 	if (why == NULL) {
 		watch_free(&d->watch);
+		patience_set(d->fd, &patience_dialled);
 		c = conn_new(d->loop, d->fd);
 		d->fd = -1;
 	} else {

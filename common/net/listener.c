@@ -12,6 +12,7 @@
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "log/log.h"
+#include "net/patience.h"
 
 #define BACKLOG 1024
 #define ACCEPTS_PER_TURN 64
@@ -143,6 +144,7 @@ on_ready(void *ctx, int fd, UNUSED unsigned events)
 		}
 		if (got == -1)
 			break;
+		patience_set(got, &patience_accepted);
 		c = conn_new(ls->loop, got);
 		ls->fn(ls->ctx, &c);
 		must(c == NULL);
