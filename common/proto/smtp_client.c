@@ -24,7 +24,9 @@
 	X(WAIT_TLS, "starttls")                                                                    \
 	X(XCLIENT, "xclient")                                                                      \
 	X(AUTH, "auth")                                                                            \
-	X(AUTH_LATER, "auth") /* the response follows when the peer says so */                     \
+	X(AUTH_LATER, "auth")  /* the response follows when the peer says so */                    \
+	X(AUTH_USER, "auth")   /* LOGIN asks for the name */                                       \
+	X(AUTH_SECRET, "auth") /* ... and for the password */                                      \
 	X(READY, "ready")                                                                          \
 	X(ENVELOPE, "rcpt")                                                                        \
 	X(BODY, "body")                                                                            \
@@ -187,6 +189,7 @@ add_offer(struct smtp_offer *o, struct slice line)
 		{ "XROOST", NULL, &o->xroost },
 		{ "SIZE", NULL, &o->has_size },
 		{ "AUTH", "PLAIN", &o->auth_plain },
+		{ "AUTH", "LOGIN", &o->auth_login },
 		{ "XCLIENT", "ADDR", &o->xclient_addr },
 		{ "XCLIENT", "PORT", &o->xclient_port },
 		{ "XCLIENT", "PROTO", &o->xclient_proto },
@@ -295,6 +298,11 @@ send_auth(struct smtp_client *c, struct buf *out)
 
 	if (!c->tls && !c->settings->plaintext_ok)
 		return fail_text(c, "no login without TLS");
+	if (!c->offer.auth_plain && c->offer.auth_login && c->settings->authzid == NULL) {
+		buf_add_str(out, "AUTH LOGIN\r\n");
+		c->state = STATE_AUTH_USER;
+		return 0;
+	}
 	if (!c->offer.auth_plain)
 		return fail_text(c, "the peer does not offer AUTH PLAIN");
 	add_plain(c, &line);
@@ -368,13 +376,29 @@ on_starttls(struct smtp_client *c, bool more, struct buf *out, struct smtp_clien
 	return 1;
 }
 
+/* What LOGIN asks for is known by the order; the words differ from server to server. */
+static void
+answer_challenge(struct smtp_client *c, struct buf *out)
+{
+	enum state next = STATE_AUTH;
+
+	if (c->state == STATE_AUTH_LATER) {
+		add_plain(c, out);
+	} else if (c->state == STATE_AUTH_USER) {
+		text_base64_add(out, slice_of(c->settings->authcid));
+		next = STATE_AUTH_SECRET;
+	} else {
+		text_base64_add(out, slice_of(c->settings->secret));
+	}
+	buf_add_str(out, "\r\n");
+	c->state = next;
+}
+
 static int
 on_auth(struct smtp_client *c, struct buf *out)
 {
-	if (c->state == STATE_AUTH_LATER && c->reader.reply.code == 334) {
-		add_plain(c, out);
-		buf_add_str(out, "\r\n");
-		c->state = STATE_AUTH;
+	if (c->state != STATE_AUTH && c->reader.reply.code == 334) {
+		answer_challenge(c, out);
 		return 0;
 	}
 	if (c->reader.reply.code != 235)
@@ -520,6 +544,8 @@ on_reply(struct smtp_client *c, bool more, struct buf *out, struct smtp_client_e
 		return 0;
 	case STATE_AUTH:
 	case STATE_AUTH_LATER:
+	case STATE_AUTH_USER:
+	case STATE_AUTH_SECRET:
 		return on_auth(c, out);
 	case STATE_ENVELOPE:
 		return on_envelope(c, out, ev);

@@ -1,6 +1,6 @@
 /*
  * smtp_client - the client's side of SMTP and LMTP, as a pure machine. RFC 5321, 2033, 2920,
- * 3207, 4954 (PLAIN); XCLIENT and XROOST as smtp_server.h has them.
+ * 3207, 4954 (PLAIN, LOGIN); XCLIENT and XROOST as smtp_server.h has them.
  *
  * It leads the connection by itself until READY: greeting, EHLO or LHLO, STARTTLS, AUTH,
  * XCLIENT. Then the caller says MAIL, RCPT*, DATA or RSET, all at once; they go out
@@ -35,7 +35,8 @@ struct smtp_client;
 
 /* What the peer's EHLO said. */
 struct smtp_offer {
-	bool pipelining, eightbitmime, smtputf8, enhanced, starttls, auth_plain, dsn, chunking;
+	bool pipelining, eightbitmime, smtputf8, enhanced, starttls, dsn, chunking;
+	bool auth_plain, auth_login;
 	bool xclient_addr, xclient_port, xclient_proto, xclient_helo, xclient_login,
 		xclient_session;
 	bool xroost;
@@ -54,8 +55,8 @@ struct smtp_client_settings {
 	bool lmtp;
 	const char *hostname; /* what we call ourselves */
 	enum smtp_tls_mode tls_mode;
-	/* AUTH PLAIN, where it is offered; authcid NULL: no login. Only over TLS unless
-	 * plaintext_ok. A peer that does not offer it: failed. */
+	/* AUTH PLAIN, or LOGIN where only that is offered (and authzid is NULL); authcid NULL: no
+	 * login. Only over TLS unless plaintext_ok. A peer that does not offer it: failed. */
 	const char *authzid, *authcid, *secret;
 	bool plaintext_ok;
 	/* XCLIENT, as far as it is offered; NULL: not said. All are ours, checked. */

@@ -54,8 +54,8 @@ const struct conf_def smtp_conf_table[] = {
 	  .help = "A recipient is answered in this time; where directory, location list or store "
 	          "take longer, with \"later\"." },
 	{ "store_connect_timeout", CONF_DURATION, "5s", 100, 60000,
-	  .help = "A store that is not connected and has not greeted in this time is not "
-	          "reachable." },
+	  .help = "A store or next hop that is not connected and has not greeted in this time is "
+	          "not reachable." },
 	{ "store_timeout", CONF_DURATION, "2m", 1000, 280000,
 	  .help = "A store has to have a message on disk in this time. Clients wait ten minutes "
 	          "for our answer." },
@@ -71,7 +71,7 @@ const struct conf_def smtp_conf_table[] = {
 	  .help = "The name in the next hops' certificates. Not set: that in relay." },
 	{ "relay_tls_ca", CONF_PATH,
 	  .help = "PEM file with the authorities for the next hops. Not set: the system's." },
-	{ "relay_user", CONF_STRING, .help = "Logs in at the next hops (AUTH PLAIN)." },
+	{ "relay_user", CONF_STRING, .help = "Logs in at the next hops (AUTH PLAIN or LOGIN)." },
 	{ "relay_password", CONF_STRING, .flags = CONF_SECRET, .help = "Its password." },
 	{ "relay_timeout", CONF_DURATION, "2m", 1000, 280000,
 	  .help = "A next hop has to have a message in this time; less, when the stores took long: "
@@ -90,9 +90,9 @@ const struct conf_def smtp_conf_table[] = {
 	{ "srs_secret", CONF_STRING, .flags = CONF_SECRET,
 	  .help = "Marks those senders as made by us: the same on all front ends, at least 16 bytes." },
 	{ "store_connections", CONF_INT, "20", 1, 10000,
-	  .help = "Most connections of one worker to one store." },
+	  .help = "Most connections of one worker to one store, or one next hop." },
 	{ "store_idle", CONF_DURATION, "30s", 1000, 3600000,
-	  .help = "A connection to a store that nobody used for so long is closed." },
+	  .help = "A connection to a store or next hop that nobody used for so long is closed." },
 	{ .name = NULL },
 };
 

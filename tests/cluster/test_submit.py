@@ -403,6 +403,32 @@ def test_forward_leaves_with_srs_and_its_bounce_comes_back(site, hops):
     assert e.value.smtp_code == 554 and b"5.4.6" in e.value.smtp_error
 
 
+def test_user_forwards_and_keeps_a_copy(site, hops):
+    user = site.user()
+    site.cluster.ctl("store1", "forward", "set", user, "me@far.example.net", "--keep")
+    ident = talk.message_id()
+    site.send(user, talk.message(ident=ident))
+    assert site.count(user, ident, "fe2") == 1
+    [(sender, rcpts, _)] = hops[0].texts(ident)
+    assert rcpts == ["me@far.example.net"] and sender.startswith("SRS0=")
+    # his colleague's mail keeps its sender
+    hops[0].reset()
+    colleague = site.user("store2")
+    ident = talk.message_id()
+    with submit(site, colleague) as client:
+        client.sendmail(colleague, [user], message(colleague, ident))
+    assert hops[0].texts(ident)[0][0] == colleague
+    # no copy here, none there: the store is away
+    site["store1"].kill()
+    try:
+        client = site.raw_smtp()
+        assert client.envelope(user)[0][0] == 451
+        client.close()
+    finally:
+        site["store1"].start()
+        site.cluster.wait_settled()
+
+
 # ---- TLS and logins towards the next hop ------------------------------------------------------------------
 
 @pytest.mark.parametrize("mode", ["starttls", "tls"])

@@ -379,6 +379,9 @@ TEST(what_a_login_may_meet)
 {
 	struct smtp_client_settings login = { .authcid = "u", .secret = "p" };
 	struct smtp_client_settings clear = { .authcid = "u", .secret = "p", .plaintext_ok = true };
+	struct smtp_client_settings for_other = {
+		.authzid = "o", .authcid = "u", .secret = "p", .plaintext_ok = true
+	};
 	struct smtp_client_settings tls = { .tls_mode = SMTP_TLS_REQUIRED };
 	struct smtp_client_settings maybe = { .tls_mode = SMTP_TLS_IF_OFFERED };
 	struct smtp_client_settings x = { .xclient_addr = "192.0.2.1" };
@@ -389,6 +392,20 @@ TEST(what_a_login_may_meet)
 	            "LHLO me\r\n<dead 0 the peer does not offer AUTH PLAIN>\n");
 	check_login("refused", clear, SLICE("220 s\r\n" ALL_OFFERED "535 5.7.8 no\r\n"),
 	            "LHLO me\r\nAUTH PLAIN AHUAcA==\r\n<dead 535 no>\n");
+	check_login("only LOGIN is offered", clear,
+	            SLICE("220 s\r\n250-s\r\n250 AUTH LOGIN\r\n334 VXNlcm5hbWU6\r\n334 eA==\r\n"
+	                  "235 in\r\n"),
+	            "LHLO me\r\nAUTH LOGIN\r\ndQ==\r\ncA==\r\n<ready>\n");
+	check_login("LOGIN is refused", clear,
+	            SLICE("220 s\r\n250-s\r\n250 AUTH LOGIN\r\n334 VXNlcm5hbWU6\r\n334 eA==\r\n"
+	                  "535 5.7.8 no\r\n"),
+	            "LHLO me\r\nAUTH LOGIN\r\ndQ==\r\ncA==\r\n<dead 535 no>\n");
+	check_login("LOGIN asks for ever", clear,
+	            SLICE("220 s\r\n250-s\r\n250 AUTH LOGIN\r\n334 \r\n334 \r\n334 more\r\n"),
+	            "LHLO me\r\nAUTH LOGIN\r\ndQ==\r\ncA==\r\n<dead 334 more>\n");
+	check_login("LOGIN knows nobody to act for", for_other,
+	            SLICE("220 s\r\n250-s\r\n250 AUTH LOGIN\r\n"),
+	            "LHLO me\r\n<dead 0 the peer does not offer AUTH PLAIN>\n");
 	check_login("TLS is not offered", tls, SLICE("220 s\r\n250 s\r\n"),
 	            "LHLO me\r\n<dead 0 the peer does not offer STARTTLS>\n");
 	check_login("TLS is refused", tls, SLICE("220 s\r\n" ALL_OFFERED "454 later\r\n"),
