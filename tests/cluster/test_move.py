@@ -8,6 +8,7 @@ import os
 import random
 import re
 import socket
+import subprocess
 import threading
 import time
 
@@ -30,12 +31,6 @@ def other(store):
 
 def local(user):
     return user.split("@")[0]
-
-
-def home(own, user):
-    """Where the front ends find him, by the master; None: nowhere just now."""
-    answer = json.loads(own.cluster.ctl("master", "--json", "explain", user, check=False).stdout)
-    return re.findall(r"on (store\d)", json.dumps(answer)) or None
 
 
 def move(own, user, to, *options, check=True):
@@ -253,8 +248,35 @@ def test_moves_survive_sigkill_of(own, victim):
         one_true_copy(own, user)
 
 
-def one_true_copy(own, user):
-    """His mailboxes are on one store, and can be moved from there."""
+@pytest.mark.parametrize("role", ["source", "target", "master"])
+def test_a_move_killed_at_ten_points(own, role):
+    """The process dies after growing times; each time one store has him as he was."""
+    user = own.user("store1")
+    fill(own, user, 400)
+    before = digest(own, user)
+    here, ends = "store1", []
+    for i in range(10):
+        victim = {"source": here, "target": other(here), "master": "master"}[role]
+        child = subprocess.Popen([os.path.join(own.cluster.bin, "roostctl"), "--config",
+                                  own.cluster.conf(here), "--timeout", "2", "move", "user", user,
+                                  "to", other(here)], stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT)
+        time.sleep(0.015 * i)
+        own[victim].kill()
+        own[victim].start()
+        child.communicate(timeout=60)
+        own.cluster.wait_settled()
+        wait_over(own, user)
+        own.cluster.wait_settled()
+        here = where(own, user)
+        ends.append(here)
+        assert digest(own, user) == before, (i, ends)
+    print(role, "ends", ends)
+    one_true_copy(own, user)
+
+
+def where(own, user):
+    """The one store that has his mailboxes."""
     having = []
     for store in STORES:
         said = json.loads(own.cluster.ctl(store, "--json", "mailbox", "list",
@@ -262,6 +284,12 @@ def one_true_copy(own, user):
         if any(m["mailbox"] == f"user.{local(user)}" for m in said["mailboxes"]):
             having.append(store)
     assert len(having) == 1, having
+    return having[0]
+
+
+def one_true_copy(own, user):
+    """His mailboxes are on one store, and can be moved from there."""
+    here = where(own, user)
     before = digest(own, user)
-    assert json.loads(move(own, user, other(having[0])).stdout)["moved"]
+    assert json.loads(move(own, user, other(here)).stdout)["moved"]
     assert digest(own, user) == before
