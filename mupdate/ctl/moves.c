@@ -4,6 +4,7 @@
  * themselves; the same command again joins a move that is under way.
  */
 #include "ctl/commands.h"
+#include "ctl/facts.h"
 #include "ctl/mailboxes.h"
 
 #include "conf/common.h"
@@ -16,6 +17,7 @@
 
 #define LOOK_MS 200
 #define AWAY_MOST 150 /* looks in vain: half a minute */
+#define NONE_MOST 5   /* looks, and the store knows of no move */
 
 struct mover {
 	struct run *r;
@@ -75,7 +77,7 @@ end_bar(const struct mover *m)
 
 /* The account's home goes along, so that mailboxes made later come to the right store. */
 static void
-move_home(struct mover *m, const char *from)
+move_home(struct mover *m, const char *from, const char *to)
 {
 	struct run *r = m->r;
 	struct directory_account account;
@@ -87,8 +89,8 @@ move_home(struct mover *m, const char *from)
 	if (directory_get(r->directory, m->user.s, &account, &err) != DIRECTORY_OK ||
 	    strcmp(account.home, from) != 0)
 		return;
-	if (directory_set_home(r->directory, m->user.s, m->target, &err) == DIRECTORY_OK)
-		run_say(r, "The directory knows %s as the home.", m->target);
+	if (directory_set_home(r->directory, m->user.s, to, &err) == DIRECTORY_OK)
+		run_say(r, "The directory knows %s as the home.", to);
 	else
 		run_say(r, "The directory still has %s as the home: %s", from, err.text);
 }
@@ -112,9 +114,11 @@ tell_end(struct mover *m, const struct json *move)
 	run_say(r, "%s is on %s: %" PRId64 " messages, %.1f s, closed for %.1f s.", m->user.s, to,
 	        json_get_int(move, "messages_done", 0), (double)json_get_int(move, "ms", 0) / 1000,
 	        (double)json_get_int(move, "closed_ms", 0) / 1000);
-	m->target = to;
-	move_home(m, json_get_str(move, "from"));
-	return EXIT_DONE;
+	move_home(m, json_get_str(move, "from"), to);
+	if (strcmp(m->target, to) == 0)
+		return EXIT_DONE;
+	return run_fail(r, EXIT_NO, "that was the move that was joined; %s is not on %s", m->user.s,
+	                m->target);
 }
 
 static void
@@ -123,11 +127,32 @@ pause_ms(long ms)
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
+/* The store was restarted when it was all over: where is he? */
+static int
+tell_by_place(struct mover *m)
+{
+	struct facts *f = facts_gather(m->r, m->inbox.s);
+	const char *server = facts_server(f);
+	bool moved = server != NULL && strcmp(server, m->target) == 0;
+	int code = EXIT_DONE;
+
+	json_set_bool(m->r->result, "moved", moved);
+	if (moved)
+		run_say(m->r, "%s is on %s.", m->user.s, server);
+	else
+		code = run_fail(m->r, server != NULL ? EXIT_NO : EXIT_TEMP,
+		                "%s knows of no move any more; %s is on %s",
+		                program_text(m->source), m->user.s,
+		                server != NULL ? server : "a store that does not say so");
+	facts_free(&f);
+	return code;
+}
+
 /* Until it is over. */
 static int
 watch(struct mover *m)
 {
-	unsigned away = 0;
+	unsigned away = 0, none = 0;
 
 	for (;;) {
 		struct answer a;
@@ -140,10 +165,15 @@ watch(struct mover *m)
 			answer_fini(&a);
 			return code;
 		}
-		away = move == NULL ? away + 1 : 0;
+		away = a.ok ? 0 : away + 1;
+		none = a.ok && move == NULL ? none + 1 : 0;
 		if (move != NULL)
 			show_bar(m, move);
 		answer_fini(&a);
+		if (none == NONE_MOST) {
+			end_bar(m);
+			return tell_by_place(m);
+		}
 		if (away == AWAY_MOST) {
 			end_bar(m);
 			return run_fail(
@@ -233,9 +263,9 @@ cmd_move_user(struct run *r)
 	json_set_str(r->result, "to", m.target);
 	m.source = find_running(&m);
 	if (m.source != NULL) {
-		run_say(r, "%s is moving %s already; this joins it.", program_text(m.source),
-		        m.user.s);
-		return watch(&m);
+		run_say(r, "%s is moving %s already%s.", program_text(m.source), m.user.s,
+		        r->dry_run ? "" : "; this joins it");
+		return r->dry_run ? EXIT_DONE : watch(&m);
 	}
 	code = mailboxes_find_owner(r, m.inbox.s, "", &m.source);
 	if (code == EXIT_DONE && r->dry_run)
