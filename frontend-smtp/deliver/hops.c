@@ -212,10 +212,10 @@ on_resolved(void *ctx, const struct addr *addrs, size_t count, const char *why)
 	struct place *p = ctx;
 
 	p->resolve = NULL;
-	p->failed = count == 0;
-	if (p->failed)
+	if (count == 0 && !p->failed)
 		log_warning(NULL, "smtp.relay_name host=%s why=%s known=%zu", p->host, log_esc(why),
 		            p->count);
+	p->failed = count == 0;
 	/* where there is no room for new ones the old ones go on */
 	for (size_t i = 0; count > 0 && p->count + count <= HOPS_MAX && i < p->count; i++)
 		p->hops[i]->current = false;

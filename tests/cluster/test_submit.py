@@ -2,6 +2,7 @@
 import base64
 import re
 import smtplib
+import socket
 import ssl
 import tempfile
 import time
@@ -429,21 +430,30 @@ def test_user_forwards_and_keeps_a_copy(site, hops):
         site.cluster.wait_settled()
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 # ---- TLS and logins towards the next hop ------------------------------------------------------------------
 
-@pytest.mark.parametrize("mode", ["starttls", "tls"])
-def test_hop_by_tls_with_a_login(failures, mode):
+@pytest.mark.parametrize("mode,by_name", [("starttls", False), ("tls", False), ("tls", True)])
+def test_hop_by_tls_with_a_login(failures, mode, by_name):
     net, lock = conftest.lock_net()
     work = tempfile.mkdtemp(prefix="roost-cluster-")
     site = Site(work, net)
     site.cluster.prepare()
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(f"{work}/tls/cert.pem", f"{work}/tls/key.pem")
-    hop = Sink((f"127.0.{net}.77", 2526), tls=server, implicit=mode == "tls", user="smart",
-               password="host pw").start()
-    settings = ["relay = %s:%d" % hop.address, f"relay_tls = {mode}", "relay_user = smart",
+    hop = Sink(("127.0.0.1", free_port()) if by_name else (f"127.0.{net}.77", 2526), tls=server,
+               implicit=mode == "tls", user="smart", password="host pw").start()
+    where = f"localhost:{hop.address[1]}" if by_name else "%s:%d" % hop.address
+    settings = ["relay = " + where, f"relay_tls = {mode}", "relay_user = smart",
                 'relay_password = "host pw"', f"relay_tls_ca = {work}/tls/cert.pem", "workers = 1"]
-    site.cluster.smtp_settings = settings + ["relay_tls_name = mail.example.org"]
+    # the certificate has the name localhost, too
+    site.cluster.smtp_settings = settings + ([] if by_name else
+                                             ["relay_tls_name = mail.example.org"])
     try:
         site.start()
         user = site.user()

@@ -80,3 +80,23 @@ TEST(cancelled_questions_are_not_answered)
 	resolver_free(&r);
 	loop_free(&a.loop);
 }
+
+/* A program that ends does not wait for its questions. */
+TEST(resolver_goes_while_a_question_is_cancelled)
+{
+	struct asker a = { .loop = loop_new() };
+	struct resolver *r = resolver_new(a.loop);
+	struct resolve *known = resolve_start(r, "localhost", 25, on_resolved, &a);
+	struct resolve *unknown = resolve_start(r, "host.invalid", 25, on_resolved, &a);
+	struct timer t;
+
+	resolve_cancel(&known);
+	resolve_cancel(&unknown);
+	resolver_free(&r);
+	timer_init(&t, a.loop, stop, a.loop);
+	timer_set(&t, 50);
+	loop_run(a.loop);
+	assert_int_equal(a.answers, 0);
+	timer_fini(&t);
+	loop_free(&a.loop);
+}
