@@ -190,7 +190,7 @@ on_closed(void *core, UNUSED enum conn_end why)
 
 	log_debug(NULL, "limit.lost");
 	link_end(&g->link);
-	timer_set(&g->retry, PAUSE_MS);
+	timer_set(&g->retry, 0); /* its successor, or the socket's queue, is there already */
 }
 
 static void

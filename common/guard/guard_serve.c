@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -35,6 +38,8 @@
 #define ROWS 262144
 #define LEASES_MOST 200000 /* of one worker */
 #define REDIS_ANSWER_MS 40
+#define SUBJECT_MAX (2 * GUARD_NAME_MAX + 8)
+#define HAND_OVER_MS 1000
 
 struct metric guard_metrics[GUARD_M_COUNT] = {
 	[GUARD_M_BY_ADDRESS] = METRIC_COUNTER("roost_limit_refused_total", "reason=\"address\"",
@@ -418,6 +423,21 @@ do_clear(struct peer *p, const struct guard_frame *f)
 	answer(p, f->id, LIMIT_OK, n, NULL);
 }
 
+static void
+do_remember(struct peer *p, const struct guard_frame *f)
+{
+	struct limit_memory m = {
+		.name = f->text,
+		.known = f->kind == GUARD_KNOWN,
+		.until_ms = f->fingerprint,
+		.failures = f->amount,
+		.last_ms = f->lease,
+	};
+
+	if (strlen(f->text) <= SUBJECT_MAX)
+		limit_remember(p->server->limit, &m);
+}
+
 /* ---- peers --------------------------------------------------------------------------------- */
 
 static void
@@ -439,9 +459,12 @@ static size_t
 on_input(void *core, struct slice in)
 {
 	static void (*const kinds[GUARD_KINDS])(struct peer *, const struct guard_frame *) = {
-		[GUARD_OPEN] = do_open, [GUARD_RESTORE] = do_restore, [GUARD_CLOSE] = do_close,
-		[GUARD_TRY] = do_try,   [GUARD_PASSED] = do_passed,   [GUARD_FAILED] = do_failed,
-		[GUARD_TAKE] = do_take, [GUARD_LIST] = do_list,       [GUARD_CLEAR] = do_clear,
+		[GUARD_OPEN] = do_open,         [GUARD_RESTORE] = do_restore,
+		[GUARD_CLOSE] = do_close,       [GUARD_TRY] = do_try,
+		[GUARD_PASSED] = do_passed,     [GUARD_FAILED] = do_failed,
+		[GUARD_FAILURES] = do_remember, [GUARD_KNOWN] = do_remember,
+		[GUARD_TAKE] = do_take,         [GUARD_LIST] = do_list,
+		[GUARD_CLEAR] = do_clear,
 	};
 	struct peer *p = core;
 	struct guard_frame f;
@@ -595,6 +618,69 @@ on_usr1(UNUSED void *ctx)
 	log_reopen();
 }
 
+/* ---- a successor --------------------------------------------------------------------------- */
+
+struct hand_over {
+	int fd;
+	uint64_t until_ms;
+	struct buf out;
+};
+
+/* Blocking, with SO_SNDTIMEO. */
+static bool
+hand_over_flush(struct hand_over *h)
+{
+	while (h->out.len > 0) {
+		struct slice s = buf_slice(&h->out);
+		ssize_t n = send(h->fd, s.p, s.n, MSG_NOSIGNAL);
+
+		if (n <= 0 || clock_mono_ms() > h->until_ms)
+			return false;
+		buf_consume(&h->out, (size_t)n);
+	}
+	return true;
+}
+
+static bool
+hand_over_one(void *ctx, const struct limit_memory *m)
+{
+	struct hand_over *h = ctx;
+	struct guard_frame f = {
+		.kind = m->known ? GUARD_KNOWN : GUARD_FAILURES,
+		.text = m->name,
+		.amount = m->failures,
+		.lease = m->last_ms,
+		.fingerprint = m->until_ms,
+	};
+
+	guard_wire_add(&f, &h->out);
+	return h->out.len < 65536 || hand_over_flush(h);
+}
+
+/* After a reload another process accepts on our socket; whoever connects there now reaches
+ * it. When the program ends nobody does, and what is said is lost. */
+static void
+hand_over(struct server *s, int listening)
+{
+	struct hand_over h = { .until_ms = clock_mono_ms() + HAND_OVER_MS };
+	struct timeval wait = { .tv_usec = 300000 };
+	struct sockaddr_storage at;
+	socklen_t len = sizeof(at);
+
+	h.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (h.fd == -1)
+		return;
+	buf_init(&h.out, SIZE_MAX);
+	if (setsockopt(h.fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == 0 &&
+	    getsockname(listening, (struct sockaddr *)&at, &len) == 0 &&
+	    connect(h.fd, (struct sockaddr *)&at, len) == 0) {
+		limit_each_memory(s->limit, hand_over_one, &h);
+		(void)hand_over_flush(&h);
+	}
+	close(h.fd);
+	buf_fini(&h.out);
+}
+
 static void
 free_peers(struct server *s)
 {
@@ -628,6 +714,7 @@ guard_serve(int fd, const struct conf *c, const sigset_t *mask)
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	loop_run(s->loop);
 	listener_free(&listener);
+	hand_over(s, fd);
 	redis_free(&s->redis); /* first: a host that goes does not say that its sessions end */
 	guard_shared_free(&s->shared);
 	free_peers(s);

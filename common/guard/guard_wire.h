@@ -31,6 +31,9 @@ enum guard_kind {
 	GUARD_TAKE,    /* amount of rate for address (a name) */
 	GUARD_LIST,
 	GUARD_CLEAR, /* user: a name */
+	/* from a predecessor; no answer. text: a subject */
+	GUARD_FAILURES, /* amount: how many; lease: the last one's time; fingerprint: until */
+	GUARD_KNOWN,    /* fingerprint: until */
 	/* from the limits process */
 	GUARD_ANSWER, /* amount: milliseconds to hold an answer back (FAILED); rows (CLEAR) */
 	GUARD_KINDS,

@@ -394,6 +394,36 @@ limit_failed(struct limit *l, const char *address, const char *user, uint64_t fi
 	return MAX(ms, more);
 }
 
+static bool
+each_of(struct limit_table *t, bool known, limit_memory_fn *fn, void *ctx)
+{
+	for (struct limit_row *row = NULL; (row = limit_table_next(t, row)) != NULL;) {
+		struct limit_memory m = { row->name, known, row->until_ms, row->count,
+			                  row->last_ms };
+
+		if (!fn(ctx, &m))
+			return false;
+	}
+	return true;
+}
+
+void
+limit_each_memory(struct limit *l, limit_memory_fn *fn, void *ctx)
+{
+	if (each_of(l->failures, false, fn, ctx))
+		(void)each_of(l->known, true, fn, ctx);
+}
+
+void
+limit_remember(struct limit *l, const struct limit_memory *m)
+{
+	struct limit_row *row = limit_table_get(m->known ? l->known : l->failures, m->name);
+
+	row->until_ms = MAX(row->until_ms, m->until_ms);
+	row->last_ms = MAX(row->last_ms, m->last_ms);
+	row->count = MAX(row->count, m->failures);
+}
+
 /* ---- rates --------------------------------------------------------------------------------- */
 
 enum limit_verdict

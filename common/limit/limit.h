@@ -104,6 +104,19 @@ enum limit_verdict limit_passed(struct limit *l, const char *address, const char
 uint64_t limit_failed(struct limit *l, const char *address, const char *user, uint64_t fingerprint,
                       uint64_t now_ms);
 
+/* What is remembered of one subject; for a successor, so that a reload forgets nothing. */
+struct limit_memory {
+	const char *name;           /* "a:192.0.2.1" */
+	bool known;                 /* else failures */
+	uint64_t until_ms;          /* of what is known; of the penalty */
+	uint64_t failures, last_ms; /* the last one's time */
+};
+typedef bool limit_memory_fn(void *ctx, const struct limit_memory *m);
+/* The freshest first; fn false ends it. */
+void limit_each_memory(struct limit *l, limit_memory_fn *fn, void *ctx);
+/* Of the same clock. What is known here already stays, if it is worse. */
+void limit_remember(struct limit *l, const struct limit_memory *m);
+
 /* ---- rates ------------------------------------------------------------------------------- */
 
 /* Counted when OK. */

@@ -277,18 +277,19 @@ def limits_pid(site, name):
     inode = None
     for line in open("/proc/net/unix"):
         if line.rstrip().endswith(f"/roost-{name.split('-')[1]}.limits") and \
-                f"/{name.split('-')[0]}/" in line and site.cluster.dir in line:
+                f"/{name.split('-')[0]}/" in line and site.cluster.dir in line and \
+                line.split()[3] == "00010000":  # it listens
             inode = line.split()[6]
             break
     assert inode, "no limits socket"
     supervisor = site[name].pid()
     for pid in open(f"/proc/{supervisor}/task/{supervisor}/children").read().split():
-        for fd in os.listdir(f"/proc/{pid}/fd"):
-            try:
-                if os.readlink(f"/proc/{pid}/fd/{fd}") == f"socket:[{inode}]":
-                    return int(pid)
-            except OSError:
-                pass
+        try:
+            if any(os.readlink(f"/proc/{pid}/fd/{fd}") == f"socket:[{inode}]"
+                   for fd in os.listdir(f"/proc/{pid}/fd")):
+                return int(pid)
+        except OSError:
+            pass  # it has just ended
     return None
 
 
@@ -317,6 +318,27 @@ def test_a_stopped_limits_process_holds_nobody_up(site):
     finally:
         os.kill(pid, signal.SIGCONT)
     assert metric(site, "roost_limit_unanswered_total") > before
+
+
+def test_a_reload_forgets_neither_failures_nor_known_addresses(site):
+    user, home = site.user("store1"), address()
+    assert attempt(site, user, PASSWORD, home, "fe2").startswith(b"a OK")
+    old = limits_pid(site, "fe2-imap")
+    with Guesses(site, [(user, f"guess {i}", address(), "fe2") for i in range(8)]):
+        pass
+    site["fe2-imap"].signal(signal.SIGHUP)
+    c.wait_until("the new limits process alone", lambda: limits_pid(site, "fe2-imap") != old
+                 and not os.path.exists(f"/proc/{old}"), 10)
+
+    def remembered():
+        done = site.cluster.ctl("fe2", "--json", "limits", "list", check=False)
+        return done.returncode == 0 and [e for e in json.loads(done.stdout)["entries"]
+                                         if e["name"] == user.split("@")[0]
+                                         and e["failures"] >= 4 and e["block_s"] == 0]
+    c.wait_until("what its predecessor knew, and the end of the block", remembered, 10)
+    with Guesses(site, [(user, f"more {i}", address(), "fe2") for i in range(3)]):
+        assert attempt(site, user, PASSWORD, address(), "fe2").startswith(b"a NO [LIMIT]")
+        assert attempt(site, user, PASSWORD, home, "fe2").startswith(b"a OK")
 
 
 def test_a_reload_keeps_counting_the_old_sessions(site):

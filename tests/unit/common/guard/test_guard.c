@@ -17,10 +17,10 @@
 #define PATH "/run/limits"
 
 static const char *const kinds[] = {
-	[GUARD_OPEN] = "open",     [GUARD_RESTORE] = "restore", [GUARD_CLOSE] = "close",
-	[GUARD_TRY] = "try",       [GUARD_PASSED] = "passed",   [GUARD_FAILED] = "failed",
-	[GUARD_TAKE] = "take",     [GUARD_LIST] = "list",       [GUARD_CLEAR] = "clear",
-	[GUARD_ANSWER] = "answer",
+	[GUARD_OPEN] = "open",     [GUARD_RESTORE] = "restore",   [GUARD_CLOSE] = "close",
+	[GUARD_TRY] = "try",       [GUARD_PASSED] = "passed",     [GUARD_FAILED] = "failed",
+	[GUARD_TAKE] = "take",     [GUARD_LIST] = "list",         [GUARD_CLEAR] = "clear",
+	[GUARD_ANSWER] = "answer", [GUARD_FAILURES] = "failures", [GUARD_KNOWN] = "known",
 };
 
 struct world {

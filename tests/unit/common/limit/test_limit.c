@@ -288,6 +288,30 @@ TEST(failures_are_forgotten)
 	limit_free(&l);
 }
 
+static bool
+remember(void *ctx, const struct limit_memory *m)
+{
+	limit_remember(ctx, m);
+	return true;
+}
+
+TEST(a_successor_remembers)
+{
+	struct limit *l = limit_new(&usual), *next = limit_new(&usual);
+	uint64_t now = 1000000;
+
+	assert_int_equal(limit_passed(l, HERE, "fred", now), LIMIT_OK);
+	(void)fail_times(l, THERE, "fred", 4, now);
+	(void)fail_times(next, THERE, "fred", 1, now + 1);
+	limit_each_memory(l, remember, next);
+	assert_int_equal(limit_try(next, THERE, "fred", now), LIMIT_BLOCKED);
+	assert_int_equal(limit_try(next, HERE, "fred", now), LIMIT_OK);
+	assert_int_equal(limit_try(next, THERE, "fred", now + 4000), LIMIT_OK);
+	assert_int_equal(fail_times(next, THERE, "fred", 1, now + 4000), 8000); /* the fifth */
+	limit_free(&l);
+	limit_free(&next);
+}
+
 TEST(tables_are_bounded)
 {
 	struct limit_settings s = usual;
