@@ -9,12 +9,14 @@ import threading
 class Sink:
     """Listens on `address`. `messages` is what it has taken: (sender, recipients, bytes).
     `answers` maps a phase to what is said there instead of "250 ok": greeting, EHLO, MAIL, RCPT,
-    DATA, dot. None as an answer: the connection is closed; "silent": nothing is said."""
+    DATA, dot. None as an answer: the connection is closed; "silent": nothing is said; a list: one
+    after the other; a function: what it returns for the usual answer. A message whose dot is
+    answered by None was taken all the same, and is in `lost`, too."""
 
     def __init__(self, address, tls=None, implicit=False, user=None, password=None):
         self.address, self.tls, self.implicit = address, tls, implicit
         self.login = base64.b64encode(f"\0{user}\0{password}".encode()) if user else None
-        self.messages, self.answers, self.seen = [], {}, []
+        self.messages, self.answers, self.seen, self.lost = [], {}, [], []
         self.lock = threading.Lock()
         self.server, self.socks = None, set()
 
@@ -52,7 +54,7 @@ class Sink:
 
     def reset(self):
         with self.lock:
-            self.messages, self.answers, self.seen = [], {}, []
+            self.messages, self.answers, self.seen, self.lost = [], {}, [], []
 
     def texts(self, ident):
         return [m for m in self.messages if ident.encode() in m[2]]
@@ -76,10 +78,16 @@ class Session:
         self.file = self.sock.makefile("rb")
         self.encrypted = True
 
-    def say(self, phase, text):
+    def choose(self, phase, text):
         answer = self.sink.answers.get(phase, text)
         if isinstance(answer, list):
-            answer = answer.pop(0) if answer else text
+            return answer.pop(0) if answer else text
+        return answer(text) if callable(answer) else answer
+
+    def say(self, phase, text):
+        return self.give(self.choose(phase, text))
+
+    def give(self, answer):
         if answer == "silent":
             self.file.read()
             raise Closed
@@ -141,8 +149,9 @@ class Session:
                 raise Closed
             lines.append(line[1:] if line.startswith(b".") else line)
         taken = (sender, rcpts, b"".join(lines))
-        # as a server that has taken it, and is lost before it says so
-        if self.sink.answers.get("dot", "") is None:
+        answer = self.choose("dot", "250 2.0.0 taken")
+        if answer is None:
+            self.sink.lost.append(taken)
+        if answer is None or answer.startswith("2"):
             self.sink.messages.append(taken)
-        if self.say("dot", "250 2.0.0 taken"):
-            self.sink.messages.append(taken)
+        self.give(answer)

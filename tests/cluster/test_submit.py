@@ -1,5 +1,7 @@
 """Submission and mail that leaves us: real processes, and next hops of our own making."""
 import base64
+import concurrent.futures
+import random
 import re
 import smtplib
 import socket
@@ -323,6 +325,48 @@ def test_a_retry_makes_no_second_copy(site, hops):
             client.close()
     assert len(hops[0].texts(ident)) == 1
     assert site.count(local, ident) == 1
+
+
+def moody(chance, *moods):
+    """An answer that is now and then one of these."""
+    dice = random.Random(7)
+    return lambda usual: dice.choice(moods) if dice.random() < chance else usual
+
+
+def hand_in(site, user, to, ident, number):
+    """As a client that comes again, at one front end or the other, until it is told 250."""
+    for attempt in range(60):
+        try:
+            with submit(site, user, front=f"fe{(number + attempt) % 2 + 1}") as client:
+                # whom it refused for now: he is sent it again
+                to = list(client.sendmail(user, to, message(user, ident)))
+            if not to:
+                return True
+        except (smtplib.SMTPException, OSError):
+            time.sleep(0.1)
+    return False
+
+
+def test_nothing_is_lost_by_moody_hops(site, hops):
+    """Hops that fail in every phase, under load: each message comes, to a store once, and twice
+    to a hop only when that was lost behind the dot."""
+    user, local = site.user(), site.user("store2")
+    for hop in hops:
+        for phase in ("greeting", "EHLO", "MAIL", "RCPT", "DATA"):
+            hop.answers[phase] = moody(0.05, None, "421 4.3.2 going", "451 4.3.0 later")
+        hop.answers["dot"] = moody(0.1, None, "421 4.3.2 going", "451 4.3.0 later")
+    idents = [talk.message_id() for _ in range(60)]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        done = list(pool.map(lambda n: hand_in(site, user, ["x@far.example.net", local],
+                                               idents[n], n), range(len(idents))))
+    assert all(done)
+    for ident in idents:
+        copies = sum(len(hop.texts(ident)) for hop in hops)
+        lost = sum(ident.encode() in m[2] for hop in hops for m in hop.lost)
+        assert 1 <= copies <= 1 + lost, (ident, copies, lost)
+    client = site.raw_imap(local)
+    assert talk.number(client.ok("EXAMINE INBOX"), rb"\* (\d+) EXISTS") == len(idents)
+    client.close()
 
 
 # ---- one reply, and who is told ---------------------------------------------------------------------------
