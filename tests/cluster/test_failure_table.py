@@ -364,11 +364,7 @@ def test_directory_hangs(site, users, program):
     """The processes that ask it say nothing: others "later", sessions go on."""
     stays = site.raw_imap(users[0], "fe1", "INBOX")
     fresh = site.user("store1")  # nobody has asked for him yet
-    asked = [p for p in tree(site[program].pid())[1:] if is_auth(p)]
-    assert len(asked) == 2
-    for pid in asked:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(children(site, program, None)):
         start = time.monotonic()
         if program == "fe1-smtp":
             client = site.raw_smtp("fe1")
@@ -381,24 +377,57 @@ def test_directory_hangs(site, users, program):
         client.close()
         stays.ok("FETCH 2 FLAGS")
         site.send(fresh, front="fe2")
-    finally:
-        for pid in asked:
-            os.kill(pid, signal.SIGCONT)
     ready(site, fresh)
     c.wait_until("mail to be taken", lambda: taken(site, fresh, "fe1"))
     stays.close()
 
 
-def is_auth(pid):
-    """Of a program's children only those that ask the directory listen nowhere."""
-    listening = set()
-    with open("/proc/net/tcp") as f:
-        for line in f.readlines()[1:]:
-            words = line.split()
-            if words[3] == "0A":
-                listening.add(f"socket:[{words[9]}]")
-    folder = f"/proc/{pid}/fd"
-    return not any(os.readlink(os.path.join(folder, fd)) in listening for fd in os.listdir(folder))
+def sockets(path, column, value, inode):
+    with open(path) as f:
+        rows = [line.split() for line in f.readlines()[1:]]
+    return {f"socket:[{r[inode]}]" for r in rows if r[column] == value}
+
+
+def children(site, program, listen):
+    """The processes of a program that listen at a Unix socket ("unix": the ones that count
+    for the limits), or nowhere (None: the ones that ask the directory)."""
+    tcp = sockets("/proc/net/tcp", 3, "0A", 9)
+    unix = sockets("/proc/net/unix", 3, "00010000", 6)
+
+    def kind(pid):
+        folder = f"/proc/{pid}/fd"
+        held = {os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)}
+        return "tcp" if held & tcp else "unix" if held & unix else None
+    found = [p for p in tree(site[program].pid())[1:] if kind(p) == listen]
+    assert found
+    return found
+
+
+@contextlib.contextmanager
+def frozen(pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("program", ["fe1-imap", "fe1-smtp"])
+def test_limits_hang(site, users, program):
+    """Who counts connections and failures says nothing: nobody is kept out."""
+    with frozen(children(site, program, "unix")):
+        start = time.monotonic()
+        if program == "fe1-smtp":
+            site.send(users[0], front="fe1")
+        else:
+            site.raw_imap(users[0], "fe1", "INBOX").close()
+            client = site.raw_imap(front="fe1")
+            client.no(f'LOGIN {users[0]} "wrong"', b"AUTHENTICATIONFAILED")
+            client.close()
+        in_time(start)
+    site.raw_imap(users[0], "fe1", "INBOX").close()
 
 
 # ---- a front end ------------------------------------------------------------------------------
