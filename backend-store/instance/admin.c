@@ -85,8 +85,8 @@ text_of(enum mbox_result r)
 		[MBOX_FULL] = "the disk is full",
 		[MBOX_OVERQUOTA] = "it is more than the quota allows",
 		[MBOX_BUSY] = "too much is going on",
-		[MBOX_UNAVAILABLE] = ("not now: the location master is away, or the log cannot be "
-		                      "written"),
+		[MBOX_UNAVAILABLE] = ("not now: the location master is away, the user is being "
+		                      "moved, or the log cannot be written"),
 		[MBOX_CORRUPT] = "what is on disk is damaged",
 	};
 
