@@ -299,7 +299,7 @@ def test_one_who_has_to_wait_now_has_all_wait(site, hops):
     client = submit(site, user)
     with pytest.raises(smtplib.SMTPDataError) as e:
         client.sendmail(user, ["x@far.example.net", "y@far.example.net"], message(user, ident))
-    assert e.value.smtp_code == 451
+    assert e.value.smtp_code == 450
     assert hops[0].texts(ident) == []
 
 

@@ -263,7 +263,7 @@ TEST(nobody_elsewhere_while_one_has_to_wait)
 {
 	world_play_with(RELAY,
 	                TWO_ELSEWHERE "hop1 >> 250 ok\\r\\n250 ok\\r\\n450 4.2.0 wait\\r\\n\n"
-	                              "hop1 < RSET\nnear < 451 4.5.0 *\n");
+	                              "hop1 < RSET\nnear < 450 4.2.0 wait\n");
 }
 
 /* ---- a store and a next hop ---------------------------------------------------------------------------- */
@@ -282,9 +282,9 @@ TEST(the_hop_comes_last)
 	                BOTH_READY STORE_HAS "hop1 is silent\nstore1 > 250 2.0.0 ok\n" HOP_HAS
 	                                     "near is silent\nhop1 > 250 ok\nnear < 250 *\n");
 	world_play_with(RELAY, BOTH_READY STORE_HAS "store1 > 451 4.3.0 later\n"
-	                                            "near < 451 4.5.0 *\nhop1 is silent\n");
+	                                            "near < 451 4.3.0 later\nhop1 is silent\n");
 	world_play_with(RELAY, BOTH_READY STORE_HAS "store1 resets\n"
-	                                            "near < 451 4.5.0 *\nhop1 is silent\n");
+	                                            "near < 451 4.4.2 *\nhop1 is silent\n");
 	world_play_with(RELAY, BOTH_READY STORE_HAS "store1 > 250 2.0.0 ok\n" HOP_HAS
 	                                            "hop1 > 451 4.3.0 later\nnear < 451 4.3.0 *\n");
 }
