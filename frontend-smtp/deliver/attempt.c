@@ -208,7 +208,8 @@ decide(struct attempt *a)
 	struct smtp_reply wait;
 
 	a->decided = true;
-	smtp_reply_set(&wait, 451, "4.5.0", "Another recipient has to wait, please come again");
+	smtp_reply_set(&wait, 451, ATTEMPT_WAITS,
+	               "Another recipient has to wait, please come again");
 	if (has_temporary(a->job))
 		settle_all(a, &wait, false);
 	if (a->open > 0)

@@ -27,6 +27,9 @@ struct attempt_rcpt {
 	bool from_peer; /* the peer's own words; else ours */
 };
 
+/* The enhanced code of our 451 to whom was not given the message since another has to wait. */
+#define ATTEMPT_WAITS "4.5.0"
+
 /* How it ended. */
 enum attempt_end {
 	ATTEMPT_ANSWERED,  /* by the peer, or by us for what it cannot take */

@@ -326,7 +326,8 @@ is_to_be_relayed(struct txn *t, struct target *g, bool others_wait)
 		return false;
 	why = why_not(t, g);
 	if (others_wait)
-		target_set(g, 451, TXN_WAITS, "Another recipient has to wait, please come again");
+		target_set(g, 451, ATTEMPT_WAITS,
+		           "Another recipient has to wait, please come again");
 	else if (why != NULL)
 		target_set(g, why->code, why->enhanced, why->text);
 	else if (seen_has(t->shared->seen, key_of(t), slice_of(g->address)))

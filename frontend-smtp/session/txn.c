@@ -92,7 +92,7 @@ txn_get_common_reply(const struct txn *t, struct smtp_reply *reply_r)
 			good = r;
 		else if (!smtp_reply_is_temporary(r))
 			bad = r;
-		else if (temp == NULL || strcmp(temp->enhanced, TXN_WAITS) == 0)
+		else if (temp == NULL || strcmp(temp->enhanced, ATTEMPT_WAITS) == 0)
 			temp = r; /* rather the reason than what only waits for it */
 	}
 	if (temp != NULL)

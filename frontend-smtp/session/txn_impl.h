@@ -13,9 +13,6 @@
 
 #define BOUNCE_MS 30000 /* of the time for an answer, for telling the sender */
 
-/* Of a 451 to whom was not given the message since another has to wait. */
-#define TXN_WAITS "4.5.0"
-
 enum target_state {
 	TARGET_ASKING,  /* the store, or the map once more */
 	TARGET_GOOD,    /* the store would take it */
