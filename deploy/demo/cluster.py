@@ -147,6 +147,7 @@ class Cluster:
         self.processes = {}
 
     inside = "127.0.0.0/8 ::1"  # networks where everybody is trusted
+    postmaster = None  # an address, when there is no user of that name
 
     # ---- addresses ------------------------------------------------------------------
 
@@ -210,6 +211,8 @@ class Cluster:
                  f"tls_cert = {d}/tls/cert.pem", f"tls_key = {d}/tls/key.pem",
                  f"tls_ca = {d}/tls/cert.pem", f"trusted_networks = {self.inside}",
                  f"plaintext_networks = {self.inside}"]
+        if self.postmaster:
+            lines += [f"postmaster = {self.postmaster}"]
         os.makedirs(f"{d}/run/{host}", exist_ok=True)
         if host in self.fronts:
             lines += [f"location_dir = {d}/data/{host}-location",
