@@ -529,7 +529,8 @@ move_writer_item(struct move_writer *w, enum move_item_kind kind, struct slice p
 	b->pieces[b->count++] = (struct piece){ kind, arena_slice_dup(b->arena, payload) };
 	b->bytes += payload.n;
 	w->pending += payload.n;
-	if (b->bytes >= BATCH_BYTES || b->count >= BATCH_ITEMS)
+	/* There is room for one body and its message. */
+	if (b->bytes >= BATCH_BYTES || b->count >= BATCH_ITEMS - 1)
 		flush(w, false);
 	return true;
 }
@@ -554,7 +555,9 @@ move_writer_take_body(struct move_writer *w, char *bytes, uint32_t n)
 	b->bytes += n;
 	w->pending += n;
 	w->totals.bodies++;
-	if (b->bytes >= BATCH_BYTES || b->count >= BATCH_ITEMS)
+	/* Whatever its size, its message is in the same transaction: a body without a message
+	 * would stay for ever. */
+	if (b->count >= BATCH_ITEMS)
 		flush(w, false);
 }
 
