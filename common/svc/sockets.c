@@ -139,6 +139,14 @@ svc_sockets_add_ctl(struct svc_sockets *set, const char *path, unsigned worker,
 }
 
 void
+svc_sockets_shut(const struct svc_sockets *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->items[i].pooled->users == 1)
+			(void)shutdown(set->items[i].pooled->fd, SHUT_RDWR);
+}
+
+void
 svc_sockets_release(struct svc_sockets *set)
 {
 	for (size_t i = 0; i < set->count; i++) {

@@ -148,6 +148,8 @@ fail_next(struct svc_supervisor *s, const char *why)
 
 	s->next = NULL;
 	g->state = SVC_GEN_DRAINING;
+	/* Its workers have them for a moment more, and would let connections wait for nobody. */
+	svc_sockets_shut(&g->listen);
 	svc_sockets_release(&g->listen);
 	svc_generation_stop_workers(g);
 	if (s->current != NULL) {

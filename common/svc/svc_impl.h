@@ -105,6 +105,8 @@ bool svc_limits_path(const struct conf *c, const char *program, const char *inst
                      char path_r[SVC_PATH_LEN]) MUST_CHECK;
 int svc_sockets_add_ctl(struct svc_sockets *set, const char *path, unsigned worker,
                         const struct svc_owner *owner, struct err *err) MUST_CHECK;
+/* Those that no other set has take no connections any more, whoever has them open. */
+void svc_sockets_shut(const struct svc_sockets *set);
 /* The last set that lets go of a socket closes it. */
 void svc_sockets_release(struct svc_sockets *set);
 bool svc_socket_is_for(const struct svc_socket *s, unsigned worker);
