@@ -13,14 +13,15 @@
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/* Of what stands behind it in the local part, whatever its case. */
+/* Of the tag's number and what stands behind the hash in the local part, whatever its case. */
 static void
-hash_of(const struct srs *s, struct slice rest, char hash_r[HASH_LEN + 1])
+hash_of(const struct srs *s, char number, struct slice rest, char hash_r[HASH_LEN + 1])
 {
 	struct buf folded = BUF_INIT(SIZE_MAX);
 	uint8_t mac[DIGEST_LEN];
 	uint32_t bits;
 
+	buf_add_char(&folded, number);
 	for (size_t i = 0; i < rest.n; i++)
 		buf_add_char(&folded, text_lower(rest.p[i]));
 	digest_hmac(slice_of(s->secret), buf_slice(&folded), mac);
@@ -48,7 +49,7 @@ set_local(const struct srs *s, const char *tag, struct slice rest, const struct 
 	char hash[HASH_LEN + 1];
 	int n;
 
-	hash_of(s, rest, hash);
+	hash_of(s, tag[3], rest, hash);
 	n = snprintf(new_r->local, sizeof(new_r->local), "%s=%s=%.*s", tag, hash, SLICE_ARG(rest));
 	snprintf(new_r->domain, sizeof(new_r->domain), "%s", s->domain);
 	new_r->utf8 = from->utf8;
@@ -142,7 +143,7 @@ srs_reverse(const struct srs *s, const struct address *to, uint64_t wall_s,
 		return SRS_NOT;
 	rest = slice_skip(local, 5);
 	said = slice_cut(&rest, '=');
-	hash_of(s, rest, hash);
+	hash_of(s, second ? '1' : '0', rest, hash);
 	for (size_t i = 0; i < said.n && i < HASH_LEN; i++)
 		if (text_upper(said.p[i]) != hash[i])
 			return SRS_BAD;

@@ -230,7 +230,8 @@ on_rcpt_deadline(void *ctx)
 }
 
 /* A bounce of mail that we have forwarded goes back to its sender, wherever he is: only we
- * could make that address. False: nobody we know has made it, or too long ago. */
+ * could make that address. Only a bounce: who has one of these addresses could else use it as
+ * a relay. False: nobody we know has made it, or too long ago, or it is no bounce. */
 static bool
 lead_back(struct txn_rcpt *r, const struct address *to)
 {
@@ -241,6 +242,8 @@ lead_back(struct txn_rcpt *r, const struct address *to)
 	case SRS_NOT:
 		return true;
 	case SRS_OK:
+		if (!address_is_null(&r->txn->mail.from))
+			return false;
 		r->leads_to = arena_strdup(r->txn->arena, address_text(&sender, text));
 		r->may_relay = true;
 		return true;
@@ -252,7 +255,7 @@ lead_back(struct txn_rcpt *r, const struct address *to)
 static void
 on_false_way_back(void *ctx)
 {
-	rcpt_answer_route(ctx, ROUTE_UNKNOWN, "a false or old SRS address");
+	rcpt_answer_route(ctx, ROUTE_UNKNOWN, "a false or old SRS address, or no bounce");
 }
 
 void

@@ -442,6 +442,9 @@ def test_forward_leaves_with_srs_and_its_bounce_comes_back(site, hops):
     site.send(sender, talk.message(ident=bounce), front="fe2", sender="")
     [(back, rcpts, text)] = hops[0].texts(bounce)
     assert (back, rcpts) == ("", [SENDER])
+    # only a bounce does: it is no way to send to him
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        site.send(sender, talk.message(), front="fe2")
     # and a forward that comes back is stopped
     with pytest.raises(smtplib.SMTPDataError) as e:
         site.send(f"away-{user}", talk.message(more=f"Delivered-To: away-{user}\r\n"))
