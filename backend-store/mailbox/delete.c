@@ -36,25 +36,8 @@ show(struct space_op *so)
 			tombstone_set(s, so->going_names[i]);
 		delete_show_entry(s, so->going[i]);
 	}
-	for (const struct space_sub *sub = so->subs; sub != NULL; sub = sub->next)
-		subscription_show(s, so->user, sub->name, so->op.last_lsn, false);
+	space_show_unsubscribed(so);
 	space_release(so, finish);
-}
-
-static bool
-log_unsubscribed(void *ctx, struct slice name)
-{
-	struct space_op *so = ctx;
-	struct space_sub *sub = arena_alloc(so->arena, sizeof(*sub));
-	struct buf b = BUF_INIT(SIZE_MAX);
-
-	sub->name = arena_slice_dup(so->arena, name);
-	sub->next = so->subs;
-	so->subs = sub;
-	fact_subscribe_add(&b, so->user, name, false);
-	op_fact(&so->op, 0, FACT_SUBSCRIBE, &b);
-	buf_fini(&b);
-	return true;
 }
 
 static void
@@ -69,7 +52,7 @@ log_all(struct space_op *so)
 		op_fact(&so->op, so->going[i]->id, FACT_DELETE, &b);
 	buf_fini(&b);
 	if (so->user.n != 0)
-		store_each_subscription(s, so->user, log_unsubscribed, so);
+		space_unsubscribe_all(so);
 	space_commit(so, show);
 	if (so->result == MBOX_OK)
 		for (size_t i = 0; i < so->going_count; i++)

@@ -253,33 +253,10 @@ check_begin(struct space_op *so)
 	return MBOX_OK;
 }
 
-static bool
-log_unsubscribed(void *ctx, struct slice name)
-{
-	struct space_op *so = ctx;
-	struct space_sub *sub = arena_alloc(so->arena, sizeof(*sub));
-	struct buf b = BUF_INIT(SIZE_MAX);
-
-	sub->name = arena_slice_dup(so->arena, name);
-	sub->next = so->subs;
-	so->subs = sub;
-	fact_subscribe_add(&b, so->user, name, false);
-	op_fact(&so->op, 0, FACT_SUBSCRIBE, &b);
-	buf_fini(&b);
-	return true;
-}
-
-static void
-show_unsubscribed(struct space_op *so)
-{
-	for (const struct space_sub *sub = so->subs; sub != NULL; sub = sub->next)
-		subscription_show(so->op.store, so->user, sub->name, so->op.last_lsn, false);
-}
-
 static void
 begin_in_show(struct space_op *so)
 {
-	show_unsubscribed(so);
+	space_show_unsubscribed(so);
 	begin_show(so);
 }
 
@@ -299,7 +276,7 @@ begin_start(struct space_op *so)
 	op_begin(&so->op, ENGINE_TX_SMALL);
 	log_record(so, so->move);
 	if (in) /* left over from an earlier life here */
-		store_each_subscription(s, so->user, log_unsubscribed, so);
+		space_unsubscribe_all(so);
 	space_commit(so, in ? begin_in_show : begin_show);
 	if (so->result != MBOX_OK)
 		return;
@@ -375,7 +352,7 @@ end_show(struct space_op *so)
 		close_entries(s, so->user, false);
 	for (size_t i = 0; drop && i < so->going_count; i++)
 		delete_show_entry(s, so->going[i]);
-	show_unsubscribed(so);
+	space_show_unsubscribed(so);
 	space_end(so, MBOX_OK);
 }
 
@@ -389,7 +366,7 @@ log_dropped(struct space_op *so)
 	for (size_t i = 0; i < so->going_count; i++)
 		op_fact(&so->op, so->going[i]->id, FACT_DELETE, &b);
 	buf_fini(&b);
-	store_each_subscription(so->op.store, so->user, log_unsubscribed, so);
+	space_unsubscribe_all(so);
 }
 
 static void

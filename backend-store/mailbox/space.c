@@ -245,6 +245,35 @@ on_released(void *ctx, enum names_result result)
 	so->next(so);
 }
 
+static bool
+log_unsubscribed(void *ctx, struct slice name)
+{
+	struct space_op *so = ctx;
+	struct space_sub *sub = arena_alloc(so->arena, sizeof(*sub));
+	struct buf b = BUF_INIT(SIZE_MAX);
+
+	sub->name = arena_slice_dup(so->arena, name);
+	sub->next = so->subs;
+	so->subs = sub;
+	fact_subscribe_add(&b, so->user, name, false);
+	op_fact(&so->op, 0, FACT_SUBSCRIBE, &b);
+	buf_fini(&b);
+	return true;
+}
+
+void
+space_unsubscribe_all(struct space_op *so)
+{
+	store_each_subscription(so->op.store, so->user, log_unsubscribed, so);
+}
+
+void
+space_show_unsubscribed(struct space_op *so)
+{
+	for (const struct space_sub *sub = so->subs; sub != NULL; sub = sub->next)
+		subscription_show(so->op.store, so->user, sub->name, so->op.last_lsn, false);
+}
+
 void
 space_release(struct space_op *so, space_fn *next)
 {

@@ -378,6 +378,9 @@ void space_reserve(struct space_op *so, space_fn *next);
 void space_commit(struct space_op *so, space_fn *show);
 void space_activate(struct space_op *so, space_fn *next);
 void space_release(struct space_op *so, space_fn *next);
+/* All subscriptions of so->user end: in its transaction, and when that is published. */
+void space_unsubscribe_all(struct space_op *so);
+void space_show_unsubscribed(struct space_op *so);
 
 /* Is the name free, possible, and within the limits? For CREATE and RENAME. */
 enum mbox_result space_check_new(struct store *s, struct slice name, size_t more);
