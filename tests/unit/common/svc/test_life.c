@@ -272,11 +272,24 @@ TEST(a_reload_that_fails_changes_nothing)
 
 /* ---- reload in place ----------------------------------------------------------------------------- */
 
+/* Of the children before, is the worker still there, and nobody else? */
+static bool
+is_alone_left(struct run *r, const pid_t *before, size_t n, pid_t worker)
+{
+	pid_t now[RUN_CHILDREN_MAX];
+	size_t m = run_children(r, now);
+
+	for (size_t i = 0; i < n; i++)
+		if ((with_name(now, m, before[i]) < m) != (before[i] == worker))
+			return false;
+	return true;
+}
+
 TEST(one_worker_takes_new_settings_in_place)
 {
 	struct run r;
-	pid_t before[RUN_CHILDREN_MAX], after[RUN_CHILDREN_MAX], worker;
-	size_t n, m;
+	pid_t before[RUN_CHILDREN_MAX], worker;
+	size_t n;
 	int fd;
 
 	run_init(&r, "one");
@@ -300,9 +313,7 @@ TEST(one_worker_takes_new_settings_in_place)
 	test_eq_str("still no secrets", run_ask(fd, "secrets"), "- -");
 	run_until(strcmp(run_ask(fd, "login s1 open"), "ok") == 0);
 	test_eq_str("the old password", run_ask(fd, "login s1 sesame"), "denied");
-	m = run_children(&r, after);
-	for (size_t i = 0; i < n; i++)
-		assert_true((with_name(after, m, before[i]) == m) == (before[i] != worker));
+	run_until(is_alone_left(&r, before, n, worker));
 	/* A successor starts with what is in force. */
 	assert_int_equal(kill(worker, SIGKILL), 0);
 	run_until(strstr(run_greeting(&r), " welcome") != NULL);
