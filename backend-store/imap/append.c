@@ -18,6 +18,7 @@
 #include "base/xalloc.h"
 #include "mailbox/quota.h"
 #include "mailbox/spool.h"
+#include "proto/imap_set.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -70,19 +71,6 @@ cleanup(struct imap_session *s)
 
 /* ---- to the store ----------------------------------------------------------------------------------- */
 
-/* "5", "5:7", "5,9:11": they rise. */
-static void
-add_uids(struct buf *out, const uint32_t *uids, size_t count)
-{
-	for (size_t i = 0, k; i < count; i = k) {
-		for (k = i + 1; k < count && uids[k] == uids[k - 1] + 1; k++)
-			continue;
-		buf_printf(out, "%s%" PRIu32, i > 0 ? "," : "", uids[i]);
-		if (k > i + 1)
-			buf_printf(out, ":%" PRIu32, uids[k - 1]);
-	}
-}
-
 static void
 fail(struct imap_session *s, enum mbox_result result)
 {
@@ -110,7 +98,7 @@ on_added(void *ctx, enum mbox_result result, const struct mailbox_added *added)
 	}
 	metrics_add(&imap_metrics[IMAP_M_APPENDED], added->count);
 	buf_printf(&code, "APPENDUID %" PRIu32 " ", added->uidvalidity);
-	add_uids(&code, added->uids, added->count);
+	imap_set_add_numbers(&code, added->uids, added->count);
 	command_done(s, COMMAND_OK, buf_cstr(&code), "Appended");
 	buf_fini(&code);
 }

@@ -128,6 +128,38 @@ admin_need(struct ctl_req *req, const struct json *args, const char *field)
 	return value;
 }
 
+struct admin_change {
+	struct ctl_req *req;
+	const char *what;
+};
+
+struct admin_change *
+admin_change_new(struct ctl_req *req, const char *what)
+{
+	struct admin_change *c = xcalloc(1, sizeof(*c));
+
+	c->req = req;
+	c->what = what;
+	return c;
+}
+
+void
+admin_changed(struct admin_change **cp, enum mbox_result r, const char *error, const char *why)
+{
+	struct admin_change *c = *cp;
+	struct json *none = NULL;
+
+	*cp = NULL;
+	log_info(NULL, "store.admin cmd=%s result=%s", c->what, mbox_result_name(r));
+	if (r == MBOX_OK)
+		ctl_reply(c->req, &none);
+	else if (error != NULL)
+		ctl_fail(c->req, error, "%s: %s", c->what, why);
+	else
+		admin_fail(c->req, c->what, r);
+	free(c);
+}
+
 /* ---- mailboxes -------------------------------------------------------------------------------- */
 
 static void create_next(void *ctx, enum mbox_result r);

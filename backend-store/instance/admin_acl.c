@@ -2,12 +2,9 @@
  * admin_acl - who may do what with a mailbox, by the control socket: mailbox.acl.*. Rights and
  * identifiers are written as in RFC 4314; see mail/acl.h.
  */
-#include "base/xalloc.h"
 #include "instance/instance.h"
-#include "log/log.h"
 #include "mail/acl.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define DEADLINE_MS 30000
@@ -48,25 +45,15 @@ cmd_show(void *ctx, struct ctl_req *req, const struct json *args)
 	ctl_reply(req, &fields);
 }
 
-struct change {
-	struct ctl_req *req;
-	const char *what;
-};
-
 static void
 on_changed(void *ctx, enum mbox_result r)
 {
-	struct change *c = ctx;
-	struct json *none = NULL;
+	struct admin_change *c = ctx;
 
-	log_info(NULL, "store.admin cmd=%s result=%s", c->what, mbox_result_name(r));
-	if (r == MBOX_OK)
-		ctl_reply(c->req, &none);
-	else if (r == MBOX_CANNOT)
-		ctl_fail(c->req, "limit", "%s: the list has too many entries", c->what);
+	if (r == MBOX_CANNOT)
+		admin_changed(&c, r, "limit", "the list has too many entries");
 	else
-		admin_fail(c->req, c->what, r);
-	free(c);
+		admin_changed(&c, r, NULL, NULL);
 }
 
 static void
@@ -77,7 +64,6 @@ change(struct instance *i, struct ctl_req *req, const struct json *args, const c
 	const char *id = name != NULL ? admin_need(req, args, "id") : NULL;
 	struct acl_change ch = { .rights = 0 };
 	char canonical[ACL_ID_SIZE];
-	struct change *c;
 
 	if (id == NULL)
 		return;
@@ -93,10 +79,8 @@ change(struct instance *i, struct ctl_req *req, const struct json *args, const c
 		return;
 	}
 	ch.id = slice_of(canonical);
-	c = xcalloc(1, sizeof(*c));
-	c->req = req;
-	c->what = what;
-	(void)store_change_acl(i->store, slice_of(name), &ch, on_changed, c);
+	(void)store_change_acl(i->store, slice_of(name), &ch, on_changed,
+	                       admin_change_new(req, what));
 }
 
 static void

@@ -2,13 +2,10 @@
  * admin_quota - quotas by the control socket: mailbox.quota.*. Bytes, not units of 1024; a
  * limit of -1, or a field that is not there, is none. See mailbox/quota.h.
  */
-#include "base/xalloc.h"
 #include "instance/instance.h"
-#include "log/log.h"
 #include "mailbox/quota.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #define DEADLINE_MS 30000
 #define LIST_MOST 10000
@@ -57,40 +54,25 @@ cmd_show(void *ctx, struct ctl_req *req, const struct json *args)
 
 /* ---- changing ------------------------------------------------------------------------------- */
 
-struct change {
-	struct ctl_req *req;
-	const char *what;
-};
-
 static void
 on_changed(void *ctx, enum mbox_result r)
 {
-	struct change *c = ctx;
-	struct json *none = NULL;
+	struct admin_change *c = ctx;
 
-	log_info(NULL, "store.admin cmd=%s result=%s", c->what, mbox_result_name(r));
-	if (r == MBOX_OK)
-		ctl_reply(c->req, &none);
-	else if (r == MBOX_CANNOT)
-		ctl_fail(c->req, "denied",
-		         "%s: all of a user's mailboxes share one quota, that of the INBOX",
-		         c->what);
+	if (r == MBOX_CANNOT)
+		admin_changed(&c, r, "denied",
+		              "all of a user's mailboxes share one quota, that of the INBOX");
 	else if (r == MBOX_INVALID)
-		ctl_fail(c->req, "invalid", "%s: this limit is too large", c->what);
+		admin_changed(&c, r, "invalid", "this limit is too large");
 	else
-		admin_fail(c->req, c->what, r);
-	free(c);
+		admin_changed(&c, r, NULL, NULL);
 }
 
 static void
 change(struct instance *i, struct ctl_req *req, const char *name, const char *what,
        const struct quota_limits *limits)
 {
-	struct change *c = xcalloc(1, sizeof(*c));
-
-	c->req = req;
-	c->what = what;
-	(void)quota_set(i->store, slice_of(name), limits, on_changed, c);
+	(void)quota_set(i->store, slice_of(name), limits, on_changed, admin_change_new(req, what));
 }
 
 /* The field, or what is in force. */

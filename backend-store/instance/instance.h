@@ -67,14 +67,19 @@ void control_start(struct instance *i);
 /* ---- moves.c: move.* ---- */
 void moves_start(struct instance *i);
 
-/* ---- admin.c: mailbox.* and user.*; admin_acl.c: mailbox.acl.* ---- */
+/* ---- admin.c: mailbox.* and user.*; admin_acl.c, admin_quota.c: mailbox.acl.*, .quota.* ---- */
 void admin_start(struct instance *i);
 void admin_acl_start(struct instance *i);
-void admin_quota_start(struct instance *i); /* mailbox.quota.* */
+void admin_quota_start(struct instance *i);
 /* The string field of the request, or (NULL) the answer that it is missing. */
 const char *admin_need(struct ctl_req *req, const struct json *args, const char *field);
 /* Answers a request that has failed; what: the command's name. */
 void admin_fail(struct ctl_req *req, const char *what, enum mbox_result r);
+/* A change under way, for the callback of the store. */
+struct admin_change;
+struct admin_change *admin_change_new(struct ctl_req *req, const char *what);
+/* Logs, answers and frees. error and why: in place of what admin_fail() says; NULL: that. */
+void admin_changed(struct admin_change **c, enum mbox_result r, const char *error, const char *why);
 /* "acl": [{"id": ..., "rights": ...}, ...] into o. */
 void admin_add_acl(struct json *o, struct slice acl);
 

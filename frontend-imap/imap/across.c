@@ -93,19 +93,6 @@ update(struct imap_session *s, struct across *a)
 
 /* ---- the end ------------------------------------------------------------------------------------ */
 
-/* "5", "5:7", "5,9:11" in this order. */
-static void
-add_uids(struct buf *out, const uint32_t *uids, size_t count)
-{
-	for (size_t i = 0, k; i < count; i = k) {
-		for (k = i + 1; k < count && uids[k] == uids[k - 1] + 1; k++)
-			continue;
-		buf_printf(out, "%s%" PRIu32, i > 0 ? "," : "", uids[i]);
-		if (k > i + 1)
-			buf_printf(out, ":%" PRIu32, uids[k - 1]);
-	}
-}
-
 static void
 end_failed(struct imap_session *s, struct across *a)
 {
@@ -273,7 +260,7 @@ on_copied(struct imap_session *s, struct across *a, const struct imap_resp_event
 	if (slice_ieq(ev->code, SLICE("APPENDUID")) &&
 	    read_appenduid(a, ev->code_args, &validity, &uids)) {
 		buf_printf(&text, "[COPYUID %" PRIu32 " ", validity);
-		add_uids(&text, a->copied, a->copied_count);
+		imap_set_add_numbers(&text, a->copied, a->copied_count);
 		buf_printf(&text, " %.*s] ", SLICE_ARG(uids));
 	}
 	buf_add_str(&text, a->move ? "Moved" : "Copied");

@@ -176,10 +176,8 @@ cmd_forward_set(struct run *r)
 	struct directory_account a;
 	struct err err = { "" };
 	enum directory_result d;
-	int code = lists_open(r);
+	int code = lists_open_account(r, user, &a);
 
-	if (code == EXIT_DONE)
-		code = lists_get_account(r, user, &a);
 	if (code != EXIT_DONE)
 		return code;
 	d = r->dry_run ? DIRECTORY_OK
@@ -199,10 +197,8 @@ cmd_forward_clear(struct run *r)
 	struct directory_account a;
 	struct err err = { "" };
 	enum directory_result d;
-	int code = lists_open(r);
+	int code = lists_open_account(r, user, &a);
 
-	if (code == EXIT_DONE)
-		code = lists_get_account(r, user, &a);
 	if (code != EXIT_DONE)
 		return code;
 	d = r->dry_run ? DIRECTORY_OK
@@ -263,10 +259,8 @@ change_sender(struct run *r, bool add)
 	struct directory_account a;
 	struct err err = { "" };
 	enum directory_result d = DIRECTORY_OK;
-	int code = lists_open(r);
+	int code = lists_open_account(r, user, &a);
 
-	if (code == EXIT_DONE)
-		code = lists_get_account(r, user, &a);
 	if (code != EXIT_DONE)
 		return code;
 	if (!r->dry_run)

@@ -61,10 +61,8 @@ change_member(struct run *r, bool add)
 	struct directory_account a;
 	struct err err = { "" };
 	enum directory_result d = DIRECTORY_OK;
-	int code = lists_open(r);
+	int code = lists_open_account(r, user, &a);
 
-	if (code == EXIT_DONE)
-		code = lists_get_account(r, user, &a);
 	if (code != EXIT_DONE)
 		return code;
 	if (!r->dry_run)

@@ -41,6 +41,14 @@ lists_get_account(struct run *r, const char *word, struct directory_account *a_r
 	return d == DIRECTORY_OK ? EXIT_DONE : lists_fail(r, d, &err, "", "");
 }
 
+int
+lists_open_account(struct run *r, const char *word, struct directory_account *a_r)
+{
+	int code = lists_open(r);
+
+	return code != EXIT_DONE ? code : lists_get_account(r, word, a_r);
+}
+
 void
 lists_say_delay(struct run *r)
 {

@@ -10,6 +10,8 @@
 int lists_open(struct run *r) MUST_CHECK;
 /* The row, without the hash. EXIT_DONE, or the code and it was said why. */
 int lists_get_account(struct run *r, const char *word, struct directory_account *a_r) MUST_CHECK;
+/* Both. */
+int lists_open_account(struct run *r, const char *word, struct directory_account *a_r) MUST_CHECK;
 /* Says why; the words are for answers without a text. */
 int lists_fail(struct run *r, enum directory_result d, const struct err *err, const char *unknown,
                const char *exists);

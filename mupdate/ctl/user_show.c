@@ -108,10 +108,8 @@ cmd_user_services(struct run *r)
 	struct directory_account a;
 	struct err err = { "" };
 	enum directory_result d;
-	int code = lists_open(r);
+	int code = lists_open_account(r, r->args.operands[0], &a);
 
-	if (code == EXIT_DONE)
-		code = lists_get_account(r, r->args.operands[0], &a);
 	if (code != EXIT_DONE)
 		return code;
 	services_of_word(r->args.operands[1], services, sizeof(services));
