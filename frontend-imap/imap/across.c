@@ -550,7 +550,7 @@ on_source(struct imap_session *s, struct across *a, const struct imap_resp_event
 {
 	const char *text = answer_text(s, ev);
 
-	if (a->step == DRAIN) {
+	if (a->failed != NULL) {
 		end_failed(s, a);
 	} else if (a->step == FLAG || a->step == REMOVE) {
 		on_removed(s, a, ev);
@@ -665,7 +665,9 @@ on_lost(struct imap_session *s, const struct imap_leg *leg, const char *reply)
 		return;
 	a->to = NULL;
 	a->waiting = false;
-	if (a->step < DRAIN)
+	if (a->step < BODIES)
+		a->failed = reply; /* when the source has said what it was asked for */
+	else if (a->step < DRAIN)
 		fail(s, a, reply);
 	else if (a->step == FINAL)
 		imap_session_finish_job(s, REPLY_UNSURE);

@@ -108,7 +108,8 @@ imap_forward_has_flights(struct imap_session *s, const struct imap_leg *leg)
 	LIST_EACH (f, &s->flights, struct imap_flight, link)
 		if (f->leg == leg)
 			return true;
-	return s->asked == leg;
+	/* a message goes there to its end, also when it is refused already */
+	return s->asked == leg || s->stream == leg;
 }
 
 static bool
@@ -598,7 +599,9 @@ lose_flights(struct imap_session *s, struct imap_leg *leg)
 	LIST_EACH (f, &s->flights, struct imap_flight, link) {
 		if (f->leg != leg || f == s->stream_flight)
 			continue;
-		imap_session_say(s, "%s %s", f->tag, f->instead != NULL ? f->instead : REPLY_LOST);
+		if (!f->quiet)
+			imap_session_say(s, "%s %s", f->tag,
+			                 f->instead != NULL ? f->instead : REPLY_LOST);
 		flight_free(s, f);
 	}
 	if (s->stream == leg)

@@ -354,3 +354,44 @@ TEST(a_home_that_moved_to_where_he_is_a_guest)
 	                                                         "store2 > R2 OK\n"
 	                                                         "again < e SELECT \"INBOX\"\n");
 }
+
+/* The store has answered early, and the client takes his time with the rest of the message. */
+TEST(a_store_that_still_gets_a_message_is_not_left)
+{
+	world_play(LIST LOGIN "client > b APPEND " NEWS " {5+}\n"
+	                      "client >> 12\n" GUEST_LOGIN
+	                      "store2 < b APPEND " NEWS " {5+}\n"
+	                      "store2 > b NO [OVERQUOTA] no\n"
+	                      "client < b NO [OVERQUOTA] no\n"
+	                      "wait 70s\n"
+	                      "client > 345\n"
+	                      "store2 < 12345\n"
+	                      "client > c STATUS " NEWS " (MESSAGES)\n"
+	                      "store2 < c STATUS " NEWS " (MESSAGES)\n"
+	                      "store2 > c OK\n"
+	                      "client < c OK\n"
+	                      "wait 70s\n"
+	                      "store2 << R3 LOGOUT\n"
+	                      "store2 is closed\n");
+}
+
+TEST(a_store_that_goes_before_it_has_enabled)
+{
+	world_play(LIST LOGIN "client > b STATUS " NEWS " (MESSAGES)\n" GUEST_LOGIN
+	                      "store2 < b STATUS *\n"
+	                      "store2 > b OK\n"
+	                      "client < b OK\n"
+	                      "client > c ENABLE CONDSTORE\n"
+	                      "store1 < c ENABLE CONDSTORE\n"
+	                      "store1 > * ENABLED CONDSTORE\n"
+	                      "store1 > c OK\n"
+	                      "client < * ENABLED CONDSTORE\n"
+	                      "client < c OK\n"
+	                      "client > d STATUS " NEWS " (MESSAGES)\n"
+	                      "store2 < R1 ENABLE CONDSTORE\n"
+	                      "store2 < d STATUS " NEWS " (MESSAGES)\n"
+	                      "store2 closes\n"
+	                      "client < * NO The store of a mailbox went away\n"
+	                      "client < d NO [UNAVAILABLE] *\n"
+	                      "client is silent\n");
+}
