@@ -147,25 +147,23 @@ TEST(a_target_that_breaks)
 
 TEST(a_target_that_breaks_before_anything_is_copied)
 {
-	world_play(LIST LOGIN SELECT_INBOX
-	           "client > c UID COPY 12:14 " NEWS "\n" GUEST_LOGIN
-	           "store1 < R1 UID FETCH 12:14 " WHAT "\n"
-	           "store1 > " FIRST "store2 closes\n"
-	           "store1 > " SECOND "store1 > R1 OK\n" TOLD
-	           "client < c NO [UNAVAILABLE] The store went away*\n"
-	           "client > d NOOP\n"
-	           "store1 < d NOOP\n"
-	           "store1 > d OK\n"
-	           "client < d OK\n");
-	world_play(LIST LOGIN SELECT_INBOX
-	           "client > m UID MOVE 12 " NEWS "\n" GUEST_LOGIN
-	           "store1 < R1 MYRIGHTS \"INBOX\"\n"
-	           "store2 closes\n"
-	           "store1 > * MYRIGHTS INBOX lrswipkxtea\n"
-	           "store1 > R1 OK\n"
-	           "client < m NO [UNAVAILABLE] The store went away*\n"
-	           "client > d NOOP\n"
-	           "store1 < d NOOP\n");
+	world_play(LIST LOGIN SELECT_INBOX "client > c UID COPY 12:14 " NEWS "\n" GUEST_LOGIN
+	                                   "store1 < R1 UID FETCH 12:14 " WHAT "\n"
+	                                   "store1 > " FIRST "store2 closes\n"
+	                                   "store1 > " SECOND "store1 > R1 OK\n" TOLD
+	                                   "client < c NO [UNAVAILABLE] The store went away*\n"
+	                                   "client > d NOOP\n"
+	                                   "store1 < d NOOP\n"
+	                                   "store1 > d OK\n"
+	                                   "client < d OK\n");
+	world_play(LIST LOGIN SELECT_INBOX "client > m UID MOVE 12 " NEWS "\n" GUEST_LOGIN
+	                                   "store1 < R1 MYRIGHTS \"INBOX\"\n"
+	                                   "store2 closes\n"
+	                                   "store1 > * MYRIGHTS INBOX lrswipkxtea\n"
+	                                   "store1 > R1 OK\n"
+	                                   "client < m NO [UNAVAILABLE] The store went away*\n"
+	                                   "client > d NOOP\n"
+	                                   "store1 < d NOOP\n");
 }
 
 TEST(a_source_that_breaks)

@@ -359,8 +359,7 @@ TEST(a_home_that_moved_to_where_he_is_a_guest)
 TEST(a_store_that_still_gets_a_message_is_not_left)
 {
 	world_play(LIST LOGIN "client > b APPEND " NEWS " {5+}\n"
-	                      "client >> 12\n" GUEST_LOGIN
-	                      "store2 < b APPEND " NEWS " {5+}\n"
+	                      "client >> 12\n" GUEST_LOGIN "store2 < b APPEND " NEWS " {5+}\n"
 	                      "store2 > b NO [OVERQUOTA] no\n"
 	                      "client < b NO [OVERQUOTA] no\n"
 	                      "wait 70s\n"
