@@ -49,7 +49,8 @@ struct auth_reply {
 	enum auth_result result;
 	struct slice challenge; /* CONTINUE: raw, not base64 */
 	/* OK: */
-	const char *user;    /* authorised identity, canonical (lower case, no default domain) */
+	const char *user;    /* authorised identity, canonical (lower case, no default domain).
+			      * CONTINUE: "", or who has proved to be he: the challenge is our proof */
 	const char *authcid; /* who proved who he is; often the same */
 	bool proxied;        /* a front end speaks for user, by token */
 	bool admin;          /* an identity with admin = yes */

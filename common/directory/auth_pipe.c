@@ -91,6 +91,7 @@ struct pipe {
 	unsigned count, first; /* first: where choosing starts, so that workers differ */
 	struct map *requests;  /* by id: struct request */
 	struct list idle;      /* struct request: OPEN or DECIDED */
+	size_t open;           /* OPEN ones: they ask for nothing, and their sessions bound them */
 	uint64_t last_id;
 	uint64_t timeout_ms, failure_delay_ms;
 	char mechs[AUTH_MECHS_MAX];
@@ -150,6 +151,8 @@ request_rest(struct request *r, enum state state)
 	drop_frame(r);
 	list_del(&r->link);
 	list_add_tail(&r->pipe->idle, &r->link);
+	r->pipe->open += state == OPEN;
+	r->pipe->open -= r->state == OPEN;
 	r->state = state;
 }
 
@@ -317,6 +320,7 @@ request_send(struct request *r, struct auth_frame *f)
 		request_decide(r, impossible(r->kind), 0);
 		return;
 	}
+	p->open -= r->state == OPEN;
 	r->state = QUEUED;
 	r->asked_ms = clock_mono_ms();
 	r->peer->cost += cost_of(r);
@@ -364,7 +368,7 @@ ask(struct request *r, struct auth_frame *f)
 
 	f->kind = r->kind;
 	r->peer = choose(r->pipe);
-	if (map_count(r->pipe->requests) > REQUESTS_MOST)
+	if (map_count(r->pipe->requests) - r->pipe->open > REQUESTS_MOST)
 		request_decide(r, AUTH_TEMP, 0);
 	else
 		request_send(r, f);

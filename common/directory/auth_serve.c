@@ -132,6 +132,8 @@ answer_login(struct serve *s, struct end *e, uint64_t id, enum auth_result resul
 	} else if (result == AUTH_DENIED) {
 		f.user = a->user;
 		f.claim = a->fingerprint;
+	} else if (result == AUTH_CONTINUE) {
+		f.user = a->user;
 	}
 	send_answer(s, e, &f);
 }

@@ -260,6 +260,7 @@ login_account(struct policy *p, const char *service, struct slice authzid, struc
 	if (a->result == AUTH_UNKNOWN) {
 		passwd_waste_time(password);
 		a->result = AUTH_DENIED;
+		a->user[0] = '\0';
 	}
 	if (a->result != AUTH_OK)
 		return;
@@ -361,11 +362,15 @@ put_name(struct policy *p, struct slice name, char name_r[DIRECTORY_NAME_MAX + 1
 void
 policy_name(struct policy *p, struct slice authcid, char name_r[DIRECTORY_NAME_MAX + 1])
 {
+	struct directory_account account;
 	struct names n;
 
 	name_r[0] = '\0';
-	if (names_init(p, &n, SLICE(""), authcid))
+	if (names_init(p, &n, SLICE(""), authcid) &&
+	    (n.identity != NULL ||
+	     find_account(p, buf_slice(&n.authcid), name_r, &account) != AUTH_OK))
 		put_name(p, buf_slice(&n.authcid), name_r);
+	secret_wipe(account.hash, sizeof(account.hash));
 	names_fini(&n);
 }
 
@@ -380,7 +385,9 @@ policy_login(struct policy *p, const char *service, struct slice authzid, struct
 	if (names_init(p, &n, authzid, authcid))
 		login_by_password(p, service, &n, secret, a_r);
 	if (a_r->result == AUTH_DENIED) {
-		put_name(p, buf_slice(&n.authcid), a_r->user);
+		/* an account's is its own, whatever name of its domain he said */
+		if (n.identity != NULL || a_r->user[0] == '\0')
+			put_name(p, buf_slice(&n.authcid), a_r->user);
 		a_r->fingerprint = secrets_fingerprint(p->secrets, a_r->user, secret);
 	}
 	names_fini(&n);

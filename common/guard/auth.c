@@ -3,11 +3,17 @@
  *
  *	TRY      may anybody try a password from there (for this user, if he is known yet)?
  *	inner    the conversation
+ *	TRY      SCRAM: the client has proved himself: is he to hear our proof?
  *	PASSED   it was right: may he come in, and have another session?
  *	FAILED   it was wrong: for how long is the answer held back?
  *
  * Whoever is blocked is answered like a wrong password in time, but not in words: he shall
- * not change a password that is right.
+ * not change a password that is right. It is the same answer for right and wrong ones, wherever
+ * it is found out that he is blocked.
+ *
+ * A client who leaves without waiting for the answer has tried all the same: what he asked goes
+ * on without him, and is counted. (A right password is answered at once and a wrong one late, so
+ * nobody who guesses would wait.)
  */
 #include "guard/guard_ask.h"
 
@@ -15,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/map.h"
 #include "base/xalloc.h"
@@ -39,13 +46,15 @@ struct guarded {
 struct login {
 	struct guarded *guarded;
 	uint64_t id, inner_id, question; /* 0: none */
-	auth_fn *fn;
+	uint64_t asked_ms;               /* inner, the last time */
+	bool asked;                      /* inner, and it has not answered */
+	auth_fn *fn;                     /* NULL: he has left */
 	void *ctx;
 	const struct conn *conn;
 	char address[GUARD_PREFIX_MAX];
 	/* between TRY and the inner conversation */
 	char *service, *session, *peer, *mech;
-	struct buf initial;
+	struct buf initial; /* then SCRAM's proof, while it waits for TRY */
 	bool has_initial, tls;
 	/* the answer that waits */
 	enum auth_result result;
@@ -128,6 +137,15 @@ refuse(struct login *l, const char *why, uint64_t ms)
 
 /* ---- after the conversation ---------------------------------------------------------------- */
 
+/* Until a wrong password would be answered. */
+static uint64_t
+rest_of_delay(const struct login *l)
+{
+	uint64_t passed_ms = clock_mono_ms() - l->asked_ms, delay_ms = l->guarded->delay_ms;
+
+	return delay_ms > passed_ms ? delay_ms - passed_ms : 0;
+}
+
 static void
 on_passed(void *ctx, UNUSED uint64_t id, const struct guard_answer *a)
 {
@@ -136,7 +154,7 @@ on_passed(void *ctx, UNUSED uint64_t id, const struct guard_answer *a)
 
 	l->question = 0;
 	if (a->verdict == LIMIT_BLOCKED) {
-		refuse(l, WHY_BLOCKED, l->guarded->delay_ms);
+		refuse(l, WHY_BLOCKED, rest_of_delay(l));
 	} else if (a->verdict != LIMIT_OK) {
 		refuse(l, WHY_SESSIONS, 0);
 	} else {
@@ -154,6 +172,10 @@ on_failed(void *ctx, UNUSED uint64_t id, const struct guard_answer *a)
 	uint64_t ms = MIN(a->amount, (uint64_t)HOLD_MOST_MS);
 
 	l->question = 0;
+	if (a->verdict == LIMIT_BLOCKED) {
+		refuse(l, WHY_BLOCKED, 0);
+		return;
+	}
 	l->result = AUTH_DENIED;
 	timer_set(&l->timer, ms > l->guarded->delay_ms ? ms - l->guarded->delay_ms : 0);
 }
@@ -168,6 +190,7 @@ static void
 keep(struct login *l, const struct auth_reply *r)
 {
 	l->result = r->result;
+	free(l->user);
 	l->user = copy(r->user);
 	l->authcid = copy(r->authcid);
 	l->groups = copy(r->groups);
@@ -175,6 +198,59 @@ keep(struct login *l, const struct auth_reply *r)
 	l->proxied = r->proxied;
 	l->admin = r->admin;
 	l->claim = r->claim;
+}
+
+static void
+on_proved(void *ctx, UNUSED uint64_t id, const struct guard_answer *a)
+{
+	struct login *l = ctx;
+	struct auth_reply reply = { .result = AUTH_CONTINUE, .user = "" };
+	struct buf proof = l->initial;
+
+	l->question = 0;
+	if (a->verdict != LIMIT_OK) {
+		auth_cancel(l->guarded->inner, l->inner_id);
+		l->inner_id = 0;
+		refuse(l, WHY_BLOCKED, rest_of_delay(l));
+		return;
+	}
+	buf_init(&l->initial, SIZE_MAX);
+	reply.challenge = buf_slice(&proof);
+	l->fn(l->ctx, l->id, &reply); /* l may be gone */
+	buf_wipe(&proof);
+}
+
+static void
+on_challenge(struct login *l, const struct auth_reply *r)
+{
+	struct guard_frame f = { .kind = GUARD_TRY, .address = l->address, .user = r->user };
+
+	if (l->fn == NULL) {
+		login_free(l); /* nobody will answer it */
+	} else if (r->user == NULL || *r->user == '\0') {
+		l->fn(l->ctx, l->id, r);
+	} else {
+		free(l->user);
+		l->user = copy(r->user);
+		buf_add_slice(&l->initial, r->challenge);
+		l->question = guard_ask(l->guarded->guard, &f, on_proved, l);
+	}
+}
+
+/* The client has left: a wrong password is counted, and that is all. */
+static void
+on_nobody(struct login *l, const struct auth_reply *r)
+{
+	struct guard_frame f = {
+		.kind = GUARD_FAILED,
+		.address = l->address,
+		.user = r->user,
+		.fingerprint = r->fingerprint,
+	};
+
+	if (r->result == AUTH_DENIED)
+		guard_tell(l->guarded->guard, &f);
+	login_free(l);
 }
 
 static void
@@ -190,17 +266,21 @@ on_inner(void *ctx, UNUSED uint64_t id, const struct auth_reply *r)
 	};
 	struct login now = *l;
 
+	l->asked = false;
 	if (r->result == AUTH_CONTINUE) {
-		l->fn(l->ctx, l->id, r);
+		on_challenge(l, r);
 		return;
 	}
 	l->inner_id = 0;
-	if (r->result == AUTH_OK) {
+	if (l->fn == NULL) {
+		on_nobody(l, r);
+	} else if (r->result == AUTH_OK) {
 		keep(l, r);
 		f.kind = GUARD_PASSED;
 		l->question = guard_ask(l->guarded->guard, &f, on_passed, l);
 	} else if (r->result == AUTH_DENIED) {
 		f.kind = GUARD_FAILED;
+		free(l->user);
 		l->user = copy(r->user);
 		l->question = guard_ask(l->guarded->guard, &f, on_failed, l);
 	} else {
@@ -223,6 +303,8 @@ begin_inner(struct login *l)
 
 	if (l->has_initial)
 		initial = l->initial.len > 0 ? buf_slice(&l->initial) : SLICE("");
+	l->asked = true;
+	l->asked_ms = clock_mono_ms();
 	l->inner_id = auth_start(l->guarded->inner, &s, l->mech, initial, on_inner, l);
 	buf_wipe(&l->initial);
 	buf_init(&l->initial, SIZE_MAX);
@@ -301,6 +383,10 @@ guarded_step(struct auth *a, uint64_t id, struct slice response)
 	struct guarded *g = guarded_of(a);
 	struct login *l = find(g, id);
 
+	if (l != NULL) {
+		l->asked = true;
+		l->asked_ms = clock_mono_ms();
+	}
 	auth_step(g->inner, l != NULL ? l->inner_id : id, response);
 }
 
@@ -310,10 +396,14 @@ guarded_cancel(struct auth *a, uint64_t id)
 	struct guarded *g = guarded_of(a);
 	struct login *l = find(g, id);
 
-	if (l != NULL)
-		login_free(l);
-	else
+	if (l == NULL) {
 		auth_cancel(g->inner, id);
+	} else if (l->asked) {
+		l->fn = NULL;
+		l->conn = NULL; /* goes with him */
+	} else {
+		login_free(l);
+	}
 }
 
 static const char *

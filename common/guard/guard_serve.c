@@ -298,14 +298,18 @@ static void
 do_failed(struct peer *p, const struct guard_frame *f)
 {
 	struct server *s = p->server;
-	uint64_t ms = limit_failed(s->limit, f->address, f->user, f->fingerprint, clock_mono_ms());
+	uint64_t now = clock_mono_ms(), ms;
+	/* of whoever was blocked before, for right and wrong passwords */
+	enum limit_verdict v = limit_try(s->limit, f->address, f->user, now);
+
+	ms = limit_failed(s->limit, f->address, f->user, f->fingerprint, now);
 
 	metrics_add(&guard_metrics[GUARD_M_FAILED], 1);
 	if (is_shared(s))
 		guard_shared_failed(s->shared, f->address, f->user, f->fingerprint, on_shared,
-		                    pending_new(p, f, LIMIT_OK, ms));
+		                    pending_new(p, f, v, ms));
 	else
-		answer(p, f->id, LIMIT_OK, ms, NULL);
+		answer(p, f->id, v, ms, NULL);
 }
 
 /* He is in, as far as his passwords go: now the number of his sessions. */

@@ -50,7 +50,7 @@ static struct redis_script sessions_script = {
 /* KEYS: known pair, known address, failures of pair, address, user; wrong passwords of user.
  * ARGV: try USER | pass KNOWN_MS | fail FINGERPRINT DELAY MOST MEMORY FREE_ADDRESS FREE_ACCOUNT
  * MOST_KNOWN.
- * try and pass: 1 is blocked. fail: milliseconds. */
+ * try and pass: 1 is blocked. fail: milliseconds, below 0 when it was blocked before. */
 static struct redis_script login_script = {
 	.text = "local t = redis.call('TIME')\n"
 		"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
@@ -75,9 +75,10 @@ static struct redis_script login_script = {
 		"  return 0\n"
 		"end\n"
 		"local delay, most, memory = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])\n"
+		"local sign = judge() and -1 or 1\n"
 		"if ARGV[2] ~= '0' then\n"
 		"  for _, seen in ipairs(redis.call('LRANGE', KEYS[6], 0, 7)) do\n"
-		"    if seen == ARGV[2] then return delay end\n"
+		"    if seen == ARGV[2] then return sign * math.max(delay, 1) end\n"
 		"  end\n"
 		"  redis.call('LPUSH', KEYS[6], ARGV[2])\n"
 		"  redis.call('LTRIM', KEYS[6], 0, 7)\n"
@@ -97,7 +98,7 @@ static struct redis_script login_script = {
 		"else\n"
 		"  ms = math.max(fail(KEYS[4], tonumber(ARGV[6]), most), fail(KEYS[5], tonumber(ARGV[7]), most))\n"
 		"end\n"
-		"return math.max(ms, delay)\n"
+		"return sign * math.max(ms, delay, 1)\n"
 };
 
 /* KEYS: the rate of a name. ARGV: most, period in ms, amount. 1: exceeded. */
@@ -203,10 +204,11 @@ on_reply(void *ctx, const struct redis_reply *r)
 	struct question q = *(struct question *)ctx;
 
 	free(ctx);
-	if (r == NULL || r->type != REDIS_NUMBER || r->number < 0)
+	if (r == NULL || r->type != REDIS_NUMBER || (r->number < 0 && q.verdicts[0] != LIMIT_OK))
 		q.fn(q.ctx, false, LIMIT_OK, 0);
 	else if (q.verdicts[0] == LIMIT_OK)
-		q.fn(q.ctx, true, LIMIT_OK, (uint64_t)r->number);
+		q.fn(q.ctx, true, r->number < 0 ? LIMIT_BLOCKED : LIMIT_OK,
+		     (uint64_t)MAX(r->number, 0));
 	else
 		q.fn(q.ctx, true, r->number == 0 ? LIMIT_OK : q.verdicts[r->number == 1 ? 0 : 1],
 		     0);

@@ -27,7 +27,7 @@ enum guard_kind {
 	GUARD_CLOSE,   /* no answer */
 	GUARD_TRY,     /* may a password of user (or "") be tried from address? */
 	GUARD_PASSED,  /* it was right; the session has lease (0: none) */
-	GUARD_FAILED,  /* it was wrong */
+	GUARD_FAILED,  /* it was wrong; BLOCKED: that was not to be tried any more */
 	GUARD_TAKE,    /* amount of rate for address (a name) */
 	GUARD_LIST,
 	GUARD_CLEAR, /* user: a name */

@@ -63,12 +63,14 @@ class Protocol:
             lines.append(self.client.line())
         return lines
 
+    def verb(self):
+        return {"imap": "a AUTHENTICATE ", "mupdate": "a AUTHENTICATE "}.get(self.service, "AUTH ")
+
     def begin(self, mech, initial=None):
-        verb = {"imap": "a AUTHENTICATE ", "mupdate": "a AUTHENTICATE "}.get(self.service, "AUTH ")
         if self.service == "mupdate":
             mech = f'"{mech}"'
             initial = f'"{initial}"' if initial is not None else None
-        return self.say(verb + mech + ("" if initial is None else " " + initial))
+        return self.say(self.verb() + mech + ("" if initial is None else " " + initial))
 
     def say(self, text):
         self.line = self.client.say(text)
@@ -123,11 +125,12 @@ class Protocol:
             self.begin("SCRAM-SHA-256")
             assert self.challenge() == b"", self.line
             self.answer(mech.first())
-        challenge = self.challenge()
+        challenge, self.proved = self.challenge(), False
         if challenge is None:
             return self.ok()
         self.answer(mech.final(challenge.decode()))
         last = self.challenge()
+        self.proved = last is not None
         if last is not None:
             self.answer(mech.check(last.decode()))
         return self.ok()

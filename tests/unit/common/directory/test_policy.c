@@ -122,6 +122,32 @@ TEST(logins)
 	end(&w);
 }
 
+TEST(failures_count_for_the_account_whatever_name_of_its_domain_was_said)
+{
+	static const char *const names[] = { "Fred", "fred@example.org", "fred@example.com" };
+	char name[DIRECTORY_NAME_MAX + 1];
+	struct policy_answer a, first;
+	struct world w;
+	struct err err;
+
+	begin(&w, &schemas[0], "store1");
+	assert_int_equal(directory_add_domain(w.writer, "example.com", "example.org", &err),
+	                 DIRECTORY_OK);
+	login(&w, "imap", "", "fred", "wrong", &first);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_int_equal(login(&w, "imap", "", names[i], "wrong", &a), AUTH_DENIED);
+		test_eq_str(names[i], a.user, "fred");
+		assert_true(a.fingerprint == first.fingerprint);
+		policy_name(w.policy, slice_of(names[i]), name); /* SCRAM */
+		test_eq_str(names[i], name, "fred");
+	}
+	assert_int_equal(login(&w, "imap", "", "Nobody@example.com", "x", &a), AUTH_DENIED);
+	test_eq_str("unknown", a.user, "nobody@example.com");
+	assert_int_equal(login(&w, "imap", "", "boss", "x", &a), AUTH_DENIED);
+	test_eq_str("identity", a.user, "boss");
+	end(&w);
+}
+
 TEST(a_changed_password_holds_at_once_and_the_old_one_fails)
 {
 	struct world w;

@@ -322,6 +322,129 @@ TEST(who_is_blocked_hears_the_same_whatever_he_says)
 	}
 }
 
+TEST(a_wrong_password_of_who_is_blocked_sounds_like_a_right_one)
+{
+	struct world w;
+
+	begin(&w, true);
+	w.says[GUARD_FAILED] = LIMIT_BLOCKED; /* TRY did not know yet, or was not told his name */
+	w.amount = 8000;
+	log_in(&w, "192.0.2.1", "fred", "wrong");
+	fakenet_advance(w.loop, 0); /* the auth workers' delay is over then */
+	assert_true(w.answers == 1 && w.result == AUTH_LIMIT);
+	assert_non_null(strstr(w.why, "failed logins"));
+	end(&w);
+}
+
+/* ---- an auth that says what a test wants ---- */
+
+struct puppet {
+	struct auth auth;
+	auth_fn *fn;
+	void *ctx;
+	unsigned cancelled;
+};
+
+static uint64_t
+puppet_start(struct auth *a, UNUSED const struct auth_session *s, UNUSED const char *mech,
+             UNUSED struct slice initial, auth_fn *fn, void *ctx)
+{
+	struct puppet *p = CONTAINER_OF(a, struct puppet, auth);
+
+	p->fn = fn;
+	p->ctx = ctx;
+	return 1;
+}
+
+static void
+puppet_step(UNUSED struct auth *a, UNUSED uint64_t id, UNUSED struct slice response)
+{
+}
+
+static void
+puppet_cancel(struct auth *a, UNUSED uint64_t id)
+{
+	CONTAINER_OF(a, struct puppet, auth)->cancelled++;
+}
+
+static void
+puppet_free(UNUSED struct auth *a)
+{
+}
+
+static const struct auth_ops puppet_ops = {
+	.start = puppet_start,
+	.step = puppet_step,
+	.cancel = puppet_cancel,
+	.free = puppet_free,
+};
+
+/* SCRAM up to the client's proof, which is right. */
+static uint64_t
+prove(struct world *w, struct puppet *p)
+{
+	struct auth_session s = { .service = "imap", .session = "abc", .peer = "192.0.2.1" };
+	struct auth_reply first = { .result = AUTH_CONTINUE,
+		                    .challenge = SLICE_INIT("r="),
+		                    .user = "" };
+	struct auth_reply proof = { .result = AUTH_CONTINUE,
+		                    .challenge = SLICE_INIT("v="),
+		                    .user = "fred" };
+	uint64_t id;
+
+	auth_free(&w->auth);
+	*p = (struct puppet){ .auth = { &puppet_ops } };
+	w->auth = guard_auth_new(w->guard, &(struct auth *){ &p->auth }, w->conf);
+	id = auth_start(w->auth, &s, "SCRAM-SHA-256", SLICE("n,,"), on_login, w);
+	heard(w, "try 192.0.2.1;");
+	p->fn(p->ctx, 1, &first);
+	assert_true(w->answers == 1 && w->result == AUTH_CONTINUE);
+	auth_step(w->auth, id, SLICE("c="));
+	p->fn(p->ctx, 1, &proof);
+	return id;
+}
+
+TEST(our_proof_is_not_for_who_is_blocked)
+{
+	struct world w;
+	struct puppet p;
+
+	begin(&w, true);
+	prove(&w, &p);
+	heard(&w, "try 192.0.2.1 fred;");
+	assert_true(w.answers == 2 && w.result == AUTH_CONTINUE && p.cancelled == 0);
+	w.answers = 0;
+	prove(&w, &p);
+	w.says[GUARD_TRY] = LIMIT_BLOCKED;
+	heard(&w, "try 192.0.2.1 fred;");
+	fakenet_advance(w.loop, 1999);
+	assert_true(w.answers == 1 && p.cancelled == 1);
+	fakenet_advance(w.loop, 1);
+	assert_true(w.answers == 2 && w.result == AUTH_LIMIT);
+	end(&w);
+}
+
+TEST(who_leaves_before_the_answer_has_tried)
+{
+	struct world w;
+	struct puppet p;
+	uint64_t id;
+
+	begin(&w, true);
+	fakeauth_set_silent(w.inner, true);
+	id = log_in(&w, "192.0.2.1", "fred", "wrong");
+	heard(&w, "try 192.0.2.1 fred;");
+	auth_cancel(w.auth, id);
+	fakeauth_set_silent(w.inner, false);
+	fakenet_advance(w.loop, 0);
+	heard(&w, "failed 192.0.2.1;");
+	assert_int_equal(w.answers, 0);
+	auth_cancel(w.auth, prove(&w, &p)); /* and who was right has not */
+	heard(&w, "try 192.0.2.1 fred;");
+	assert_int_equal(p.cancelled, 1);
+	end(&w);
+}
+
 TEST(too_many_sessions_of_a_user_is_said_at_once)
 {
 	struct world w;
