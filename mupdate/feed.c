@@ -23,8 +23,6 @@ struct feed {
 	uint64_t lag_max;
 	char last[LOCATION_NAME_MAX]; /* NAMES: told up to and with this */
 	size_t last_len;
-	char last_server[LOCATION_SERVER_MAX]; /* the same in the order of servers */
-	size_t last_server_len;
 	uint64_t revision; /* CHANGES, LIVE: told up to and with this */
 	bool announced;    /* the STREAM line is out (UPDATE SINCE) */
 	bool is_since, snapshot;
@@ -91,6 +89,12 @@ feed_is_update(const struct feed *f)
 	return f->kind == FEED_UPDATE;
 }
 
+bool
+feed_is_in_list(const struct feed *f)
+{
+	return f->phase == NAMES;
+}
+
 /* ---- lines ----------------------------------------------------------------------------------- */
 
 static bool
@@ -135,9 +139,6 @@ on_name(void *ctx, const struct location *loc)
 	must(loc->name.n <= sizeof(f->last));
 	memcpy(f->last, loc->name.p, loc->name.n);
 	f->last_len = loc->name.n;
-	must(loc->server.n <= sizeof(f->last_server));
-	memcpy(f->last_server, loc->server.p, loc->server.n);
-	f->last_server_len = loc->server.n;
 	location_place_add(&place, loc);
 	if (wants_server(f, loc->server) && slice_starts(buf_slice(&place), slice_of(f->place)))
 		tell(f, loc, buf_slice(&place));
@@ -169,8 +170,8 @@ on_change(void *ctx, const struct mapdb_change *c)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-/* With a place the names come by server: a store that asks for its own does not pay for those
- * of all. */
+/* Cyrus wants its own order. With a place the names come by server, too: a store that asks for
+ * its own does not pay for those of all. */
 static int
 each_name(struct feed *f)
 {
@@ -178,13 +179,18 @@ each_name(struct feed *f)
 	size_t bang = slice_find(place, '!');
 	const struct mapdb_by_server by = { .prefix = slice_sub(place, 0, bang),
 		                            .whole = bang < place.n,
-		                            .after_server =
-		                                    slice_make(f->last_server, f->last_server_len),
-		                            .after_name = last };
+		                            .after = last };
 
-	if (place.n > 0)
+	if (place.n > 0 || !mupdate_server_is_extended(f->core))
 		return mapdb_each_of(f->db, &by, on_name, f);
 	return mapdb_each_after(f->db, last, on_name, f);
+}
+
+static void
+start_stream(struct feed *f)
+{
+	f->phase = LIVE;
+	mupdate_server_reply(f->core, f->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "streaming starts");
 }
 
 static enum feed_result
@@ -194,12 +200,17 @@ step_names(struct feed *f)
 		return FEED_FAILED;
 	if (f->stopped)
 		return FEED_MORE;
-	if (f->kind == FEED_UPDATE) {
-		f->phase = CHANGES;
-		return FEED_MORE;
+	if (f->kind == FEED_LIST) {
+		mupdate_server_reply(f->core, f->tag, MUPDATE_OK, MUPDATE_CODE_NONE,
+		                     "list complete");
+		return FEED_DONE;
 	}
-	mupdate_server_reply(f->core, f->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "list complete");
-	return FEED_DONE;
+	/* In a list Cyrus wants neither a DELETE nor a name for the second time. */
+	if (mupdate_server_is_extended(f->core))
+		f->phase = CHANGES;
+	else
+		start_stream(f);
+	return FEED_MORE;
 }
 
 static enum feed_result
@@ -212,11 +223,8 @@ step_changes(struct feed *f)
 		               ? FEED_FAILED
 		               : FEED_MORE;
 	f->revision = mapdb_info(f->db)->revision;
-	if (f->phase == CHANGES) {
-		f->phase = LIVE;
-		mupdate_server_reply(f->core, f->tag, MUPDATE_OK, MUPDATE_CODE_NONE,
-		                     "streaming starts");
-	}
+	if (f->phase == CHANGES)
+		start_stream(f);
 	return FEED_LIVE;
 }
 

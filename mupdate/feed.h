@@ -4,7 +4,7 @@
  * Never holds a read transaction across a wait. A snapshot is told in order of the names,
  * a piece whenever the output has room, each record as it is at that moment; then follow
  * the changes since the snapshot began, so that in the end the peer has the list of one
- * revision. Changes are read from the log of the map: a subscriber costs a number, not a
+ * revision. (A plain peer hears "streaming starts" before them.) Changes are read from the log of the map: a subscriber costs a number, not a
  * queue, and one that is too far behind is dropped.
  */
 #ifndef FEED_H
@@ -46,5 +46,7 @@ enum feed_result feed_step(struct feed *f, const struct buf *out, size_t room);
 /* Told up to this revision. */
 uint64_t feed_revision(const struct feed *f);
 bool feed_is_update(const struct feed *f);
+/* In the middle of the names. */
+bool feed_is_in_list(const struct feed *f);
 
 #endif

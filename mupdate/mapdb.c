@@ -258,9 +258,8 @@ mapdb_row_location(struct mapdb *m, struct kv_txn *txn, struct slice name, struc
 	return true;
 }
 
-/* Ends txn. */
-static int
-read_end(struct mapdb *m, struct kv_txn *txn, bool ok)
+int
+mapdb_read_end(struct mapdb *m, struct kv_txn *txn, bool ok)
 {
 	enum kv_err e = kv_txn_error(txn);
 
@@ -297,7 +296,7 @@ each_name(struct mapdb *m, struct slice from, bool skip, struct slice prefix, ma
 			break;
 	}
 	kv_cursor_free(&c);
-	return read_end(m, txn, ok);
+	return mapdb_read_end(m, txn, ok);
 }
 
 int
@@ -323,100 +322,6 @@ mapdb_count(struct mapdb *m)
 	n = kv_count(txn, LOCATION_T_NAMES);
 	kv_end(&txn);
 	return n;
-}
-
-/* Names of one server behind `after`. 1: on; 0: fn has enough; -1: damaged. */
-static int
-each_of_id(struct mapdb *m, struct kv_txn *txn, uint32_t id, struct slice after, mapdb_each_fn *fn,
-           void *ctx)
-{
-	uint8_t head_bytes[LOCATION_ID_KEY_MAX], from_bytes[LOCATION_ID_KEY_MAX];
-	struct slice head = location_id_key(head_bytes, id, SLICE(""));
-	struct slice from = location_id_key(from_bytes, id, after), key, row;
-	struct kv_cursor *c = kv_cursor_new(txn, LOCATION_T_SERVER);
-	bool more = kv_cursor_seek(c, from, &key, NULL);
-	int r = 1;
-
-	if (more && after.n > 0 && slice_eq(key, from))
-		more = kv_cursor_next(c, &key, NULL);
-	for (; r == 1 && more && slice_starts(key, head); more = kv_cursor_next(c, &key, NULL)) {
-		struct slice name = slice_skip(key, head.n);
-		struct location loc;
-
-		if (!kv_get(txn, LOCATION_T_NAMES, name, &row) ||
-		    !mapdb_row_location(m, txn, name, row, &loc))
-			r = -1;
-		else if (!fn(ctx, &loc))
-			r = 0;
-	}
-	kv_cursor_free(&c);
-	return r;
-}
-
-int
-mapdb_each_of(struct mapdb *m, const struct mapdb_by_server *by, mapdb_each_fn *fn, void *ctx)
-{
-	char from[1 + LOCATION_SERVER_MAX] = "s";
-	struct slice start = by->after_server.n > 0 ? by->after_server : by->prefix;
-	struct slice key, value;
-	struct kv_cursor *c;
-	struct kv_txn *txn;
-	int r = 1;
-
-	if (start.n > LOCATION_SERVER_MAX)
-		return 0;
-	if (kv_begin_read(m->env, &txn, NULL) != KV_OK)
-		return -1;
-	memcpy(from + 1, start.p, start.n);
-	c = kv_cursor_new(txn, LOCATION_T_INTERN);
-	for (bool more = kv_cursor_seek(c, slice_make(from, 1 + start.n), &key, &value);
-	     r == 1 && more && slice_starts(key, SLICE("s"));
-	     more = kv_cursor_next(c, &key, &value)) {
-		struct slice server = slice_skip(key, 1);
-
-		if (!slice_starts(server, by->prefix) || (by->whole && server.n > by->prefix.n) ||
-		    value.n != 4)
-			break;
-		r = each_of_id(m, txn, num_get_le32((const uint8_t *)value.p),
-		               slice_eq(server, by->after_server) ? by->after_name : SLICE(""), fn,
-		               ctx);
-	}
-	kv_cursor_free(&c);
-	return read_end(m, txn, r != -1);
-}
-
-static uint64_t
-count_names_of(struct kv_txn *txn, uint32_t id)
-{
-	uint8_t bytes[LOCATION_ID_KEY_MAX];
-	struct slice start = location_id_key(bytes, id, SLICE("")), key;
-	struct kv_cursor *c = kv_cursor_new(txn, LOCATION_T_SERVER);
-	uint64_t n = 0;
-
-	for (bool more = kv_cursor_seek(c, start, &key, NULL); more && slice_starts(key, start);
-	     more = kv_cursor_next(c, &key, NULL))
-		n++;
-	kv_cursor_free(&c);
-	return n;
-}
-
-int
-mapdb_each_server(struct mapdb *m, mapdb_server_fn *fn, void *ctx)
-{
-	struct slice key, value;
-	struct kv_cursor *c;
-	struct kv_txn *txn;
-
-	if (kv_begin_read(m->env, &txn, NULL) != KV_OK)
-		return -1;
-	c = kv_cursor_new(txn, LOCATION_T_INTERN);
-	for (bool more = kv_cursor_seek(c, SLICE("s"), &key, &value);
-	     more && slice_starts(key, SLICE("s")); more = kv_cursor_next(c, &key, &value))
-		if (value.n == 4)
-			fn(ctx, slice_skip(key, 1),
-			   count_names_of(txn, num_get_le32((const uint8_t *)value.p)));
-	kv_cursor_free(&c);
-	return read_end(m, txn, true);
 }
 
 /* False: the database is damaged. *want_r: tell it. */
@@ -472,5 +377,5 @@ mapdb_each_change(struct mapdb *m, uint64_t after, mapdb_change_fn *fn, void *ct
 			break;
 	}
 	kv_cursor_free(&c);
-	return read_end(m, txn, ok) == -1 ? -1 : 1;
+	return mapdb_read_end(m, txn, ok) == -1 ? -1 : 1;
 }

@@ -109,12 +109,12 @@ typedef bool mapdb_each_fn(void *ctx, const struct location *loc);
 int mapdb_each_after(struct mapdb *m, struct slice after, mapdb_each_fn *fn, void *ctx) MUST_CHECK;
 int mapdb_each_prefix(struct mapdb *m, struct slice prefix, mapdb_each_fn *fn,
                       void *ctx) MUST_CHECK;
-/* By server: names at those servers that start with prefix (whole: at the one that is called
- * so), behind after (its server and name; empty: all). Costs what it tells. */
+/* Names at those servers that start with prefix (whole: at the one that is called so), behind
+ * after (empty: all), in the order of Cyrus (location/tables.h). Costs what it tells. */
 struct mapdb_by_server {
 	struct slice prefix;
 	bool whole;
-	struct slice after_server, after_name;
+	struct slice after;
 };
 int mapdb_each_of(struct mapdb *m, const struct mapdb_by_server *by, mapdb_each_fn *fn,
                   void *ctx) MUST_CHECK;

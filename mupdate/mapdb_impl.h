@@ -38,6 +38,8 @@ void mapdb_put_u32(struct mapdb *m, const char *key, uint32_t v);
 /* row with its server's name. False: the database is damaged. */
 bool mapdb_row_location(struct mapdb *m, struct kv_txn *txn, struct slice name, struct slice value,
                         struct location *loc_r) MUST_CHECK;
+/* Ends a read transaction. -1: it failed, or (ok: false) what was read makes no sense. */
+int mapdb_read_end(struct mapdb *m, struct kv_txn *txn, bool ok) MUST_CHECK;
 /* mapdb_servers.c: the id of a server, given to it when it has none (in m->txn); the text of
  * one, borrowed from txn or m. False: no such server. */
 uint32_t mapdb_server_id(struct mapdb *m, struct slice text);

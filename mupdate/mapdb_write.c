@@ -62,7 +62,7 @@ static void
 index_server(struct mapdb *m, struct slice name, uint32_t server, bool add)
 {
 	uint8_t bytes[LOCATION_ID_KEY_MAX];
-	struct slice key = location_id_key(bytes, server, name);
+	struct slice key = location_server_key(bytes, server, name);
 
 	if (add)
 		kv_put(m->txn, LOCATION_T_SERVER, key, SLICE(""));

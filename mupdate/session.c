@@ -350,6 +350,16 @@ session_kick(struct session *sn)
 		feed_run_later(sn);
 }
 
+/* A Cyrus front end takes any answer to UPDATE, NO and BYE too, for the end of the list, and
+ * forgets all names that were not in it. So a plain peer that cannot have the list, or not all
+ * of it, gets no answer: it is cut, keeps what it has, and comes again. */
+static bool
+is_in_plain_list(const struct session *sn)
+{
+	return sn->feed != NULL && feed_is_update(sn->feed) && feed_is_in_list(sn->feed) &&
+	       !mupdate_server_is_extended(sn->core);
+}
+
 /* LIST and UPDATE: the core waits until the list is told. */
 static void
 feed_start(struct session *sn, const struct mupdate_cmd *cmd, enum feed_kind kind)
@@ -367,6 +377,10 @@ feed_start(struct session *sn, const struct mupdate_cmd *cmd, enum feed_kind kin
 	};
 
 	/* A list that is not complete is of use only to the store that asks for its own. */
+	if (!is_complete(sn) && kind == FEED_UPDATE && !mupdate_server_is_extended(sn->core)) {
+		session_end(sn, "the list is not complete", false);
+		return;
+	}
 	if (!is_complete(sn) &&
 	    (kind == FEED_UPDATE || !cmd->has_place || sn->conf->master_url != NULL)) {
 		mupdate_server_reply(sn->core, cmd->tag, MUPDATE_NO, MUPDATE_CODE_LATER,
@@ -540,10 +554,10 @@ on_deadline(void *ctx)
 	/* A Cyrus slave that follows says nothing for days. */
 	if (sn->feed != NULL && sn->feed_live && !mupdate_server_is_extended(sn->core))
 		return;
-	if (!sn->is_held)
+	if (!sn->is_held && !is_in_plain_list(sn))
 		mupdate_server_reply(sn->core, "*", MUPDATE_BYE, MUPDATE_CODE_NONE,
 		                     "idle for too long");
-	session_end(sn, "idle", true);
+	session_end(sn, "idle", !is_in_plain_list(sn));
 }
 
 static void
@@ -604,10 +618,14 @@ session_new(struct service *s, struct conn **c)
 void
 session_drain(struct session *sn)
 {
+	bool cut = is_in_plain_list(sn);
+
 	if (sn->wire == NULL)
 		return;
-	mupdate_server_reply(sn->core, "*", MUPDATE_BYE, MUPDATE_CODE_NONE, "shutting down");
-	session_end(sn, "shutting down", true);
+	if (!cut)
+		mupdate_server_reply(sn->core, "*", MUPDATE_BYE, MUPDATE_CODE_NONE,
+		                     "shutting down");
+	session_end(sn, "shutting down", !cut);
 }
 
 /* ---- for the service ------------------------------------------------------------------------------- */

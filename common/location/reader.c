@@ -244,10 +244,10 @@ location_reader_list(struct location_reader *r, struct slice prefix, location_ea
 	return reader_end(r, txn) && complete ? LOCATION_FOUND : LOCATION_BLIND;
 }
 
-/* Rows of a table with keys "be32 id, name"; the location itself is in `names`. */
-static enum location_result
-list_by_id(struct location_reader *r, char kind, unsigned table, struct slice text,
-           struct slice prefix, location_each_fn *fn, void *ctx)
+/* Keys are "be32 id, name"; the location itself is in `names`. */
+enum location_result
+location_reader_list_acl(struct location_reader *r, struct slice identifier, struct slice prefix,
+                         location_each_fn *fn, void *ctx)
 {
 	struct kv_txn *txn = reader_begin(r, NULL);
 	uint8_t start_bytes[LOCATION_ID_KEY_MAX];
@@ -261,10 +261,10 @@ list_by_id(struct location_reader *r, char kind, unsigned table, struct slice te
 		return LOCATION_BLIND;
 	}
 	complete = is_complete(txn);
-	if (!complete || !location_intern_find(txn, kind, text, &id))
+	if (!complete || !location_intern_find(txn, 'a', identifier, &id))
 		return reader_end(r, txn) && complete ? LOCATION_FOUND : LOCATION_BLIND;
 	start = location_id_key(start_bytes, id, prefix);
-	c = kv_cursor_new(txn, table);
+	c = kv_cursor_new(txn, LOCATION_T_ACL);
 	for (more = kv_cursor_seek(c, start, &key, NULL); more && slice_starts(key, start);
 	     more = kv_cursor_next(c, &key, NULL)) {
 		struct slice name = slice_skip(key, 4);
@@ -276,20 +276,6 @@ list_by_id(struct location_reader *r, char kind, unsigned table, struct slice te
 	}
 	kv_cursor_free(&c);
 	return reader_end(r, txn) ? LOCATION_FOUND : LOCATION_BLIND;
-}
-
-enum location_result
-location_reader_list_acl(struct location_reader *r, struct slice identifier, struct slice prefix,
-                         location_each_fn *fn, void *ctx)
-{
-	return list_by_id(r, 'a', LOCATION_T_ACL, identifier, prefix, fn, ctx);
-}
-
-enum location_result
-location_reader_list_server(struct location_reader *r, struct slice server, location_each_fn *fn,
-                            void *ctx)
-{
-	return list_by_id(r, 's', LOCATION_T_SERVER, server, SLICE(""), fn, ctx);
 }
 
 /* ---- one level ------------------------------------------------------------------------------ */

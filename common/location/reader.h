@@ -49,9 +49,6 @@ enum location_result location_reader_list(struct location_reader *r, struct slic
  * costs what it returns. */
 enum location_result location_reader_list_acl(struct location_reader *r, struct slice identifier,
                                               struct slice prefix, location_each_fn *fn, void *ctx);
-/* The same by server. */
-enum location_result location_reader_list_server(struct location_reader *r, struct slice server,
-                                                 location_each_fn *fn, void *ctx);
 
 /* One part behind prefix, as IMAP's "%" asks for it. */
 struct location_level {

@@ -3,6 +3,9 @@
 #include "base/num.h"
 
 #define ROW_VERSION 1
+/* Cyrus' separators, group and unit: lower than every octet of a name. */
+#define DOMAIN_SEP 0x1d
+#define LEVEL_SEP 0x1f
 
 const char *const location_table_names[LOCATION_T_COUNT] = {
 	[LOCATION_T_META] = "meta",     [LOCATION_T_NAMES] = "names",
@@ -112,4 +115,36 @@ location_id_key(uint8_t key_r[LOCATION_ID_KEY_MAX], uint32_t id, struct slice na
 	num_put_be32(key_r, id);
 	memcpy(key_r + 4, name.p, name.n);
 	return slice_make(key_r, 4 + name.n);
+}
+
+struct slice
+location_server_key(uint8_t key_r[LOCATION_ID_KEY_MAX], uint32_t id, struct slice name)
+{
+	size_t bang = slice_find(name, '!'), start = bang < name.n ? bang + 1 : 0;
+	uint8_t *p = key_r + 4;
+
+	must(name.n <= LOCATION_NAME_MAX);
+	num_put_be32(key_r, id);
+	memcpy(p, name.p, name.n);
+	if (bang < name.n)
+		p[bang] = DOMAIN_SEP;
+	for (size_t i = start; i < name.n; i++)
+		p[i] = p[i] == '.' ? LEVEL_SEP : p[i] == '^' ? '.' : p[i];
+	return slice_make(key_r, 4 + name.n);
+}
+
+struct slice
+location_server_key_name(struct slice key, char name_r[LOCATION_NAME_MAX])
+{
+	struct slice name = slice_skip(key, 4);
+	size_t sep = slice_find(name, DOMAIN_SEP), start = sep < name.n ? sep + 1 : 0;
+
+	if (name.n > LOCATION_NAME_MAX)
+		return SLICE("");
+	memcpy(name_r, name.p, name.n);
+	if (sep < name.n)
+		name_r[sep] = '!';
+	for (size_t i = start; i < name.n; i++)
+		name_r[i] = name_r[i] == LEVEL_SEP ? '.' : name_r[i] == '.' ? '^' : name_r[i];
+	return slice_make(name_r, name.n);
 }

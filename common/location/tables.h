@@ -7,7 +7,7 @@
  *
  *   meta    key (a name below)          -> value
  *   names   name                        -> record (below)
- *   server  be32 server id, name        -> (empty)
+ *   server  be32 server id, Cyrus' name -> (empty)
  *   acl     be32 identifier id, name    -> rights
  *   intern  's' server | 'a' identifier -> u32 id
  *           'S' be32 id | 'A' be32 id   -> server | identifier
@@ -32,7 +32,7 @@
 #include "kv/kv.h"
 #include "location/location.h"
 
-#define LOCATION_FORMAT 1
+#define LOCATION_FORMAT 2
 #define LOCATION_MAP_BYTES (64ULL << 30)
 #define LOCATION_MAX_READERS 1024
 #define LOCATION_HISTORY_LEN 16
@@ -77,8 +77,19 @@ bool location_intern_find(struct kv_txn *txn, char kind, struct slice text, uint
 /* Borrowed from the transaction. */
 bool location_intern_text(struct kv_txn *txn, char kind, uint32_t id, struct slice *text_r);
 
-/* Keys of the tables server and acl. */
+/* Keys of the table acl. */
 #define LOCATION_ID_KEY_MAX (4 + LOCATION_NAME_MAX)
 struct slice location_id_key(uint8_t key_r[LOCATION_ID_KEY_MAX], uint32_t id, struct slice name);
+
+/*
+ * Keys of the table server. Cyrus' list of mailboxes has an order of its own: behind the domain
+ * it keeps "." as 0x1f and "^" as ".", and "!" as 0x1d, so that "user.fred.a" comes before
+ * "user.fred-x". Its programs compare a list of ours with theirs line by line, and take what
+ * comes in another order for missing. So here names are written as Cyrus does.
+ */
+struct slice location_server_key(uint8_t key_r[LOCATION_ID_KEY_MAX], uint32_t id,
+                                 struct slice name);
+/* The name in such a key, into name_r; empty: damaged. */
+struct slice location_server_key_name(struct slice key, char name_r[LOCATION_NAME_MAX]);
 
 #endif

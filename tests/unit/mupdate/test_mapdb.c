@@ -156,13 +156,13 @@ check_acl(struct location_reader *r, const char *id, const char *want)
 }
 
 static void
-check_server(struct location_reader *r, const char *id, const char *want)
+check_servers(struct mapdb *m, const char *prefix, bool whole, const char *after, const char *want)
 {
+	const struct mapdb_by_server by = { slice_of(prefix), whole, slice_of(after) };
 	struct buf out = BUF_INIT(SIZE_MAX);
 
-	assert_int_equal(location_reader_list_server(r, slice_of(id), count_one, &out),
-	                 LOCATION_FOUND);
-	test_eq_str(id, buf_cstr(&out), want);
+	assert_int_equal(mapdb_each_of(m, &by, count_one, &out), 0);
+	test_eq_str(prefix, buf_cstr(&out), want);
 	buf_fini(&out);
 }
 
@@ -178,20 +178,46 @@ TEST(indexes_follow_the_rows)
 	commit(m);
 	check_acl(r, "fred", "user.a user.b ");
 	check_acl(r, "anyone", "user.a ");
-	check_server(r, "s1", "user.a user.b ");
+	check_servers(m, "s1", true, "", "user.a user.b ");
 	set(m, "user.a", "s2", "ann\tlrs\t");
 	commit(m);
 	check_acl(r, "fred", "user.b ");
 	check_acl(r, "anyone", "");
 	check_acl(r, "ann", "user.a ");
-	check_server(r, "s1", "user.b ");
-	check_server(r, "s2", "user.a ");
+	check_servers(m, "s1", true, "", "user.b ");
+	check_servers(m, "s2", true, "", "user.a ");
 	assert_int_equal(mapdb_begin(m, NULL), 0);
 	(void)mapdb_delete(m, SLICE("user.b"), 0);
 	commit(m);
 	check_acl(r, "fred", "");
-	check_server(r, "s1", "");
+	check_servers(m, "s1", true, "", "");
 	location_reader_free(&r);
+	mapdb_close(&m);
+}
+
+TEST(names_by_server_come_in_the_order_of_cyrus)
+{
+	static const char *const names[] = {
+		"a.com.b",       "a.com!user.x",  "user.fred",       "user.fred.a",
+		"user.fred.a.c", "user.fred.a b", "user.fred.b",     "user.fred-x",
+		"user.fred-x.a", "user.fred^doe", "user.fred^doe.a", "user.fred1",
+	};
+	struct mapdb *m = open_at(fresh_dir(), true, 100);
+	struct buf all = BUF_INIT(SIZE_MAX), some = BUF_INIT(SIZE_MAX);
+
+	for (size_t i = ARRAY_LEN(names); i-- > 0;)
+		set(m, names[i], i % 3 == 0 ? "s1" : i % 3 == 1 ? "s11" : "t", "");
+	commit(m);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		buf_printf(&all, "%s ", names[i]);
+		if (i > 5 && i % 3 != 2)
+			buf_printf(&some, "%s ", names[i]);
+	}
+	check_servers(m, "", false, "", buf_cstr(&all));
+	check_servers(m, "s1", false, "user.fred.a b", buf_cstr(&some));
+	check_servers(m, "s1", true, "user.fred.b", "user.fred^doe ");
+	buf_fini(&all);
+	buf_fini(&some);
 	mapdb_close(&m);
 }
 
@@ -232,13 +258,13 @@ TEST(a_collected_list_replaces_the_other_in_one_step)
 	loc.name = SLICE("user.gone");
 	mapdb_collect_set(m, &loc);
 	mapdb_collect_delete(m, SLICE("user.gone"));
-	check_server(r, "s1", "user.keep user.old ");
+	check_servers(m, "s1", true, "", "user.keep user.old ");
 	assert_int_equal(mapdb_begin(m, NULL), 0);
 	assert_int_equal(mapdb_collect_end(m, 80, NULL), 0);
 	assert_true(mapdb_follow(m, SLICE("00112233445566778899aabbccddeeff"), 80, 4));
-	check_server(r, "s1", "user.keep user.old ");
+	check_servers(m, "s1", true, "", "user.keep user.old ");
 	commit(m);
-	check_server(r, "s1", "user.keep ");
+	check_servers(m, "s1", true, "", "user.keep ");
 	assert_int_equal(location_reader_list(r, SLICE(""), count_one, &all), LOCATION_FOUND);
 	test_eq_str("all", buf_cstr(&all), "user.keep user.new ");
 	assert_int_equal(mapdb_info(m)->revision, 80);

@@ -371,3 +371,91 @@ TEST(a_long_list_comes_in_pieces_and_complete)
 	buf_fini(&script);
 	world_fini(&w);
 }
+
+/* What a Cyrus front end makes of an answer that is not the whole list: it forgets the rest. */
+TEST(a_plain_subscriber_is_cut_while_the_list_is_not_complete)
+{
+	struct world w;
+
+	world_init(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "any");
+	play_run(w.play, "client > 1 ACTIVATE \"user.a\" \"be1.test!\" \"\"\n"
+	                 "client < 1 OK *\n"
+	                 "other > U UPDATE\n"
+	                 "other is closed\n");
+	world_fini(&w);
+}
+
+TEST(a_plain_subscriber_hears_no_bye_in_the_middle_of_the_list)
+{
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "any");
+	activate_many(&w, 200);
+	play_run(w.play, "other stops\nother > U UPDATE\n");
+	service_drain(w.master.service);
+	play_run(w.play, "wait 1ms\nclient < \\* BYE \"shutting down\"\n"
+	                 "other reads\nother is closed\n");
+	world_fini(&w);
+}
+
+TEST(what_goes_while_a_plain_subscriber_is_told_the_list_is_told_behind_it)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "any");
+	activate_many(&w, 200);
+	play_run(w.play, "other stops\nother > U UPDATE\n"
+	                 "client > 1 DELETE \"user.a000\"\nclient < 1 OK *\n"
+	                 "client > 2 DELETE \"user.a199\"\nclient < 2 OK *\n"
+	                 "client > 3 RESERVE \"user.a0\" \"be1.test!\"\nclient < 3 OK *\n"
+	                 "other reads\n");
+	for (int i = 0; i < 199; i++)
+		buf_printf(&script,
+		           "other < U MAILBOX {9+}\nother < user.a%03d {9+}\n"
+		           "other < be1.test! {2004+}\nother < u*\n",
+		           i);
+	buf_add_str(&script, "other < U OK \"streaming starts\"\n"
+	                     "other < U DELETE {9+}\nother < user.a000\n"
+	                     "other < U DELETE {9+}\nother < user.a199\n"
+	                     "other < U RESERVE {7+}\nother < user.a0 {9+}\nother < be1.test!\n"
+	                     "other > N NOOP\nother < N OK *\n");
+	play_run(w.play, buf_cstr(&script));
+	buf_fini(&script);
+	world_fini(&w);
+}
+
+TEST(lists_come_in_the_order_of_cyrus)
+{
+	static const char *const names[] = { "user.fred", "user.fred.a", "user.fred-x" };
+	struct buf script = BUF_INIT(SIZE_MAX);
+	static const char *const asks[] = { "LIST", "LIST \"be1.test!\"", "UPDATE" };
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		buf_printf(&script, "client > 1 RESERVE \"%s\" \"be1.test!\"\nclient < 1 OK *\n",
+		           names[i]);
+	for (size_t k = 0; k < ARRAY_LEN(asks); k++) {
+		buf_printf(&script, "client > L %s\n", asks[k]);
+		for (size_t i = 0; i < ARRAY_LEN(names); i++)
+			buf_printf(&script,
+			           "client < L RESERVE {%zu+}\nclient < %s {9+}\n"
+			           "client < be1.test!\n",
+			           strlen(names[i]), names[i]);
+		buf_add_str(&script, "client < L OK *\n");
+	}
+	play_run(w.play, buf_cstr(&script));
+	buf_fini(&script);
+	world_fini(&w);
+}
