@@ -8,7 +8,6 @@
 #include "imap/session_impl.h"
 
 #define ADMIN_NEEDED ACL_ADMIN
-#define MYRIGHTS_ANY (ACL_LOOKUP | ACL_READ | ACL_INSERT | ACL_CREATE | ACL_DELETE_MBOX | ACL_ADMIN)
 
 /* SP mailbox [SP identifier [SP rights]]: so many of them. False: answered. */
 static bool
@@ -209,7 +208,7 @@ cmd_myrights(struct imap_session *s, UNUSED struct command *c)
 		return;
 	if (store_find(s->service->c.store, mbox_name_slice(&name), &info))
 		rights = imap_rights(s, info.name, info.acl);
-	if ((rights & MYRIGHTS_ANY) == 0) {
+	if ((rights & ACL_ANY) == 0) {
 		imap_refuse(s, 0, "NONEXISTENT");
 		return;
 	}

@@ -11,7 +11,8 @@ struct find {
 	uint64_t id;
 	uint64_t barrier_id; /* 0: not waiting for one */
 	struct arena *arena;
-	char *name; /* NUL-terminated copy: names have no NUL */
+	char *name;   /* NUL-terminated copy: names have no NUL */
+	bool doubted; /* asked for with a barrier first */
 	enum location_result result;
 	struct location loc;
 	lookup_fn *fn;
@@ -72,8 +73,9 @@ on_barrier(void *ctx, enum barrier_result result)
 	f->barrier_id = 0;
 	arena_reset(f->arena);
 	f->result = location_reader_find(f->owner->reader, slice_of(f->name), f->arena, &f->loc);
-	/* Blind means later: the list at hand may lack what the master knows. */
-	if (f->result == LOCATION_NONE && result == BARRIER_LATE)
+	/* Blind means later: the list at hand may lack what the master knows. Who has a reason
+	 * to doubt it has learnt nothing from it, whatever it says. */
+	if (result == BARRIER_LATE && (f->doubted || f->result == LOCATION_NONE))
 		f->result = LOCATION_BLIND;
 	find_answer(f);
 }
@@ -123,6 +125,7 @@ find_start(struct lookup *k, struct slice name, bool barrier_first, lookup_fn *f
 	f->arena = arena_new("lookup");
 	f->fn = fn;
 	f->ctx = ctx;
+	f->doubted = barrier_first;
 	list_init(&f->link);
 	f->result = location_reader_find(k->reader, name, f->arena, &f->loc);
 	/* Nothing a master could say makes an impossible name possible. */

@@ -27,7 +27,8 @@ void lookup_free(struct lookup **k);
 /* Copies name. fn is always called later, from the loop. Returns an id for
  * lookup_cancel(), never 0. */
 uint64_t lookup_find(struct lookup *k, struct slice name, lookup_fn *fn, void *ctx);
-/* The same with a barrier first, whatever the list says now: for "not here" from a store. */
+/* The same with a barrier first, whatever the list says now: for "not here" from a store. When the
+ * barrier is late the result is LOCATION_BLIND, or that the name is reserved. */
 uint64_t lookup_find_after_barrier(struct lookup *k, struct slice name, lookup_fn *fn, void *ctx);
 void lookup_cancel(struct lookup *k, uint64_t id);
 

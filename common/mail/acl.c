@@ -197,6 +197,22 @@ acl_is_valid(struct slice acl)
 
 /* ---- who may what --------------------------------------------------------------------------- */
 
+void
+acl_who_init(struct acl_who *who, struct slice user, struct slice default_domain,
+             struct slice groups, struct arena *arena)
+{
+	struct slice *names = arena_array(arena, ACL_GROUPS_MAX, sizeof(*names));
+	struct mbox_name *inbox = arena_alloc(arena, sizeof(*inbox));
+
+	*who = (struct acl_who){
+		.user = mbox_user_acl_id(user, default_domain),
+		.groups = names,
+		.group_count = acl_groups_split(groups, names, ACL_GROUPS_MAX),
+	};
+	if (mbox_name_of_user(user, default_domain, inbox))
+		who->inbox = mbox_name_slice(inbox);
+}
+
 static bool
 is_him(struct slice id, const struct acl_who *who)
 {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/must.h"
 #include "base/slice.h"
@@ -30,6 +31,9 @@ enum {
 };
 #define ACL_ORDER "lrswipkxtea"
 #define ACL_TEXT_SIZE 16
+/* With any of them one may ask what one may do (RFC 4314 section 4, MYRIGHTS); who has none is told
+ * that there is no such mailbox, whatever he asks for. */
+#define ACL_ANY (ACL_LOOKUP | ACL_READ | ACL_INSERT | ACL_CREATE | ACL_DELETE_MBOX | ACL_ADMIN)
 /* What a user always may do with his own mailboxes, whatever their ACL says. */
 #define ACL_OWNER (ACL_LOOKUP | ACL_CREATE | ACL_DELETE_MBOX | ACL_ADMIN)
 
@@ -71,6 +75,9 @@ struct acl_who {
 	const struct slice *groups; /* without "group:" */
 	size_t group_count;
 };
+/* user: as he logs in; groups: as in struct auth_reply. Borrowed, and from the arena. */
+void acl_who_init(struct acl_who *who, struct slice user, struct slice default_domain,
+                  struct slice groups, struct arena *arena);
 /* "staff sales@other.net" (struct auth_reply) to at most max slices of it; returns how many. */
 size_t acl_groups_split(struct slice text, struct slice *groups_r, size_t max);
 #define ACL_GROUPS_MAX 100

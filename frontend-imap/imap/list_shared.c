@@ -76,25 +76,18 @@ void
 list_shared_init(struct list_shared *l, struct location_reader *reader,
                  const struct mbox_view *view, const char *groups, struct arena *arena)
 {
-	struct slice *names = arena_array(arena, ACL_GROUPS_MAX, sizeof(*names));
-	struct mbox_name *inbox = arena_alloc(arena, sizeof(*inbox));
-
 	memset(l, 0, sizeof(*l));
 	l->reader = reader;
 	l->view = *view;
 	l->arena = arena;
 	l->own_domain = SLICE("");
 	l->left = LIST_SHARED_MAX;
-	l->who.user = mbox_user_acl_id(view->user, view->default_domain);
-	l->who.groups = names;
-	l->who.group_count = acl_groups_split(slice_of(groups), names, ACL_GROUPS_MAX);
-	if (mbox_name_of_user(view->user, view->default_domain, inbox))
-		l->who.inbox = mbox_name_slice(inbox);
+	acl_who_init(&l->who, view->user, view->default_domain, slice_of(groups), arena);
 	l->ids = arena_array(arena, l->who.group_count + 2, sizeof(*l->ids));
 	l->ids[l->id_count++] = l->who.user;
 	for (size_t i = 0; i < l->who.group_count; i++)
 		l->ids[l->id_count++] =
-			slice_of(arena_printf(arena, "group:%.*s", SLICE_ARG(names[i])));
+			slice_of(arena_printf(arena, "group:%.*s", SLICE_ARG(l->who.groups[i])));
 	l->ids[l->id_count++] = SLICE("anyone");
 	find_domains(l);
 }

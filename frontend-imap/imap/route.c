@@ -6,6 +6,10 @@
  * and of nobody are where the list of locations says, with a barrier before any miss
  * (location/lookup.h, invariant 6). What names no mailbox goes where one is selected.
  *
+ * What a user has no right to is told as what is not there: here, by the ACL in the list, with the
+ * same words in the same time. So no command tells them apart, not by its bad arguments, nor by
+ * what a store that keeps it hidden would say of the rest of it.
+ *
  * A session whose home is a foreign server has that one store only: its names are not ours.
  *
  * Commands keep their order: one begins when all before it are answered, but for those that
@@ -14,8 +18,11 @@
  */
 #include "imap/session_impl.h"
 
+#include "mail/acl.h"
+
 #define REPLY_LATER "NO [UNAVAILABLE] Nobody can say now where this mailbox is, try later"
 #define REPLY_SERVER "NO [UNAVAILABLE] The store of this mailbox is not known here"
+#define REPLY_NOT_MADE "NO [NOPERM] You may not create this"
 #define REPLY_STORES "NO [CANNOT] A mailbox cannot be renamed to where another store is"
 
 /* What there is not, for this command. */
@@ -41,6 +48,7 @@ is_at(struct imap_session *s, struct server *server)
 	}
 	h->to = server;
 	h->arg++;
+	h->looked_again = false;
 	h->routed = h->row->def.args[h->arg] == '\0';
 	return true;
 }
@@ -61,19 +69,44 @@ makes(const struct imap_head *h)
 	return (h->row->flags & ROW_MAKES) != 0 && h->row->def.args[h->arg + 1] == '\0';
 }
 
+/* What the list gives him there. Other servers have rules of their own: what they show they
+ * decide by themselves. */
+static uint32_t
+rights_on(struct imap_session *s, const struct location *loc)
+{
+	struct server *server = servers_find(s->proxy->c.servers, loc->server);
+	struct mbox_view view = imap_dispatch_view(s);
+	struct acl_who who;
+
+	if (server != NULL && server->kind == SERVER_FOREIGN)
+		return ACL_ALL;
+	acl_who_init(&who, view.user, view.default_domain, slice_of(s->groups), s->head.arena);
+	return acl_rights_on(loc->name, loc->acl, &who);
+}
+
 /* A name that is not there is made where the nearest one above it is. The list at hand is as
- * new as the barrier that has just come through. */
+ * new as the barrier that has just come through. Where one in between is hidden, the answer is
+ * that of the nearest one he sees, unless that would let him. */
 static bool
 is_made_at(struct imap_session *s)
 {
 	struct imap_head *h = &s->head;
 	struct slice up = h->name;
 	struct location loc;
+	bool hidden = false;
+	uint32_t rights;
 
 	while (mbox_name_parent(up, &up)) {
 		switch (location_reader_find(s->proxy->c.reader, up, h->arena, &loc)) {
 		case LOCATION_FOUND:
-			return is_at_name(s, loc.server);
+			rights = rights_on(s, &loc);
+			hidden = hidden || (rights & ACL_ANY) == 0;
+			if ((rights & ACL_ANY) == 0)
+				continue;
+			if (!hidden || (rights & ACL_CREATE) == 0)
+				return is_at_name(s, loc.server);
+			h->problem = REPLY_NOT_MADE;
+			return false;
 		case LOCATION_NONE:
 			continue;
 		case LOCATION_IS_RESERVED:
@@ -82,8 +115,22 @@ is_made_at(struct imap_session *s)
 			return false;
 		}
 	}
-	h->problem = "NO [NOPERM] You may not create this";
+	h->problem = REPLY_NOT_MADE;
 	return false;
+}
+
+/* What the list says of the name is sure. */
+static void
+located(struct imap_session *s, const struct location *loc)
+{
+	struct imap_head *h = &s->head;
+
+	if (loc != NULL)
+		(void)is_at_name(s, loc->server);
+	else if (makes(h))
+		(void)is_made_at(s);
+	else
+		h->problem = absent(h->row);
 }
 
 static void
@@ -95,13 +142,20 @@ on_location(void *ctx, enum location_result result, const struct location *loc)
 	h->lookup_id = 0;
 	switch (result) {
 	case LOCATION_FOUND:
-		(void)is_at_name(s, loc->server);
+		if ((rights_on(s, loc) & ACL_ANY) != 0) {
+			located(s, loc);
+		} else if (h->looked_again) {
+			located(s, NULL);
+		} else {
+			/* he may have been given some just now; and a miss takes as long */
+			h->looked_again = true;
+			h->lookup_id = lookup_find_after_barrier(s->proxy->c.lookup, h->name,
+			                                         on_location, s);
+			return;
+		}
 		break;
 	case LOCATION_NONE:
-		if (makes(h))
-			(void)is_made_at(s);
-		else
-			h->problem = absent(h->row);
+		located(s, NULL);
 		break;
 	case LOCATION_IS_RESERVED:
 	case LOCATION_BLIND:

@@ -94,6 +94,7 @@ struct imap_head {
 	struct server *to;   /* NULL: the home, wherever that is */
 	unsigned arg;        /* the argument whose place is looked for */
 	uint64_t lookup_id;  /* 0: nothing asked */
+	bool looked_again;   /* for that argument, behind a barrier */
 	const char *problem; /* it cannot be carried out: the reply */
 	struct slice name;   /* canonical, of a mailbox that is not his own; n == 0: none */
 	int wide;            /* list.c: 0 not known, 1 or -1 */

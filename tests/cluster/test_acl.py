@@ -305,3 +305,41 @@ def test_killed_while_rights_change(own, victim):
     found = find_at_master(own, f"user.{owner}")
     assert {n for n in range(60) if f"{friend}-{n}\tlr\t".encode() in found} == kept
     mine.close()
+
+
+# ---- what he may not see --------------------------------------------------------------------------
+
+COMMANDS = ["SELECT %s", "SELECT %s (BOGUS)", "STATUS %s (MESSAGES)", "STATUS %s (BOGUS)", "DELETE %s",
+            "DELETE %s x", "CREATE %s/x", "CREATE %s/x (BOGUS)", "RENAME %s mine", "RENAME mine %s/x",
+            "RENAME %s x y", "GETACL %s", "SETACL %s anyone lr", 'SETACL %s "" lr', "MYRIGHTS %s",
+            "LISTRIGHTS %s", "GETQUOTA %s", "GETQUOTAROOT %s", "SETQUOTA %s (STORAGE 5)",
+            'LIST "" %s', "APPEND %s x", "APPEND %s {3+}\r\nabc"]
+COPIES = ["COPY 1 %s", "COPY 9 %s", "COPY x %s", "COPY 1 %s x", "UID COPY 9 %s", "MOVE 1 %s",
+          "UID MOVE 9 %s"]
+
+
+def test_no_command_tells_what_is_hidden_from_what_is_not_there(shared):
+    """On the same store and on another one, by whatever else is wrong with the command."""
+    bobs = [shared.user(store) for store in shared.cluster.stores]
+    for bob in bobs:
+        client = shared.raw_imap(bob)
+        client.ok("CREATE Secret")
+        client.close()
+    users = [bob.split("@")[0] for bob in bobs]
+    names = [f'"Other Users/{u}/{box}' for u in users for box in ("Secret", "Nothing")]
+    names += ['"Other Users/nobody/x', f'"Other Users/{users[0]}', f'"Other Users/{users[1]}']
+    client = shared.raw_imap(shared.user("store1"))
+    client.append("INBOX", talk.message())
+
+    def answer(command, name):
+        tag = client.start(command.replace("%s/x", name + '/x"').replace("%s", name + '"'))
+        said = b"\n".join(client.finish(tag))
+        return said.replace(tag.encode(), b"").replace(name.encode(), b"")
+
+    for select, commands in [(None, COMMANDS), ("INBOX", COPIES)]:
+        for command in commands:
+            if select:
+                client.ok(f"SELECT {select}")
+            said = {answer(command, name) for name in names}
+            assert len(said) == 1, (command, said)
+    client.close()

@@ -88,6 +88,67 @@ TEST(a_store_that_has_it_not_is_not_believed_at_once)
 	                      "client < c NO [UNAVAILABLE] *\n"
 	                      "client < * CAPABILITY *\n"
 	                      "client < d OK *\n");
+	/* nobody knows better now, and it may have moved */
+	world_play(LIST LOGIN "list is late\n"
+	                      "client > b STATUS " NEWS " (MESSAGES)\n" GUEST_LOGIN
+	                      "store2 < b STATUS *\n"
+	                      "store2 > b NO [NONEXISTENT] none\n"
+	                      "client < b NO [UNAVAILABLE] *\n");
+}
+
+TEST(what_stays_hidden_is_as_if_it_were_not_there)
+{
+	world_play(LIST "list has user.bob store2 bob=lrswipkxtea\n"
+	                "list has user.bob.secret store2 bob=lrswipkxtea\n"
+	                "list has user.bob.drop store2 fred=i\n"
+	                "wait 1s\n" SELECTED
+	                "client > b STATUS \"Other Users/bob/secret\" (BOGUS)\n"
+	                "client < b NO [NONEXISTENT] There is no such mailbox\n"
+	                "list was asked 1\n"
+	                "client > c STATUS \"Other Users/bob/none\" (BOGUS)\n"
+	                "client < c NO [NONEXISTENT] There is no such mailbox\n"
+	                "list was asked 2\n"
+	                "client > d UID COPY 99 \"Other Users/bob/secret\"\n"
+	                "client < d NO [TRYCREATE] There is no such mailbox\n"
+	                "client > e RENAME \"Other Users/bob/secret\" mine\n"
+	                "client < e NO [NONEXISTENT] There is no such mailbox\n"
+	                "client > f CREATE \"Other Users/bob/secret/x\" (BOGUS)\n"
+	                "client < f NO [NOPERM] You may not create this\n"
+	                "client > g CREATE \"Other Users/nobody/x\" (BOGUS)\n"
+	                "client < g NO [NOPERM] You may not create this\n"
+	                "client > h SETQUOTA \"Other Users/bob\" (STORAGE 1)\n"
+	                "client < h NO [NONEXISTENT] There is no such mailbox\n"
+	                "store1 is silent\n"
+	                "list is late\n"
+	                "client > i STATUS \"Other Users/bob/secret\" (MESSAGES)\n"
+	                "client < i NO [UNAVAILABLE] *\n"
+	                "list is in time\n"
+	                "list then has user.bob.secret store2 fred=r\n"
+	                "client > j STATUS \"Other Users/bob/secret\" (MESSAGES)\n"
+	                "wait 1s\n" GUEST_LOGIN
+	                "store2 < j STATUS \"Other Users/bob/secret\" (MESSAGES)\n"
+	                "store2 > j OK\n"
+	                "client < j OK\n"
+	                "client > k APPEND \"Other Users/bob/drop\" {5}\n"
+	                "store2 < k APPEND \"Other Users/bob/drop\" {5}\n");
+}
+
+/* A right to make names counts from the nearest one above only, also where that is hidden. */
+TEST(nothing_is_made_below_what_is_hidden)
+{
+	world_play(LIST "list has lists.news.secret store1 bob=lr\n"
+	                "list has dull store2 anyone=lr\n"
+	                "list has dull.secret store1 bob=lr\n"
+	                "list has lists.news store2 anyone=lrk\n"
+	                "wait 1s\n" LOGIN
+	                "client > b CREATE \"Shared Folders/lists/news/secret/x\"\n"
+	                "client < b NO [NOPERM] You may not create this\n"
+	                "client > c CREATE \"Shared Folders/dull/secret/x\"\n" GUEST_LOGIN
+	                "store2 < c CREATE \"Shared Folders/dull/secret/x\"\n"
+	                "store2 > c NO [NOPERM] no\n"
+	                "client < c NO [NOPERM] no\n"
+	                "client > d CREATE \"Shared Folders/lists/news/other/x\"\n"
+	                "store2 < d CREATE \"Shared Folders/lists/news/other/x\"\n");
 }
 
 TEST(new_names_are_made_where_those_above_are)
