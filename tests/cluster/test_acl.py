@@ -309,12 +309,12 @@ def test_killed_while_rights_change(own, victim):
 
 # ---- what he may not see --------------------------------------------------------------------------
 
-COMMANDS = ["SELECT %s", "SELECT %s (BOGUS)", "STATUS %s (MESSAGES)", "STATUS %s (BOGUS)", "DELETE %s",
+ASKING = ["SELECT %s", "SELECT %s (BOGUS)", "STATUS %s (MESSAGES)", "STATUS %s (BOGUS)", "DELETE %s",
             "DELETE %s x", "CREATE %s/x", "CREATE %s/x (BOGUS)", "RENAME %s mine", "RENAME mine %s/x",
             "RENAME %s x y", "GETACL %s", "SETACL %s anyone lr", 'SETACL %s "" lr', "MYRIGHTS %s",
             "LISTRIGHTS %s", "GETQUOTA %s", "GETQUOTAROOT %s", "SETQUOTA %s (STORAGE 5)",
             'LIST "" %s', "APPEND %s x", "APPEND %s {3+}\r\nabc"]
-COPIES = ["COPY 1 %s", "COPY 9 %s", "COPY x %s", "COPY 1 %s x", "UID COPY 9 %s", "MOVE 1 %s",
+COPYING = ["COPY 1 %s", "COPY 9 %s", "COPY x %s", "COPY 1 %s x", "UID COPY 9 %s", "MOVE 1 %s",
           "UID MOVE 9 %s"]
 
 
@@ -336,7 +336,7 @@ def test_no_command_tells_what_is_hidden_from_what_is_not_there(shared):
         said = b"\n".join(client.finish(tag))
         return said.replace(tag.encode(), b"").replace(name.encode(), b"")
 
-    for select, commands in [(None, COMMANDS), ("INBOX", COPIES)]:
+    for select, commands in [(None, ASKING), ("INBOX", COPYING)]:
         for command in commands:
             if select:
                 client.ok(f"SELECT {select}")
