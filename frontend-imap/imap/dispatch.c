@@ -128,7 +128,7 @@ static const struct imap_row rows[] = {
 	{ { "RENAME", "aa" }, ROW_AFTER | ROW_MAILBOX | ROW_MAKES | ROW_CHANGES },
 	{ { "SUBSCRIBE", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_HOME },
 	{ { "UNSUBSCRIBE", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_HOME },
-	{ { "LIST", "" }, ROW_AFTER | ROW_HOME | ROW_WHOLE },
+	{ { "LIST", "" }, ROW_AFTER | ROW_HOME | ROW_WHOLE | ROW_CONDSTORE },
 	{ { "LSUB", "" }, ROW_AFTER | ROW_HOME },
 	{ { "STATUS", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_CONDSTORE },
 	{ { "APPEND", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_FILLS },

@@ -166,17 +166,20 @@ contains(struct slice text, const char *word)
 	return false;
 }
 
-/* RFC 7162 section 3.1: these enable CONDSTORE without ENABLE. A quoted string that has such
- * a word does no harm: the client asked for an extension it does not use. */
-static void
-note_condstore(struct imap_session *s, struct imap_leg *leg)
+bool
+imap_forward_uses_condstore(struct slice text)
 {
-	struct slice text = s->head.text;
+	return contains(text, "CONDSTORE") || contains(text, "MODSEQ") ||
+	       contains(text, "CHANGEDSINCE");
+}
 
-	if ((imap_leg_server(leg)->imap_offer.bits & OFFER(CONDSTORE)) == 0)
+static void
+note_condstore(struct imap_session *s, struct imap_leg *leg, struct slice text)
+{
+	if ((s->head.row->flags & ROW_CONDSTORE) == 0 ||
+	    (imap_leg_server(leg)->imap_offer.bits & OFFER(CONDSTORE)) == 0)
 		return;
-	if (contains(text, "CONDSTORE") || contains(text, "MODSEQ") ||
-	    contains(text, "CHANGEDSINCE")) {
+	if (imap_forward_uses_condstore(text)) {
 		s->condstore = true;
 		imap_leg_notes(leg)->condstore = true;
 	}
@@ -253,8 +256,7 @@ imap_forward_head(struct imap_session *s, struct imap_leg *leg)
 			buf_add_slice(out, h->args[i]);
 	}
 	buf_add_slice(out, h->text);
-	if ((h->row->flags & ROW_CONDSTORE) != 0)
-		note_condstore(s, leg);
+	note_condstore(s, leg, h->text);
 	if ((h->row->flags & ROW_IDLE) != 0 && h->last) {
 		s->idle = IDLE_ASKED;
 		s->idle_flight = f;
@@ -281,6 +283,7 @@ imap_forward_text(struct imap_session *s, const struct imap_cmd_event *ev)
 		return;
 	}
 	buf_add_slice(imap_leg_out(leg), ev->text);
+	note_condstore(s, leg, ev->text);
 	if (ev->last) {
 		buf_add_str(imap_leg_out(leg), "\r\n");
 		end_stream(s);

@@ -164,7 +164,8 @@ logged_in(struct imap_leg *leg)
 {
 	leg->server->imap_offer.known = true;
 	leg->server->imap_offer.bits = leg->offer;
-	if (leg->login.enable != NULL && leg->state != ENABLE) {
+	if (leg->login.enable != NULL && (leg->offer & OFFER(ENABLE)) != 0 &&
+	    leg->state != ENABLE) {
 		buf_printf(link_out(leg->link), "R%u ENABLE %s\r\n", ++leg->tag, leg->login.enable);
 		leg->state = ENABLE;
 		return;

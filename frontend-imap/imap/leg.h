@@ -26,7 +26,8 @@ struct imap_leg_login {
 	const char *grant;          /* of the client's login: directory/auth.h */
 	uint64_t claim;             /* AUTH_CLAIM_GUEST: of no interest there */
 	const char *peer, *session; /* the client's */
-	const char *enable;         /* "CONDSTORE": features of the session, replayed; or NULL */
+	const char *enable;         /* "CONDSTORE": features of the session, replayed where there
+	                             * is ENABLE; or NULL */
 	uint64_t connect_ms, login_ms;
 };
 

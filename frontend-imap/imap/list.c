@@ -310,8 +310,10 @@ ask_home(struct imap_session *s, struct list_job *j)
 
 	j->step = HOME;
 	list_args_write(&j->args, &text);
-	if (slice_find_slice(j->args.status, SLICE("HIGHESTMODSEQ")) < j->args.status.n)
-		s->condstore = true; /* RFC 7162 section 3.1 */
+	if (imap_forward_uses_condstore(j->args.status)) {
+		s->condstore = true;
+		imap_leg_notes(j->home)->condstore = true;
+	}
 	j->tag = imap_forward_own(s, j->home, "LIST %s", buf_cstr(&text));
 	imap_forward_ask(s, j->home);
 	buf_fini(&text);

@@ -309,6 +309,9 @@ const char *imap_forward_own(struct imap_session *s, struct imap_leg *leg, const
 	PRINTF_LIKE(3, 4);
 /* The job waits for something from this leg; NULL: for none. */
 void imap_forward_ask(struct imap_session *s, struct imap_leg *leg);
+/* RFC 7162 section 3.1: such words enable CONDSTORE without ENABLE. A quoted string that has one
+ * does no harm: the client asked for an extension it does not use. */
+bool imap_forward_uses_condstore(struct slice text);
 /* What is enabled in the session and not yet there. */
 void imap_forward_enable(struct imap_session *s, struct imap_leg *leg);
 void imap_forward_select(struct imap_session *s, struct imap_leg *leg, char *mailbox,

@@ -280,6 +280,57 @@ TEST(what_is_enabled_is_enabled_everywhere)
 	                      "client < d OK\n");
 }
 
+/* store2 is reached behind something that enables CONDSTORE without saying so. */
+static void
+check_enables(const char *conversation)
+{
+	char script[8000];
+
+	snprintf(script, sizeof(script), "%s%s%s", LIST LOGIN, conversation,
+	         "client > d STATUS " NEWS " (MESSAGES)\n" GUEST_LOGIN
+	         "store2 < R3 ENABLE CONDSTORE\n"
+	         "store2 > * ENABLED CONDSTORE\n"
+	         "store2 > R3 OK\n"
+	         "store2 < d STATUS " NEWS " (MESSAGES)\n");
+	world_play(script);
+}
+
+TEST(what_is_enabled_by_its_use_is_enabled_everywhere)
+{
+	check_enables("client > b status INBOX (highestmodseq)\n"
+	              "store1 < b STATUS \"INBOX\" (highestmodseq)\n"
+	              "store1 > b OK\n"
+	              "client < b OK\n");
+	check_enables("client > b LIST \"\" x RETURN (STATUS (HIGHESTMODSEQ))\n"
+	              "store1 < b LIST \"\" x RETURN (STATUS (HIGHESTMODSEQ))\n"
+	              "store1 > b OK\n"
+	              "client < b OK\n");
+	check_enables("client > b LIST \"\" O% RETURN (STATUS (highestmodseq))\n"
+	              "store1 < R1 LIST \"\" \"O%\" RETURN (STATUS (highestmodseq))\n"
+	              "store1 > R1 OK\n"
+	              "client << b OK *\n");
+	check_enables("client > b SEARCH SUBJECT {1+}\n"
+	              "client > x MODSEQ 5\n"
+	              "store1 < b SEARCH SUBJECT {1+}\n"
+	              "store1 < x MODSEQ 5\n"
+	              "store1 > b OK\n"
+	              "client < b OK\n");
+}
+
+TEST(nothing_is_enabled_where_there_is_no_enable)
+{
+	world_play(LIST LOGIN "client > b STATUS INBOX (HIGHESTMODSEQ)\n"
+	                      "store1 < b STATUS \"INBOX\" (HIGHESTMODSEQ)\n"
+	                      "store1 > b OK\n"
+	                      "client < b OK\n"
+	                      "client > d STATUS " NEWS " (MESSAGES)\n"
+	                      "store2 accepts\n"
+	                      "store2 > * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready\n"
+	                      "store2 < R1 AUTHENTICATE PLAIN *\n"
+	                      "store2 > R1 OK [CAPABILITY IMAP4rev1] hello\n"
+	                      "store2 < d STATUS " NEWS " (MESSAGES)\n");
+}
+
 TEST(a_store_of_others_may_go)
 {
 	world_play(LIST SELECTED "client > b STATUS " NEWS " (MESSAGES)\n" GUEST_LOGIN
