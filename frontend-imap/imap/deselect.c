@@ -33,8 +33,9 @@ on_response(struct imap_session *s, struct imap_leg *leg, const struct imap_resp
 	if (ev->type != IMAP_RESP_STATUS || slice_eq(ev->tag, SLICE("*")))
 		return ev->type == IMAP_RESP_STATUS && ev->status > IMAP_RESP_BAD ? TAKE_WRONG
 		                                                                  : TAKE_TAKEN;
-	/* else it is still selected there: away with the leg */
-	if (!slice_eq_str(ev->tag, d->tag) || ev->status != IMAP_RESP_OK)
+	/* NO: it is still selected there, away with the leg. BAD: nothing was, since he has deleted
+	 * the mailbox himself */
+	if (!slice_eq_str(ev->tag, d->tag) || ev->status == IMAP_RESP_NO)
 		return TAKE_WRONG;
 	done(s);
 	return TAKE_TAKEN;

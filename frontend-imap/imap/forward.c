@@ -474,14 +474,30 @@ is_selected(struct imap_session *s, const struct imap_leg *leg)
 	return s->selected == leg || has_flights(s, leg, ROW_SELECT);
 }
 
+/* A store sends away whose mailbox is gone, or who may not read it any more: with it the session
+ * ends, and the client hears why. Any other store is just lost. */
+static bool
+on_bye(struct imap_session *s, struct imap_leg *leg, const struct imap_resp_event *ev)
+{
+	struct slice text = slice_trim(slice_skip(ev->bytes, strlen("* BYE")));
+	const char *copy = arena_slice_str(s->head.arena, text);
+
+	log_info(&s->log, "imap.store_bye store=%s text=%s", imap_leg_server(leg)->name,
+	         log_esc_slice(ev->text));
+	if (s->selected != leg)
+		return false;
+	imap_reach_drop(s, leg, false);
+	imap_session_bye(s, copy, "the store of the selected mailbox says BYE");
+	return true;
+}
+
 static bool
 on_untagged(struct imap_session *s, struct imap_leg *leg, const struct imap_resp_event *ev)
 {
-	if (ev->status == IMAP_RESP_BYE || ev->status == IMAP_RESP_PREAUTH) {
-		log_info(&s->log, "imap.store_bye store=%s text=%s", imap_leg_server(leg)->name,
-		         log_esc_slice(ev->text));
+	if (ev->status == IMAP_RESP_BYE)
+		return on_bye(s, leg, ev);
+	if (ev->status == IMAP_RESP_PREAUTH)
 		return false;
-	}
 	/* the store's capabilities are not ours; and a store that nothing is wanted from has
 	 * nothing to say */
 	if (slice_ieq(ev->code, SLICE("CAPABILITY")) ||

@@ -462,6 +462,16 @@ TEST(a_store_lost_with_a_mailbox_selected)
 	                    "client is closed\n");
 }
 
+TEST(a_store_that_says_goodbye_to_a_selected_mailbox)
+{
+	world_play(SELECTED "client > b FETCH 1 FLAGS\n"
+	                    "store1 < b FETCH 1 FLAGS\n"
+	                    "store1 > * BYE [UNAVAILABLE] It is gone\n"
+	                    "client < * BYE [UNAVAILABLE] It is gone\n"
+	                    "client is closed\n"
+	                    "store1 is closed\n");
+}
+
 TEST(a_store_lost_in_the_middle_of_a_fetch)
 {
 	world_play(SELECTED "client > b FETCH 1 BODY[]\n"

@@ -225,6 +225,22 @@ TEST(a_select_that_fails_leaves_nothing_selected)
 	                         "store1 < g STATUS \"INBOX\" (MESSAGES)\n");
 }
 
+TEST(a_mailbox_that_its_client_has_deleted_is_left)
+{
+	world_play(LIST SELECTED "client > b DELETE INBOX\n"
+	                         "store1 < b DELETE \"INBOX\"\n"
+	                         "store1 > b OK\n"
+	                         "client < b OK\n"
+	                         "client > n SELECT " NEWS "\n" GUEST_LOGIN "store1 < R1 UNSELECT\n"
+	                         "store1 > R1 BAD nothing is selected\n"
+	                         "store2 < n SELECT " NEWS "\n"
+	                         "store1 is silent\n");
+	world_play(LIST SELECTED "client > n SELECT " NEWS "\n" GUEST_LOGIN "store1 < R1 UNSELECT\n"
+	                         "store1 > R1 NO not now\n"
+	                         "store1 is closed\n"
+	                         "store2 < n SELECT " NEWS "\n");
+}
+
 TEST(commands_keep_their_order_over_stores)
 {
 	world_play(LIST LOGIN
