@@ -218,12 +218,15 @@ on_login(struct pop3_session *s, const struct pop3_event *ev)
 		auth_step(s->proxy->c.auth, s->auth_id, ev->data);
 }
 
-/* From a proxy before us that we trust. */
+/* From a proxy before us that we trust. What comes behind it are the client's own words, as the
+ * proxy passes them on: he names nobody. */
 static void
 on_xclient(struct pop3_session *s, const struct pop3_event *ev)
 {
-	if (ev->addr.p != NULL)
+	if (ev->addr.p != NULL) {
 		snprintf(s->peer, sizeof(s->peer), "%.*s", SLICE_ARG(ev->addr));
+		s->settings.xclient_ok = false;
+	}
 	if (ev->session.p != NULL)
 		snprintf(s->id, sizeof(s->id), "%.*s", SLICE_ARG(ev->session));
 }

@@ -220,12 +220,16 @@ set_from(struct smtp_session *s, struct slice ip)
 	set_rights(s);
 }
 
-/* From a proxy before us that we trust. */
+/* From a proxy before us that we trust. What comes behind it may be the client's own words, passed
+ * on by the proxy: they count as his whom it has named. */
 static void
 on_xclient(struct smtp_session *s, const struct smtp_xclient *x)
 {
-	if (x->addr.p != NULL)
+	if (x->addr.p != NULL) {
 		set_from(s, x->addr);
+		s->settings.trusted =
+			conf_nets_has(s->proxy->c.conf, "trusted_networks", &s->from);
+	}
 	if (!s->settings.lmtp) /* an MTA's mail is anybody's */
 		session_login_set(s, x->login);
 	if (x->session.p != NULL)

@@ -440,6 +440,9 @@ TEST(a_trusted_proxy_says_whom_it_speaks_for)
 	     "proxy > AUTH PLAIN AGZyZWQAYSBwdyA=\nstore1 accepts\n"
 	     "store1 > +OK [XCLIENT] hi\nstore1 < XCLIENT ADDR=203.0.113.9 SESSION=abc\n");
 	play(GREETED "client > XCLIENT ADDR=203.0.113.9\nclient < -ERR *\n");
+	/* its client, whose words it passes on, does not */
+	play("proxy connects\nproxy < +OK [XCLIENT] *\nproxy > XCLIENT ADDR=203.0.113.9\n"
+	     "proxy < +OK *\nproxy > XCLIENT ADDR=203.0.113.10\nproxy < -ERR *\n");
 }
 
 TEST(the_home_is_that_of_the_canonical_user)

@@ -205,6 +205,25 @@ TEST(xclient_changes_the_rights)
 	                                       TAKES("hop1") "proxy < 250 *\n");
 }
 
+/* Such a proxy passes on what its client says, who may have read RFCs, too. */
+TEST(whom_a_proxy_has_named_has_its_rights_no_more)
+{
+	world_play_with(RELAY "mynetworks = 127.0.0.0/8\n",
+	                "proxy connects\nproxy < 220 *\nproxy > EHLO p\nproxy << 250 *\n"
+	                "proxy > XCLIENT ADDR=198.51.100.7\nproxy < 220 *\n"
+	                "proxy > XCLIENT ADDR=127.0.0.1 LOGIN=fred\nproxy < 550 5.7.0 *\n"
+	                "proxy > EHLO x\nproxy << 250 *\n"
+	                "proxy > MAIL FROM:<joe@example.net> XADDR=192.0.2.9\nproxy < 555 *\n"
+	                "proxy > MAIL FROM:<joe@example.net>\nproxy < 250 *\n"
+	                "proxy > RCPT TO:<x@far.example> XUSER=fred\nproxy < 555 *\n"
+	                "proxy > RCPT TO:<x@far.example>\nproxy < 550 5.7.1 *\n");
+	/* but for proxies in a row */
+	world_play("proxy connects\nproxy < 220 *\n"
+	           "proxy > XCLIENT ADDR=127.0.0.9\nproxy < 220 *\n"
+	           "proxy > XCLIENT ADDR=198.51.100.7\nproxy < 220 *\n"
+	           "proxy > XCLIENT ADDR=127.0.0.9\nproxy < 550 *\n");
+}
+
 /* ---- no open relay --------------------------------------------------------------------------------- */
 
 static const struct trick {
