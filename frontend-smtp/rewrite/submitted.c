@@ -34,6 +34,18 @@ add_missing(struct buf *out, struct slice header, const struct submitted *s)
 		buf_printf(out, "From: <%s>\r\n", s->from);
 }
 
+bool
+submitted_is_readable(struct slice header)
+{
+	struct header_iter it;
+	struct header_field f;
+
+	header_iter_init(&it, header);
+	while (header_next(&it, &f))
+		;
+	return !it.cut;
+}
+
 /* Lines that are no field stay where they are; a message that begins with one has no header. */
 void
 submitted_add(struct buf *out, struct slice header, const struct submitted *s)

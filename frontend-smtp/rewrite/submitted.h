@@ -24,6 +24,9 @@ struct submitted {
 	uint64_t wall_s;
 };
 
+/* False: it has more fields than are looked at, and what stands behind them would go out unseen. */
+bool submitted_is_readable(struct slice header);
+
 /* header: up to the blank line and with it, where there is one; what goes out in its place. */
 void submitted_add(struct buf *out, struct slice header, const struct submitted *s);
 

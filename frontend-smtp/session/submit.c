@@ -100,6 +100,8 @@ read_header(struct smtp_session *s, struct slice *header_r)
 {
 	int r = txn_get_header(s->txn, header_r);
 
+	if (r == 1 && !submitted_is_readable(*header_r))
+		r = 0;
 	if (r == 0)
 		txn_refuse(s->txn, 552, "5.3.4", "The header of the message is too long");
 	else if (r == -1)

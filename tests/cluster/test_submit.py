@@ -184,6 +184,17 @@ def test_users_send_as_themselves(site, hops):
     assert hops[0].messages == []
 
 
+def test_nothing_hides_behind_ten_thousand_fields(site, hops):
+    user, other = site.user(), site.user("store2")
+    with submit(site, user) as client:
+        with pytest.raises(smtplib.SMTPDataError) as e:
+            client.sendmail(user, ["x@far.example.net"],
+                            message(user, talk.message_id(), more="X: y\r\n" * 10000 +
+                                    f"From: {other}\r\nBcc: eve@far.example.net\r\n"))
+        assert e.value.smtp_code == 552
+    assert hops[0].messages == []
+
+
 def test_missing_fields_are_added_and_bcc_is_dropped(site, hops):
     user = site.user()
     local = site.user("store2")

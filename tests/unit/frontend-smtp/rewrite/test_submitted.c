@@ -2,6 +2,7 @@
 #include "rewrite/submitted.h"
 
 #include "lib/test.h"
+#include "mail/header.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,18 @@ TEST(empty_sender_makes_no_from)
 	submitted_add(&out, SLICE("\r\n"), &s);
 	test_eq_str("header", buf_cstr(&out), DATE ID "\r\n");
 	buf_fini(&out);
+}
+
+TEST(more_fields_than_are_looked_at)
+{
+	struct buf header = BUF_INIT(SIZE_MAX);
+
+	for (int i = 0; i < HEADER_MAX_FIELDS; i++)
+		buf_add_str(&header, "X: y\r\n");
+	assert_true(submitted_is_readable(buf_slice(&header)));
+	buf_add_str(&header, "Bcc: x\r\n\r\n");
+	assert_false(submitted_is_readable(buf_slice(&header)));
+	buf_fini(&header);
 }
 
 static const struct from_case {
