@@ -35,7 +35,7 @@ struct sasl_conv {
 	struct buf authcid, password; /* between the two callbacks */
 	enum sasl_result verdict;     /* of check(); INVALID before it was asked */
 	bool done;                    /* ended: no further step */
-	bool is_login;
+	bool is_login, has_name; /* LOGIN, and its name has come */
 	bool too_long; /* name or password: nobody is asked */
 	char reason[256];
 };
@@ -346,6 +346,16 @@ can_be_message(const struct sasl_conv *c, struct slice s)
 	return s.n <= INT_MAX && !(c->is_login && s.n > 0 && memchr(s.p, '\0', s.n) != NULL);
 }
 
+/* ... and loses the memory of a password whose name is empty. */
+static bool
+can_be_response(struct sasl_conv *c, struct slice s)
+{
+	bool is_no_name = c->is_login && !c->has_name && s.n == 0;
+
+	c->has_name = true;
+	return !is_no_name && can_be_message(c, s);
+}
+
 enum sasl_result
 sasl_conv_start(struct sasl_conv *c, const char *mech, struct slice initial,
                 struct slice *challenge_r)
@@ -359,6 +369,7 @@ sasl_conv_start(struct sasl_conv *c, const char *mech, struct slice initial,
 		return scram_step(c, initial, challenge_r);
 	}
 	c->is_login = slice_ieq_str(slice_of(mech), "LOGIN");
+	c->has_name = initial.n > 0; /* an empty one is none there */
 	if (!can_be_message(c, initial))
 		r = SASL_BADPROT;
 	else if (is_offered(mech))
@@ -378,7 +389,7 @@ sasl_conv_step(struct sasl_conv *c, struct slice response, struct slice *challen
 		response = SLICE("");
 	if (c->scram != NULL)
 		return scram_step(c, response, challenge_r);
-	if (!c->done && can_be_message(c, response))
+	if (!c->done && can_be_response(c, response))
 		r = sasl_server_step(c->conn, response.p, (unsigned)response.n, &out, &out_len);
 	return result_of(c, r, out, out_len, challenge_r);
 }

@@ -283,6 +283,27 @@ TEST(login_takes_no_nul)
 	sasl_conv_free(&c);
 }
 
+/* The library would ask for the password, and lose it (seen with SAN=address). */
+TEST(login_takes_no_empty_name)
+{
+	struct asked a = { .answer = SASL_RESULT_OK };
+
+	for (int empty_initial = 0; empty_initial < 2; empty_initial++) {
+		struct sasl_conv *c = begin(&a);
+		struct slice challenge;
+
+		assert_int_equal(sasl_conv_start(c, "LOGIN",
+		                                 empty_initial ? SLICE("") : slice_make(NULL, 0),
+		                                 &challenge),
+		                 SASL_RESULT_CONTINUE);
+		assert_int_equal(sasl_conv_step(c, SLICE(""), &challenge), SASL_RESULT_INVALID);
+		assert_int_equal(sasl_conv_step(c, SLICE("secret"), &challenge),
+		                 SASL_RESULT_INVALID);
+		assert_int_equal(a.times, 0);
+		sasl_conv_free(&c);
+	}
+}
+
 TEST(an_empty_initial_response_of_login_is_none)
 {
 	struct asked a = { .answer = SASL_RESULT_OK };
