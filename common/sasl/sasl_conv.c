@@ -35,8 +35,8 @@ struct sasl_conv {
 	struct buf authcid, password; /* between the two callbacks */
 	enum sasl_result verdict;     /* of check(); INVALID before it was asked */
 	bool done;                    /* ended: no further step */
-	bool is_login, has_name; /* LOGIN, and its name has come */
-	bool too_long; /* name or password: nobody is asked */
+	bool is_login, has_name;      /* LOGIN, and its name has come */
+	bool too_long;                /* name or password: nobody is asked */
 	char reason[256];
 };
 

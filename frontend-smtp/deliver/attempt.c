@@ -3,6 +3,7 @@
 #include "base/xalloc.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define PIECE_BYTES 32768
 
@@ -19,7 +20,7 @@ struct attempt {
 	bool sent_all; /* the final dot is out */
 	bool decided;  /* DATA or RSET is said */
 	size_t open;   /* rcpts without a reply */
-	size_t heard_rcpts;
+	size_t heard_rcpts, accepted;
 	size_t head_sent;
 	uint64_t body_sent; /* or skipped */
 	attempt_fn *fn;
@@ -111,22 +112,29 @@ needs_utf8(const struct attempt_job *job)
 	return false;
 }
 
-/* What a peer cannot take does not go there (RFC 6531 section 3.2, RFC 6152 section 3). */
+/* What a peer cannot take does not go there (RFC 6531 section 3.2, RFC 6152 section 3). False:
+ * the attempt is over, and gone. */
 static bool
 peer_can(struct attempt *a)
 {
 	const struct smtp_offer *offer = smtp_client_get_offer(lease_client(a->lease));
-	const struct attempt_job *job = a->job;
+	struct attempt_job *job = a->job;
 
-	if (needs_utf8(job) && !offer->smtputf8)
+	job->end = ATTEMPT_UNABLE;
+	if (needs_utf8(job) && !offer->smtputf8) {
 		finish(a, 553, "5.6.7", "The next server does not take UTF-8 addresses");
-	else if (job->mail.body == SMTP_BODY_8BIT && !offer->eightbitmime)
+		return false;
+	}
+	if (job->mail.body == SMTP_BODY_8BIT && !offer->eightbitmime) {
 		finish(a, 554, "5.6.3", "The next server does not take 8-bit messages");
-	else if (offer->size != 0 && job->mail.size > offer->size)
+		return false;
+	}
+	if (offer->size != 0 && job->mail.size > offer->size) {
 		finish(a, 552, "5.3.4", "The message is too big for the next server");
-	else
-		return true;
-	return false;
+		return false;
+	}
+	job->end = ATTEMPT_ANSWERED;
+	return true;
 }
 
 static void
@@ -226,6 +234,19 @@ is_stale(const struct attempt *a, const struct smtp_client_event *ev)
 	return ev->reply->code == 421 && a->reused && !a->again;
 }
 
+/* RFC 5321 section 4.5.3.1.10. Of those before it something was taken. */
+static void
+note_most(struct attempt *a, const struct smtp_reply *r)
+{
+	bool too_many =
+		r->code == 452 && (r->enhanced[0] == '\0' || strcmp(r->enhanced, "4.5.3") == 0);
+
+	if (smtp_reply_is_good(r))
+		a->accepted++;
+	else if (too_many && a->job->most_rcpts == 0)
+		a->job->most_rcpts = a->accepted;
+}
+
 /* RCPTs that were accepted wait for their final reply, or have it when we only asked. */
 static void
 on_reply(struct attempt *a, const struct smtp_client_event *ev)
@@ -238,6 +259,7 @@ on_reply(struct attempt *a, const struct smtp_client_event *ev)
 			settle_all(a, ev->reply, true);
 		return;
 	case SMTP_CLIENT_RCPT:
+		note_most(a, ev->reply);
 		if (!good || a->job->msg == NULL)
 			settle(a, a->job->rcpts[ev->number], ev->reply, true);
 		if (++a->heard_rcpts == a->job->count && !a->decided)
@@ -290,7 +312,7 @@ on_failed(void *ctx, const char *why)
 	}
 	a->again = true;
 	lease_end(&a->lease);
-	a->heard_rcpts = 0;
+	a->heard_rcpts = a->accepted = 0;
 	a->lease =
 		lease_new(a->pool, &a->job->peer, a->job->session, a->job->client, &lease_ops, a);
 }
@@ -325,6 +347,7 @@ attempt_new(struct pool *p, struct attempt_job *job, attempt_fn *fn, void *ctx)
 	a->open = job->count;
 	a->body_sent = job->skip;
 	job->end = ATTEMPT_ANSWERED;
+	job->most_rcpts = 0;
 	timer_init(&a->timer, pool_loop(p), on_timer, a);
 	timer_set(&a->timer, job->deadline_ms);
 	a->lease = lease_new(p, &job->peer, job->session, job->client, &lease_ops, a);

@@ -32,8 +32,9 @@ struct attempt_rcpt {
 
 /* How it ended. */
 enum attempt_end {
-	ATTEMPT_ANSWERED,  /* by the peer, or by us for what it cannot take */
+	ATTEMPT_ANSWERED,  /* by the peer */
 	ATTEMPT_UNREACHED, /* it never had the whole message: another may be asked */
+	ATTEMPT_UNABLE,    /* it cannot take what this needs: another may be able to */
 	ATTEMPT_LOST,      /* behind the final dot */
 };
 
@@ -54,6 +55,7 @@ struct attempt_job {
 	const struct log_ctx *log;
 	/* When the attempt is done: */
 	enum attempt_end end;
+	size_t most_rcpts; /* the peer takes no more at once (452 4.5.3); 0: it did not say so */
 };
 
 struct attempt;

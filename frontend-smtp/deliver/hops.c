@@ -57,6 +57,13 @@ hop_is_paused(const struct hop *h)
 	return clock_mono_ms() < h->until_ms;
 }
 
+void
+hop_takes_at_most(struct hop *h, size_t rcpts)
+{
+	h->most_rcpts = rcpts;
+	h->most_until_ms = clock_mono_ms() + HOPS_MOST_MS;
+}
+
 static struct hop *
 add_hop(struct place *p, const struct addr *a)
 {
@@ -270,6 +277,22 @@ hops_are_ready(const struct hops *h)
 		first &= p->resolve == NULL || p->failed;
 	}
 	return !waits;
+}
+
+size_t
+hops_most_rcpts(const struct hops *h)
+{
+	size_t most = SIZE_MAX;
+
+	for (size_t i = 0; i < h->count; i++)
+		for (size_t k = 0; k < h->places[i].count; k++) {
+			const struct hop *hop = h->places[i].hops[k];
+
+			if (hop->current && hop->most_rcpts > 0 &&
+			    clock_mono_ms() < hop->most_until_ms)
+				most = MIN(most, hop->most_rcpts);
+		}
+	return most;
 }
 
 size_t

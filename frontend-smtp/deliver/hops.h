@@ -20,6 +20,8 @@
 #define HOPS_PAUSE_MAX_MS 60000
 /* Names are looked up again after that; until there is an answer the addresses at hand count. */
 #define HOPS_NAME_MS 60000
+/* How many recipients it takes at once is asked again after that. */
+#define HOPS_MOST_MS 3600000
 #define HOPS_MAX 64 /* addresses of one setting that are known at a time */
 
 /* Lives as long as the hops: connections are kept by it. */
@@ -29,10 +31,14 @@ struct hop {
 	struct addr addr;
 	bool current;                /* the setting still leads to it */
 	uint64_t pause_ms, until_ms; /* how long the last time; until when */
+	size_t most_rcpts;           /* at once, as it has said; 0: it has not */
+	uint64_t most_until_ms;
 };
 void hop_failed(struct hop *h);
 void hop_worked(struct hop *h);
 bool hop_is_paused(const struct hop *h);
+/* It has refused more recipients than these in one transaction. */
+void hop_takes_at_most(struct hop *h, size_t rcpts);
 
 struct hops;
 
@@ -47,6 +53,8 @@ bool hops_are_set(const struct hops *h);
 void hops_refresh(struct hops *h);
 /* Nothing is waited for: there is a hop, or there will be none. */
 bool hops_are_ready(const struct hops *h);
+/* So many recipients every hop takes at once, as far as they have said. */
+size_t hops_most_rcpts(const struct hops *h);
 /* In order; at most max of them. */
 size_t hops_list(const struct hops *h, struct hop **hops_r, size_t max);
 

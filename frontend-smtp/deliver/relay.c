@@ -109,6 +109,12 @@ relay_is_set(const struct relay *r)
 	return hops_are_set(r->hops);
 }
 
+size_t
+relay_most_rcpts(const struct relay *r)
+{
+	return hops_most_rcpts(r->hops);
+}
+
 bool
 relay_at(const struct relay *r, size_t i, struct relay_info *info_r)
 {
@@ -179,18 +185,20 @@ on_attempt(void *ctx)
 	struct hop *h = t->order[t->next - 1];
 
 	t->attempt = NULL;
-	if (is_no_answer(t->job)) {
+	if (is_no_answer(t->job))
 		hop_failed(h);
-		if (t->next < t->count && clock_mono_ms() < t->until_ms) {
-			log_info(t->job->log, "smtp.relay_next from=%s reason=%s", h->name,
-			         log_esc(t->job->rcpts[0]->reply.text));
-			try_next(t);
-			return;
-		}
-	} else if (t->job->end == ATTEMPT_ANSWERED) {
+	else if (t->job->end != ATTEMPT_LOST)
 		hop_worked(h);
+	if (t->job->most_rcpts > 0)
+		hop_takes_at_most(h, t->job->most_rcpts);
+	if ((is_no_answer(t->job) || t->job->end == ATTEMPT_UNABLE) && t->next < t->count &&
+	    clock_mono_ms() < t->until_ms) {
+		log_info(t->job->log, "smtp.relay_next from=%s reason=%s", h->name,
+		         log_esc(t->job->rcpts[0]->reply.text));
+		try_next(t);
+	} else {
+		finish(t);
 	}
-	finish(t);
 }
 
 /* No name could be looked up. */

@@ -4,7 +4,8 @@
  * A hop that cannot be reached, says 421 or is silent before it has the whole message is no
  * answer: the next one is tried, and it comes last for a while. Behind the final dot nobody
  * knows: the sender is told to come again, and the recipients may have it twice (a next hop
- * does not know a message it has already).
+ * does not know a message it has already). A hop that cannot take what a message needs (UTF-8
+ * addresses, its size) is passed over when another can.
  */
 #ifndef DELIVER_RELAY_H
 #define DELIVER_RELAY_H
@@ -29,6 +30,8 @@ void relay_free(struct relay **r);
 bool relay_open_tls(const struct conf *c, struct tls_ctx **tls_r, struct err *err) MUST_CHECK;
 
 bool relay_is_set(const struct relay *r);
+/* More recipients in one transaction a hop has refused lately; SIZE_MAX: none has. */
+size_t relay_most_rcpts(const struct relay *r);
 
 /* For `status`: hop i of the settings; false behind the last. */
 struct relay_info {

@@ -109,13 +109,14 @@ find_bad(const struct route_answer *a)
 
 /* The stores and next hops it leads to, of which one does not know a message it has already. */
 struct mix {
-	bool relay, foreign;
+	size_t relays; /* addresses for the next hops */
+	bool foreign;
 };
 
 static struct mix
 mix_of_answer(const struct route_answer *a)
 {
-	struct mix m = { .relay = a->relay_count > 0 };
+	struct mix m = { .relays = a->relay_count };
 
 	for (size_t i = 0; i < a->count; i++)
 		m.foreign |= a->finals[i].server->kind == SERVER_FOREIGN;
@@ -127,7 +128,7 @@ static struct mix
 mix_of_others(const struct txn_rcpt *r)
 {
 	const struct txn *t = r->txn;
-	struct mix m = { .relay = false };
+	struct mix m = { .relays = 0 };
 
 	for (size_t i = 0; i < t->rcpt_count; i++) {
 		const struct txn_rcpt *other = t->rcpts[i];
@@ -137,7 +138,7 @@ mix_of_others(const struct txn_rcpt *r)
 		for (size_t k = 0; k < other->count; k++) {
 			const struct target *g = other->targets[k];
 
-			m.relay |= target_is_relay(g);
+			m.relays += target_is_relay(g);
 			m.foreign |= !target_is_relay(g) && g->server->kind == SERVER_FOREIGN;
 		}
 	}
@@ -151,7 +152,17 @@ may_combine(const struct txn_rcpt *r, const struct route_answer *a)
 	struct mix mine = mix_of_answer(a), theirs = mix_of_others(r);
 
 	return !r->txn->client.one_reply ||
-	       !((mine.relay && theirs.foreign) || (mine.foreign && theirs.relay));
+	       !((mine.relays > 0 && theirs.foreign) || (mine.foreign && theirs.relays > 0));
+}
+
+/* What a hop will not take together, and would have all come again for. */
+static bool
+is_too_many(const struct txn_rcpt *r, const struct route_answer *a)
+{
+	size_t most = relay_most_rcpts(r->txn->shared->relay);
+
+	return r->txn->client.one_reply && a->relay_count > 0 && most < SIZE_MAX &&
+	       a->relay_count + mix_of_others(r).relays > most;
 }
 
 static void
@@ -196,6 +207,8 @@ lead_elsewhere(struct txn_rcpt *r)
 		rcpt_answer_route(r, ROUTE_FOREIGN, "not a domain of ours, and there is no relay");
 	else if (!may_combine(r, &a))
 		refuse_for_now(r, "not beside a store that is not ours");
+	else if (is_too_many(r, &a))
+		refuse_for_now(r, "a next hop takes no more at once");
 	else
 		lead_to(r, &a);
 }
@@ -216,6 +229,8 @@ on_routed(void *ctx, uint64_t id, const struct route_answer *a)
 		rcpt_answer_route(r, ROUTE_LATER, "forwarded elsewhere, and there is no relay");
 	} else if (!may_combine(r, a)) {
 		refuse_for_now(r, "a next hop and a store that is not ours");
+	} else if (is_too_many(r, a)) {
+		refuse_for_now(r, "a next hop takes no more at once");
 	} else {
 		r->forwarded = a->relay_count > 0;
 		lead_to(r, a);

@@ -227,8 +227,7 @@ on_xclient(struct smtp_session *s, const struct smtp_xclient *x)
 {
 	if (x->addr.p != NULL) {
 		set_from(s, x->addr);
-		s->settings.trusted =
-			conf_nets_has(s->proxy->c.conf, "trusted_networks", &s->from);
+		s->settings.trusted = conf_nets_has(s->proxy->c.conf, "trusted_networks", &s->from);
 	}
 	if (!s->settings.lmtp) /* an MTA's mail is anybody's */
 		session_login_set(s, x->login);

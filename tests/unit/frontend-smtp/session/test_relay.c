@@ -169,17 +169,34 @@ TEST(hop_by_name_that_moves)
 #define POOR_HOP                                                                                   \
 	"hop1 accepts\nhop1 > 220 h\nhop1 < EHLO fe1\nhop1 >> 250-h\\r\\n250 SIZE 5000\\r\\n\n"
 
+#define ONE_HOP "relay = 192.0.2.25\n"
+
 TEST(what_the_hop_cannot_take_does_not_go_there)
 {
-	world_play_with(RELAY, NEAR "near > MAIL FROM:<fred@example.org> BODY=8BITMIME\n"
-	                            "near < 250 *\nnear > RCPT TO:<x@far.example>\n" POOR_HOP
-	                            "near < 554 5.6.3 *\nhop1 is silent\n");
-	world_play_with(RELAY, NEAR "near > MAIL FROM:<fred@example.org> SMTPUTF8\n"
-	                            "near < 250 *\nnear > RCPT TO:<x@far.example>\n" POOR_HOP
-	                            "near < 553 5.6.7 *\nhop1 is silent\n");
-	world_play_with(RELAY, NEAR "near > MAIL FROM:<fred@example.org> SIZE=6000\n"
-	                            "near < 250 *\nnear > RCPT TO:<x@far.example>\n" POOR_HOP
-	                            "near < 552 5.3.4 *\nhop1 is silent\n");
+	world_play_with(ONE_HOP, NEAR "near > MAIL FROM:<fred@example.org> BODY=8BITMIME\n"
+	                              "near < 250 *\nnear > RCPT TO:<x@far.example>\n" POOR_HOP
+	                              "near < 554 5.6.3 *\nhop1 is silent\n");
+	world_play_with(ONE_HOP, NEAR "near > MAIL FROM:<fred@example.org> SMTPUTF8\n"
+	                              "near < 250 *\nnear > RCPT TO:<x@far.example>\n" POOR_HOP
+	                              "near < 553 5.6.7 *\nhop1 is silent\n");
+	world_play_with(ONE_HOP, NEAR "near > MAIL FROM:<fred@example.org> SIZE=6000\n"
+	                              "near < 250 *\nnear > RCPT TO:<x@far.example>\n" POOR_HOP
+	                              "near < 552 5.3.4 *\nhop1 is silent\n");
+}
+
+TEST(another_hop_that_can_take_it)
+{
+	world_play_with(RELAY, NEAR
+	                "near > MAIL FROM:<fred@example.org> BODY=8BITMIME\nnear < 250 *\n"
+	                "near > RCPT TO:<x@far.example>\n" POOR_HOP HOP("hop2") HOP2_ASKED_X TAKES(
+				"hop2") "near < 250 *\nnear > RSET\nnear < 250 *\n"
+	                /* the first one is as good as it was for what it can take */
+	                NEAR_MAIL "near > RCPT TO:<x@far.example>\n"
+	                                "hop1 < MAIL *\n");
+	/* whether that one could is not known */
+	world_play_with(RELAY, "hop2 refuses\n" NEAR
+	                       "near > MAIL FROM:<fred@example.org> BODY=8BITMIME\nnear < 250 *\n"
+	                       "near > RCPT TO:<x@far.example>\n" POOR_HOP "near < 451 4.4.1 *\n");
 }
 
 /* ---- failures with the message, in each phase -------------------------------------------------------- */
@@ -264,6 +281,33 @@ TEST(nobody_elsewhere_while_one_has_to_wait)
 	world_play_with(RELAY,
 	                TWO_ELSEWHERE "hop1 >> 250 ok\\r\\n250 ok\\r\\n450 4.2.0 wait\\r\\n\n"
 	                              "hop1 < RSET\nnear < 450 4.2.0 wait\n");
+}
+
+/* All would come again, and again in vain: so next time they are told before. */
+TEST(a_hop_that_does_not_take_so_many_at_once)
+{
+	world_play_with(
+		RELAY, TWO_ELSEWHERE
+		"hop1 >> 250 ok\\r\\n250 ok\\r\\n452 4.5.3 too many\\r\\n\n"
+		"hop1 < RSET\nhop1 > 250 ok\nnear < 452 4.5.3 too many\n" NEAR_MAIL
+		"near > RCPT TO:<x@far.example>\n" ASKED_X TAKES(
+			"hop1") "near < 250 *\nnear > RCPT TO:<y@other.example>\nnear < 452 4.5.3 *\n" NEAR_SEND
+			HOP_GO_FRED("hop1", "x@far.example") TAKEN HOP_BODY(
+				"hop1") "hop1 > 250 ok\nnear < 250 *\nwait 61m\nhop1 < QUIT\nnear < 421 *\n" NEAR
+				/* it may take more by now */
+				NEAR_MAIL "near > RCPT TO:<x@far.example>\n" HOP("hop1") ASKED_X
+					TAKES("hop1") "near < 250 *\nnear > RCPT TO:<y@other.example>\n" HOP_ASKED(
+						"hop1", "fred@example.org", "y@other.example")
+						TAKES("hop1") "near < 250 *\n");
+	/* another reason to wait says nothing of how many */
+	world_play_with(
+		RELAY, TWO_ELSEWHERE
+		"hop1 >> 250 ok\\r\\n250 ok\\r\\n452 4.2.2 full\\r\\n\n"
+		"hop1 < RSET\nhop1 > 250 ok\nnear < 452 *\n" NEAR_MAIL
+		"near > RCPT TO:<x@far.example>\n" ASKED_X
+			TAKES("hop1") "near < 250 *\nnear > RCPT TO:<y@other.example>\n" HOP_ASKED(
+				"hop1", "fred@example.org", "y@other.example")
+				TAKES("hop1") "near < 250 *\n");
 }
 
 /* ---- a store and a next hop ---------------------------------------------------------------------------- */
