@@ -49,6 +49,9 @@ struct mapdb_info {
 struct mapdb *mapdb_open(const struct mapdb_config *c, struct err *err) MUST_CHECK;
 /* A replica has worked for a while: its environment is good. */
 void mapdb_set_proven(struct mapdb *m);
+/* Looks at so many rows more, and whether the files are the ones it has open. True when it has
+ * been through all of them; the next call begins again. What it finds, mapdb_is_damaged() says. */
+bool mapdb_check_some(struct mapdb *m, unsigned rows);
 /* Was something found that makes no sense? */
 bool mapdb_is_damaged(const struct mapdb *m);
 /* A replica: moves the environment aside and begins with an empty one. -1: it cannot be, and the

@@ -30,6 +30,9 @@ struct mapdb {
 	struct kv_env *collect;                 /* NULL: nothing is being collected */
 	struct kv_txn *collect_txn;
 	uint64_t collect_rows; /* in collect_txn */
+	unsigned check_table;  /* mapdb_check_some() goes on here, */
+	uint8_t check_key[KV_KEY_MAX];
+	size_t check_key_n; /* from this key */
 };
 
 /* The meta row. */

@@ -16,6 +16,8 @@
 
 #define DIAL_MS 5000
 #define SETUP_MS 30000
+#define CHECK_MS 1000
+#define CHECK_ROWS 20000 /* a few milliseconds */
 #define NO_HISTORY "00000000000000000000000000000000"
 
 struct waiter {
@@ -31,12 +33,12 @@ struct replica {
 	struct dial *dial;
 	struct link *wire; /* NULL: not connected */
 	struct mupdate_client *core;
-	struct timer retry, keepalive;
+	struct timer retry, keepalive, check;
 	uint64_t retry_ms;
 	bool broken, denied; /* the core says so: end when it has returned */
 	struct err why, logged;
 	bool following;
-	uint64_t started_ms;
+	uint64_t heard_ms, heard_age_ms; /* so old was the list at that (monotonic) time */
 	char *tls_name, *user, *secret, *cluster;
 	/* of this connection */
 	bool extended, snapshot;
@@ -323,6 +325,29 @@ on_stream(void *ctx, UNUSED uint64_t id, bool snapshot, const char *history, uin
 		start_collecting(r);
 }
 
+/* ---- how old the list is ---------------------------------------------------------------------------- */
+
+/* By the wall clock as it is at the start: what jumps from here on does no harm. */
+static void
+start_age(struct replica *r)
+{
+	uint64_t heard = mapdb_info(r->conf.db)->heard_us, now = clock_wall_us();
+
+	r->heard_age_ms = heard != 0 && now > heard ? (now - heard) / 1000 : 0;
+	r->heard_ms = clock_mono_ms();
+}
+
+/* In the open write transaction. */
+static void
+set_heard(struct replica *r)
+{
+	mapdb_set_heard(r->conf.db, clock_wall_us());
+	r->heard_age_ms = 0;
+	r->heard_ms = clock_mono_ms();
+}
+
+/* ---- following -------------------------------------------------------------------------------------- */
+
 /* The list is complete: what was collected becomes the map. */
 static int
 take_list(struct replica *r, struct err *err)
@@ -342,7 +367,7 @@ take_list(struct replica *r, struct err *err)
 		return -1;
 	}
 	mapdb_set_state(db, LOCATION_MAP_COMPLETE);
-	mapdb_set_heard(db, clock_wall_us());
+	set_heard(r);
 	return mapdb_commit(db, err) == MAPDB_DONE ? 0 : -1;
 }
 
@@ -378,7 +403,7 @@ on_noop_done(struct replica *r)
 	r->noop_id = 0;
 	if (!begin(r))
 		return;
-	mapdb_set_heard(r->conf.db, clock_wall_us());
+	set_heard(r);
 	commit(r);
 	if (r->broken)
 		return;
@@ -526,12 +551,23 @@ on_retry(void *ctx)
 static void
 on_keepalive(void *ctx)
 {
+	ask(ctx);
+}
+
+/* Not with the keepalive, which waits while front ends ask. */
+static void
+on_check(void *ctx)
+{
 	struct replica *r = ctx;
 
-	if (mapdb_is_damaged(r->conf.db))
+	(void)mapdb_check_some(r->conf.db, CHECK_ROWS);
+	timer_set(&r->check, CHECK_MS);
+	if (!mapdb_is_damaged(r->conf.db))
+		return;
+	if (r->wire != NULL)
 		disconnect(r, "the list here is damaged", false);
 	else
-		ask(r);
+		begin_anew_if_damaged(r);
 }
 
 struct replica *
@@ -540,7 +576,7 @@ replica_new(const struct replica_config *c)
 	struct replica *r = xcalloc(1, sizeof(*r));
 
 	r->conf = *c;
-	r->started_ms = clock_mono_ms();
+	start_age(r);
 	r->conf.user = r->user = xstrdup(c->user);
 	r->conf.secret = r->secret = xstrdup(c->secret);
 	r->conf.cluster = r->cluster = xstrdup(c->cluster);
@@ -551,6 +587,8 @@ replica_new(const struct replica_config *c)
 	list_init(&r->next);
 	timer_init(&r->retry, c->loop, on_retry, r);
 	timer_init(&r->keepalive, c->loop, on_keepalive, r);
+	timer_init(&r->check, c->loop, on_check, r);
+	timer_set(&r->check, CHECK_MS);
 	err_set(&r->why, "connecting");
 	replica_connect(r);
 	return r;
@@ -576,6 +614,7 @@ replica_free(struct replica **rp)
 		free(w);
 	timer_fini(&r->retry);
 	timer_fini(&r->keepalive);
+	timer_fini(&r->check);
 	loop_forget(r->conf.loop, r);
 	secret_wipe(r->secret, strlen(r->secret));
 	free(r->secret);
@@ -595,11 +634,7 @@ replica_is_following(const struct replica *r)
 uint64_t
 replica_age_ms(const struct replica *r)
 {
-	uint64_t heard = mapdb_info(r->conf.db)->heard_us, now = clock_wall_us();
-
-	if (heard == 0)
-		return clock_mono_ms() - r->started_ms;
-	return now > heard ? (now - heard) / 1000 : 0;
+	return clock_mono_ms() - r->heard_ms + r->heard_age_ms;
 }
 
 const char *

@@ -3,6 +3,14 @@
  *
  * MDB_NOTLS: read transactions belong to objects, not to threads. When another process
  * has grown the map (MDB_MAP_RESIZED), ours is adjusted as soon as no transaction is open.
+ *
+ * A damaged file must not end the processes that read it:
+ *  1. Touching a page behind the end of the file is SIGBUS. LMDB does not write pages that were
+ *     freed again in the same transaction, so that its file may be a little short; we make it as
+ *     long as it says it is, after each commit. One that is shorter has lost its end.
+ *  2. LMDB asserts what it finds in pages, and ends the process. A reader has nothing to lose
+ *     by leaving LMDB with a longjmp instead: its locks are taken and given back before it looks
+ *     at pages. A writer does end.
  */
 #include "kv/kv.h"
 
@@ -10,16 +18,19 @@
 #include <grp.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/xalloc.h"
 
 struct kv_env {
 	MDB_env *mdb;
+	char *data_path;
 	MDB_dbi *dbis;
 	size_t table_count;
 	bool read_only;
@@ -81,6 +92,11 @@ err_of(int code)
 	case MDB_INVALID:
 	case MDB_INCOMPATIBLE:
 	case MDB_PANIC:
+	case MDB_BAD_DBI:
+	case MDB_BAD_TXN: /* something in it went wrong that LMDB did not tell */
+	case MDB_CURSOR_FULL:
+	case EINVAL: /* its lock is none: all else we give LMDB is right */
+	case ENOTRECOVERABLE:
 		return KV_CORRUPT;
 	default:
 		return KV_IO;
@@ -93,6 +109,91 @@ report(int code, const char *what, struct err *err)
 	err_set(err, "%s: %s", what, mdb_strerror(code));
 	return err_of(code);
 }
+
+/* ---- damaged files -------------------------------------------------------------------------- */
+
+static _Thread_local struct {
+	jmp_buf to;
+	bool armed;
+} rescue;
+
+static void
+on_assert(UNUSED MDB_env *mdb, UNUSED const char *text)
+{
+	if (!rescue.armed)
+		return; /* LMDB ends the process */
+	rescue.armed = false;
+	longjmp(rescue.to, 1);
+}
+
+static int
+get_safely(MDB_txn *mdb, MDB_dbi table, MDB_val *k, MDB_val *v)
+{
+	int rc;
+
+	if (setjmp(rescue.to) != 0)
+		return MDB_CORRUPTED;
+	rescue.armed = true;
+	rc = mdb_get(mdb, table, k, v);
+	rescue.armed = false;
+	return rc;
+}
+
+static int
+move_safely(MDB_cursor *mdb, MDB_val *k, MDB_val *v, MDB_cursor_op op)
+{
+	int rc;
+
+	if (setjmp(rescue.to) != 0)
+		return MDB_CORRUPTED;
+	rescue.armed = true;
+	rc = mdb_cursor_get(mdb, k, v, op);
+	rescue.armed = false;
+	return rc;
+}
+
+#define META_BYTES 8192 /* two pages, as small as they can be */
+
+static uint64_t
+used_bytes(struct kv_env *env)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+
+	must(mdb_env_info(env->mdb, &info) == 0 && mdb_env_stat(env->mdb, &st) == 0);
+	return (uint64_t)(info.me_last_pgno + 1) * st.ms_psize;
+}
+
+/* A system that says no says it at the next commit, too. */
+static void
+lengthen_file(struct kv_env *env)
+{
+	uint64_t used = used_bytes(env);
+	struct stat st;
+	int fd;
+
+	if (mdb_env_get_fd(env->mdb, &fd) == 0 && fstat(fd, &st) == 0 &&
+	    (uint64_t)st.st_size < used)
+		(void)!ftruncate(fd, (off_t)used);
+}
+
+enum kv_file
+kv_check_file(struct kv_env *env)
+{
+	struct stat ours, there;
+	int fd;
+
+	if (mdb_env_get_fd(env->mdb, &fd) != 0 || fstat(fd, &ours) == -1 ||
+	    stat(env->data_path, &there) == -1 || ours.st_dev != there.st_dev ||
+	    ours.st_ino != there.st_ino)
+		return KV_FILE_OTHER;
+	/* How much is used stands in the first pages. */
+	if (ours.st_size < META_BYTES || (uint64_t)ours.st_size < used_bytes(env))
+		return KV_FILE_SHORT;
+	return KV_FILE_GOOD;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
 
 static int
 set_modes(const struct kv_config *c)
@@ -146,10 +247,19 @@ open_env(struct kv_env *env, const struct kv_config *c)
 		rc = mdb_env_set_mapsize(env->mdb, c->map_bytes);
 	if (rc == 0 && !c->read_only && mkdir(c->dir, 0700) == -1 && errno != EEXIST)
 		rc = errno;
+	/* LMDB would make the lock file of one that is not there. */
+	if (rc == 0 && c->read_only && access(env->data_path, R_OK) == -1)
+		rc = errno;
+	if (rc == 0)
+		rc = mdb_env_set_assert(env->mdb, on_assert);
 	if (rc == 0)
 		rc = mdb_env_open(env->mdb, c->dir, flags, c->data_mode != 0 ? c->data_mode : 0600);
 	if (rc == 0 && !c->read_only)
 		rc = set_modes(c);
+	if (rc == 0 && !c->read_only)
+		lengthen_file(env);
+	if (rc == 0 && kv_check_file(env) != KV_FILE_GOOD)
+		rc = MDB_CORRUPTED;
 	if (rc == 0)
 		rc = open_tables(env, c);
 	return rc;
@@ -159,8 +269,11 @@ enum kv_err
 kv_open(const struct kv_config *c, struct kv_env **env_r, struct err *err)
 {
 	struct kv_env *env = xcalloc(1, sizeof(*env));
+	struct buf path = BUF_INIT(4096);
 	int rc;
 
+	buf_printf(&path, "%s/data.mdb", c->dir);
+	env->data_path = buf_steal_cstr(&path);
 	env->table_count = c->table_count;
 	env->dbis = xcalloc(c->table_count, sizeof(*env->dbis));
 	env->read_only = c->read_only;
@@ -189,6 +302,7 @@ kv_close(struct kv_env **env_p)
 	if (env->mdb != NULL)
 		mdb_env_close(env->mdb);
 	pthread_mutex_destroy(&env->lock);
+	free(env->data_path);
 	free(env->dbis);
 	free(env);
 	*env_p = NULL;
@@ -247,6 +361,8 @@ kv_begin_write(struct kv_env *env, struct kv_txn **txn_r, struct err *err)
 	t->env = env;
 	t->write = true;
 	rc = mdb_txn_begin(env->mdb, NULL, 0, &t->mdb);
+	if (rc == MDB_MAP_RESIZED)
+		rc = MDB_CORRUPTED; /* nobody else makes it grow */
 	if (rc != 0) {
 		free(t);
 		return report(rc, "cannot write the database", err);
@@ -298,6 +414,8 @@ kv_commit(struct kv_txn **txn, struct err *err)
 		rc = mdb_txn_commit(t->mdb);
 		t->env->map_full = t->env->map_full || rc == MDB_MAP_FULL;
 		t->mdb = NULL;
+		if (rc == 0)
+			lengthen_file(t->env);
 	}
 	release(t);
 	return rc == 0 ? KV_OK : report(rc, "the database took no change", err);
@@ -348,7 +466,8 @@ kv_get(struct kv_txn *t, unsigned table, struct slice key, struct slice *value_r
 	MDB_val k = val_of(key), v;
 
 	must(key.n != 0 && key.n <= KV_KEY_MAX);
-	if (t->error != KV_OK || !check(t, mdb_get(t->mdb, dbi(t, table), &k, &v)))
+	if (t->error != KV_OK || !check(t, t->write ? mdb_get(t->mdb, dbi(t, table), &k, &v)
+	                                            : get_safely(t->mdb, dbi(t, table), &k, &v)))
 		return false;
 	if (value_r != NULL)
 		*value_r = slice_of_val(v);
@@ -428,7 +547,8 @@ move(struct kv_cursor *c, MDB_cursor_op op, struct slice from, struct slice *key
 
 	c->deleted = false;
 	if (c->mdb == NULL || c->txn->error != KV_OK ||
-	    !check(c->txn, mdb_cursor_get(c->mdb, &k, &v, op)))
+	    !check(c->txn, c->txn->write ? mdb_cursor_get(c->mdb, &k, &v, op)
+	                                 : move_safely(c->mdb, &k, &v, op)))
 		return false;
 	if (key_r != NULL)
 		*key_r = slice_of_val(k);
@@ -512,9 +632,8 @@ void
 kv_space(struct kv_env *env, uint64_t *used_r, uint64_t *map_r)
 {
 	MDB_envinfo info;
-	MDB_stat st;
 
-	must(mdb_env_info(env->mdb, &info) == 0 && mdb_env_stat(env->mdb, &st) == 0);
-	*used_r = (uint64_t)(info.me_last_pgno + 1) * st.ms_psize;
+	must(mdb_env_info(env->mdb, &info) == 0);
+	*used_r = used_bytes(env);
 	*map_r = info.me_mapsize;
 }

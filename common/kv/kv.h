@@ -53,6 +53,13 @@ struct kv_config {
 
 /* KV_OK and *env_r, or why not (text in err). */
 enum kv_err kv_open(const struct kv_config *c, struct kv_env **env_r, struct err *err) MUST_CHECK;
+/* Costs two system calls: for those who keep an environment open that others may damage. */
+enum kv_file {
+	KV_FILE_GOOD,
+	KV_FILE_OTHER, /* what lies at its path now is another file, or none */
+	KV_FILE_SHORT, /* its end is missing, or the writer is just making it longer */
+};
+enum kv_file kv_check_file(struct kv_env *env);
 /* No transaction may be open. Accepts NULL, leaves NULL. */
 void kv_close(struct kv_env **env);
 

@@ -10,19 +10,16 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-#define OPEN_AGAIN_MS 200  /* while there is nothing to open */
-#define CHECK_AGAIN_MS 500 /* is the environment still the one we have open? */
+#define OPEN_AGAIN_MS 200 /* while there is nothing to open */
 /* Servers are few; ids beyond this are looked up each time. */
 #define SERVER_CACHE_MAX 4096
 
 struct location_reader {
-	char *dir, *data_path;
+	char *dir;
 	struct kv_env *env; /* NULL: blind */
-	uint64_t next_open_ms, next_check_ms;
-	dev_t dev; /* of the data file we have open */
-	ino_t ino;
+	uint64_t next_open_ms;
+	struct err logged;   /* why it could not be opened; "" when it could */
 	struct arena *cache; /* names of servers by id; they never change in an environment */
 	struct slice *servers;
 	uint32_t server_count;
@@ -40,11 +37,8 @@ struct location_reader *
 location_reader_new(const char *dir)
 {
 	struct location_reader *r = xcalloc(1, sizeof(*r));
-	struct buf path = BUF_INIT(4096);
 
-	buf_printf(&path, "%s/data.mdb", dir);
 	r->dir = xstrdup(dir);
-	r->data_path = buf_steal_cstr(&path);
 	return r;
 }
 
@@ -65,7 +59,6 @@ location_reader_free(struct location_reader **r)
 		return;
 	reader_close(*r);
 	free((*r)->dir);
-	free((*r)->data_path);
 	free(*r);
 	*r = NULL;
 }
@@ -73,33 +66,46 @@ location_reader_free(struct location_reader **r)
 static void
 reader_open(struct location_reader *r, struct err *err)
 {
+	struct err why = { "" };
+
 	const struct kv_config conf = {
 		.dir = r->dir,
 		.tables = location_table_names,
 		.table_count = LOCATION_T_COUNT,
 		.read_only = true,
 	};
-	struct stat st;
 
-	if (stat(r->data_path, &st) == -1) {
-		err_set_errno(err, "%s", r->data_path);
+	if (kv_open(&conf, &r->env, &why) != KV_OK) {
+		/* Once for each reason, not at each attempt. */
+		if (strcmp(why.text, r->logged.text) != 0)
+			log_error(NULL, "location.blind error=%s", log_esc(why.text));
+		r->logged = why;
+		if (err != NULL)
+			*err = why;
 		return;
 	}
-	if (kv_open(&conf, &r->env, err) != KV_OK)
-		return;
-	r->dev = st.st_dev;
-	r->ino = st.st_ino;
+	r->logged.text[0] = '\0';
 	r->cache = arena_new("location.servers");
 	log_debug(NULL, "location.opened dir=%s", log_esc(r->dir));
 }
 
-/* The replica moves a damaged environment aside and makes a new one. */
+/* The replica moves a damaged environment aside and makes a new one. Looked at each time: a
+ * barrier that came through speaks of the new one. */
 static bool
-is_replaced(const struct location_reader *r)
+is_fit(struct location_reader *r, struct err *err)
 {
-	struct stat st;
-
-	return stat(r->data_path, &st) == -1 || st.st_dev != r->dev || st.st_ino != r->ino;
+	switch (kv_check_file(r->env)) {
+	case KV_FILE_GOOD:
+		return true;
+	case KV_FILE_OTHER:
+		reader_close(r);
+		r->next_open_ms = 0;
+		return true;
+	case KV_FILE_SHORT:
+		break;
+	}
+	err_set(err, "%s: the end of the list is missing", r->dir);
+	return false;
 }
 
 static struct kv_txn *
@@ -109,18 +115,14 @@ reader_begin(struct location_reader *r, struct err *err)
 	struct kv_txn *txn;
 	enum kv_err e;
 
-	if (r->env != NULL && now >= r->next_check_ms) {
-		r->next_check_ms = now + CHECK_AGAIN_MS;
-		if (is_replaced(r))
-			reader_close(r);
-	}
+	if (r->env != NULL && !is_fit(r, err))
+		return NULL;
 	if (r->env == NULL) {
 		if (now < r->next_open_ms) {
 			err_set(err, "%s: not readable", r->dir);
 			return NULL;
 		}
 		r->next_open_ms = now + OPEN_AGAIN_MS;
-		r->next_check_ms = now + CHECK_AGAIN_MS;
 		reader_open(r, err);
 		if (r->env == NULL)
 			return NULL;
@@ -228,7 +230,7 @@ location_reader_list(struct location_reader *r, struct slice prefix, location_ea
 	struct kv_cursor *c;
 	struct slice name, value;
 	struct location loc;
-	bool more, complete;
+	bool more, complete, sound = true;
 
 	if (txn == NULL || prefix.n > LOCATION_NAME_MAX) {
 		kv_end(&txn);
@@ -237,11 +239,13 @@ location_reader_list(struct location_reader *r, struct slice prefix, location_ea
 	complete = is_complete(txn);
 	c = kv_cursor_new(txn, LOCATION_T_NAMES);
 	for (more = complete && kv_cursor_seek(c, prefix, &name, &value);
-	     more && slice_starts(name, prefix); more = kv_cursor_next(c, &name, &value))
-		if (row_to_location(r, txn, name, value, &loc) && !fn(ctx, &loc))
+	     more && slice_starts(name, prefix); more = kv_cursor_next(c, &name, &value)) {
+		sound = row_to_location(r, txn, name, value, &loc);
+		if (!sound || !fn(ctx, &loc))
 			break;
+	}
 	kv_cursor_free(&c);
-	return reader_end(r, txn) && complete ? LOCATION_FOUND : LOCATION_BLIND;
+	return reader_end(r, txn) && complete && sound ? LOCATION_FOUND : LOCATION_BLIND;
 }
 
 /* Keys are "be32 id, name"; the location itself is in `names`. */
@@ -253,7 +257,7 @@ location_reader_list_acl(struct location_reader *r, struct slice identifier, str
 	uint8_t start_bytes[LOCATION_ID_KEY_MAX];
 	struct slice start, key, value;
 	struct kv_cursor *c;
-	bool more, complete;
+	bool more, complete, sound = true;
 	uint32_t id;
 
 	if (txn == NULL || prefix.n > LOCATION_NAME_MAX) {
@@ -270,12 +274,13 @@ location_reader_list_acl(struct location_reader *r, struct slice identifier, str
 		struct slice name = slice_skip(key, 4);
 		struct location loc;
 
-		if (kv_get(txn, LOCATION_T_NAMES, name, &value) &&
-		    row_to_location(r, txn, name, value, &loc) && !fn(ctx, &loc))
+		sound = kv_get(txn, LOCATION_T_NAMES, name, &value) &&
+		        row_to_location(r, txn, name, value, &loc);
+		if (!sound || !fn(ctx, &loc))
 			break;
 	}
 	kv_cursor_free(&c);
-	return reader_end(r, txn) ? LOCATION_FOUND : LOCATION_BLIND;
+	return reader_end(r, txn) && sound ? LOCATION_FOUND : LOCATION_BLIND;
 }
 
 /* ---- one level ------------------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
 """Clients that say exactly what a test wants said, and messages."""
+import base64
 import itertools
 import os
 import re
@@ -191,3 +192,39 @@ def literal(lines, item):
         if rest.startswith(b"NIL"):
             return None
     raise AssertionError(f"{item} is not in {lines}")
+
+
+class Mupdate(Lines):
+    """A peer of a location server, logged in when a name is given; extended speaks our
+    extension. Lines have their literals inside."""
+
+    def __init__(self, address, name=None, password="", extended=True, cluster="roost", term=0):
+        super().__init__(address)
+        self.banner = [self.greeting]
+        while self.banner[-1].startswith(b"* ") and not self.banner[-1].startswith(b"* OK"):
+            self.banner.append(self.line())
+        if name:
+            word = base64.b64encode(f"\0{name}\0{password}".encode()).decode()
+            assert self.ask(f'A AUTHENTICATE "PLAIN" "{word}"')[-1].startswith(b"A OK")
+        if name and extended:
+            self.hello = self.ask(f'X ROOST "1" "{cluster}" "{term}"')
+
+    def response(self):
+        text = self.file.readline()
+        while (m := re.search(rb"\{(\d+)\+\}\r\n$", text)) is not None:
+            text += self.file.read(int(m.group(1)))
+            text += self.file.readline()
+        return text.rstrip(b"\r\n") if text.endswith(b"\n") else b""
+
+    def finish(self, tag):
+        """All lines up to the last one with this tag; b"" when the connection has ended."""
+        lines = [self.response()]
+        while lines[-1] != b"" and lines[-1].split(b" ")[:2] not in (
+                [tag, b"OK"], [tag, b"NO"], [tag, b"BAD"]):
+            lines.append(self.response())
+        return lines
+
+    def ask(self, command):
+        command = command.encode() if isinstance(command, str) else command
+        self.send(command + b"\r\n")
+        return self.finish(command.split(b" ")[0])

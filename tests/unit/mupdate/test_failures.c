@@ -216,6 +216,30 @@ TEST(clocks_may_jump)
 	world_fini(&w);
 }
 
+TEST(the_age_of_a_list_does_not_follow_a_clock_that_jumps)
+{
+	static const int64_t jumps[] = { 86400 * 365, -2 * 86400 * 365, 86400 };
+	struct world w;
+	uint64_t age;
+
+	both(&w);
+	world_stop_master(&w);
+	play_run(w.play, "wait 1m\n");
+	age = replica_age_ms(w.replica.replica);
+	assert_in_range(age, 55000, 65000);
+	for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
+		fakenet_jump(play_loop(w.play), jumps[i]);
+		assert_int_equal(replica_age_ms(w.replica.replica), age);
+	}
+	fakenet_jump(play_loop(w.play), 86400 * (365 - 1));
+	/* One that begins anew has only the clock on the wall. */
+	world_stop_replica(&w);
+	play_run(w.play, "wait 1m\n");
+	world_start_replica(&w);
+	assert_in_range(replica_age_ms(w.replica.replica), 115000, 130000);
+	world_fini(&w);
+}
+
 /* ---- a replica's environment ----------------------------------------------------------------- */
 
 static bool
@@ -228,37 +252,13 @@ is_aside(const struct node *n)
 	return stat(path, &st) == 0;
 }
 
-/* Overwrites what follows `mark` in the data file, everywhere. */
-static unsigned
-damage(const struct node *n, const char *mark, size_t skip, char byte)
-{
-	char path[400];
-	unsigned found = 0;
-	struct stat st;
-	char *data;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/data.mdb", n->dir);
-	fd = open(path, O_RDWR);
-	assert_true(fd != -1 && fstat(fd, &st) == 0);
-	data = malloc((size_t)st.st_size);
-	assert_int_equal(pread(fd, data, (size_t)st.st_size, 0), st.st_size);
-	for (char *p = data;
-	     (p = memmem(p, (size_t)(data + st.st_size - p), mark, strlen(mark))) != NULL;
-	     p++, found++)
-		assert_int_equal(pwrite(fd, &byte, 1, p - data + (off_t)(strlen(mark) + skip)), 1);
-	free(data);
-	close(fd);
-	return found;
-}
-
 TEST(a_damaged_row_is_found_at_the_start_and_the_list_taken_again)
 {
 	struct world w;
 
 	both(&w);
 	world_stop_replica(&w);
-	assert_true(damage(&w.replica, "user.a", 0, 99) > 0); /* the version of the record */
+	assert_true(world_damage(&w.replica, "user.a", 0, 99) > 0); /* the version of the record */
 	world_start_replica(&w);
 	assert_true(is_aside(&w.replica));
 	assert_true(replica_is_following(w.replica.replica));
@@ -271,13 +271,147 @@ TEST(a_row_damaged_in_use_is_found_and_the_list_taken_again)
 	struct world w;
 
 	both(&w);
-	assert_true(damage(&w.replica, "user.a", 0, 99) > 0);
+	assert_true(world_damage(&w.replica, "user.a", 0, 99) > 0);
 	world_login(&w, "reader", "be1");
 	play_run(w.play, "reader > 1 FIND \"user.a\"\nreader << 1 *\nwait 10s\n");
 	assert_true(is_aside(&w.replica));
 	assert_true(replica_is_following(w.replica.replica));
 	world_check_dump(&w.replica, "user.a active be1.test!p a=lrs= c1\n");
 	world_fini(&w);
+}
+
+static void
+unlink_in(const struct node *n, const char *name)
+{
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/%s", n->dir, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* Front ends ask all the time, which keeps the replica from asking by itself. */
+static void
+wait_busily(struct world *w, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++)
+		play_run(w->play, "reader > N NOOP\nreader << N *\nwait 1s\n");
+}
+
+TEST(files_that_are_taken_away_in_use_are_made_again)
+{
+	struct location_reader *reader;
+	struct arena *a = arena_new("test");
+	struct location loc;
+	struct world w;
+
+	both(&w);
+	reader = location_reader_new(w.replica.dir);
+	world_login(&w, "reader", "be1");
+	unlink_in(&w.replica, "data.mdb");
+	unlink_in(&w.replica, "lock.mdb");
+	assert_int_equal(location_reader_find(reader, SLICE("user.a"), a, &loc), LOCATION_BLIND);
+	wait_busily(&w, 3);
+	assert_true(replica_is_following(w.replica.replica));
+	assert_int_equal(location_reader_find(reader, SLICE("user.a"), a, &loc), LOCATION_FOUND);
+	location_reader_free(&reader);
+	arena_free(&a);
+	world_fini(&w);
+}
+
+TEST(a_row_that_nobody_asks_for_is_looked_at_all_the_same)
+{
+	struct world w;
+
+	both(&w);
+	world_login(&w, "reader", "be1");
+	assert_true(world_damage(&w.replica, "user.a", 0, 99) > 0);
+	wait_busily(&w, 3);
+	assert_true(is_aside(&w.replica));
+	world_check_dump(&w.replica, "user.a active be1.test!p a=lrs= c1\n");
+	world_fini(&w);
+}
+
+TEST(a_list_of_another_version_is_begun_anew)
+{
+	static const char *const marks[] = { "format", "\xde\xc0\xef\xbe" }; /* ours, LMDB's */
+
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+		struct world w;
+
+		both(&w);
+		world_stop_replica(&w);
+		assert_true(world_damage(&w.replica, marks[i], 0, 99) > 0);
+		world_start_replica(&w);
+		assert_true(is_aside(&w.replica));
+		world_check_dump(&w.replica, "user.a active be1.test!p a=lrs= c1\n");
+		world_fini(&w);
+	}
+}
+
+/* Everything from `at` on becomes byte. */
+static void
+overwrite(const struct node *n, const char *name, off_t at, char byte)
+{
+	char path[400];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", n->dir, name);
+	fd = open(path, O_RDWR);
+	assert_true(fd != -1 && fstat(fd, &st) == 0);
+	for (; at < st.st_size; at++)
+		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static const struct damage_case {
+	const char *name, *file;
+	off_t at;
+	int byte; /* -1: the file ends there */
+} damage_cases[] = {
+	{ "an empty file", "data.mdb", 0, -1 },
+	{ "half of the first page", "data.mdb", 2048, -1 },
+	{ "nothing behind the first two pages", "data.mdb", 8192, -1 },
+	{ "half a page is missing in the middle", "data.mdb", 5 * 4096 + 2048, -1 },
+	{ "zeros", "data.mdb", 8192, 0 },
+	{ "all of them zeros", "data.mdb", 0, 0 },
+	{ "something else from the beginning", "data.mdb", 0, 0xa5 },
+	{ "an empty lock file", "lock.mdb", 0, -1 },
+	{ "a lock file of something else", "lock.mdb", 0, 0xa5 },
+	{ "locks that are none", "lock.mdb", 64, 0xa5 },
+};
+
+TEST(whatever_is_in_its_folder_a_replica_comes_back_with_the_list)
+{
+	for (size_t i = 0; i < ARRAY_LEN(damage_cases); i++) {
+		const struct damage_case *c = &damage_cases[i];
+		struct location_reader *front;
+		struct arena *a = arena_new("test");
+		struct location loc;
+		struct world w;
+		char path[400];
+
+		both(&w);
+		/* keeps the lock file from being made anew */
+		front = location_reader_new(w.replica.dir);
+		assert_int_equal(location_reader_find(front, SLICE("user.a"), a, &loc),
+		                 LOCATION_FOUND);
+		world_stop_replica(&w);
+		snprintf(path, sizeof(path), "%s/%s", w.replica.dir, c->file);
+		if (c->byte == -1)
+			assert_int_equal(truncate(path, c->at), 0);
+		else
+			overwrite(&w.replica, c->file, c->at, (char)c->byte);
+		world_start_replica(&w);
+		test_check(replica_is_following(w.replica.replica), "%s", c->name);
+		world_check_dump(&w.replica, "user.a active be1.test!p a=lrs= c1\n");
+		play_run(w.play, "wait 1s\n");
+		test_check(location_reader_find(front, SLICE("user.a"), a, &loc) == LOCATION_FOUND,
+		           "%s", c->name);
+		location_reader_free(&front);
+		arena_free(&a);
+		world_fini(&w);
+	}
 }
 
 TEST(an_environment_its_users_die_of_is_begun_anew)

@@ -4,9 +4,13 @@
 #include "base/xalloc.h"
 #include "conf/common.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define MASTER "127.0.0.1:3905"
 #define REPLICA "127.0.0.1:3906"
@@ -248,4 +252,27 @@ world_login(struct world *w, const char *player, const char *identity)
 	buf_fini(&plain);
 	buf_fini(&text);
 	buf_fini(&script);
+}
+
+unsigned
+world_damage(const struct node *n, const char *mark, size_t skip, char byte)
+{
+	char path[400];
+	unsigned found = 0;
+	struct stat st;
+	char *data;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/data.mdb", n->dir);
+	fd = open(path, O_RDWR);
+	assert_true(fd != -1 && fstat(fd, &st) == 0);
+	data = malloc((size_t)st.st_size);
+	assert_int_equal(pread(fd, data, (size_t)st.st_size, 0), st.st_size);
+	for (char *p = data;
+	     (p = memmem(p, (size_t)(data + st.st_size - p), mark, strlen(mark))) != NULL;
+	     p++, found++)
+		assert_int_equal(pwrite(fd, &byte, 1, p - data + (off_t)(strlen(mark) + skip)), 1);
+	free(data);
+	close(fd);
+	return found;
 }

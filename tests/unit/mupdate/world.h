@@ -46,6 +46,9 @@ void world_stop_replica(struct world *w);
 /* "user.a active be1.test!p a=1 ..." one line a name: what a node's committed list says. */
 char *world_dump(struct node *n);
 void world_check_dump(struct node *n, const char *want);
+/* Overwrites the byte `skip` behind `mark` in a node's data file, wherever mark is there. Returns
+ * how often. */
+unsigned world_damage(const struct node *n, const char *mark, size_t skip, char byte);
 /* Plays the greeting and the login of player. */
 void world_login(struct world *w, const char *player, const char *identity);
 

@@ -1,7 +1,10 @@
 /* kv: order, latching, snapshots, deletion under a cursor, a second process's reader. */
 #include "kv/kv.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,4 +166,119 @@ TEST(an_environment_that_is_not_there_is_absent)
 	struct err err;
 
 	assert_int_equal(kv_open(&c, &env, &err), KV_ABSENT);
+}
+
+/* ---- damaged files --------------------------------------------------------------------------- */
+
+#define ROWS 4000
+
+/* Many rows, so that there are many pages. Returns the data file's path. */
+static const char *
+fill(const char *name)
+{
+	static char path[400];
+	struct kv_env *env = open_env(name, false);
+	struct kv_txn *t;
+	char key[16];
+
+	assert_int_equal(kv_begin_write(env, &t, NULL), KV_OK);
+	for (int i = 0; i < ROWS; i++) {
+		snprintf(key, sizeof(key), "k%06d", i);
+		kv_put(t, 0, slice_of(key), SLICE("some value that takes a little room"));
+	}
+	assert_int_equal(kv_commit(&t, NULL), KV_OK);
+	kv_close(&env);
+	snprintf(path, sizeof(path), "%s/%s/data.mdb", test_dir(), name);
+	return path;
+}
+
+/* From the first row to the last. */
+static enum kv_err
+walk(struct kv_env *env, unsigned *seen_r)
+{
+	struct slice key;
+	struct kv_cursor *c;
+	struct kv_txn *t;
+	enum kv_err e;
+
+	*seen_r = 0;
+	assert_int_equal(kv_begin_read(env, &t, NULL), KV_OK);
+	c = kv_cursor_new(t, 0);
+	for (bool more = kv_cursor_seek(c, SLICE(""), &key, NULL); more;
+	     more = kv_cursor_next(c, &key, NULL))
+		++*seen_r;
+	kv_cursor_free(&c);
+	e = kv_txn_error(t);
+	kv_end(&t);
+	return e;
+}
+
+TEST(a_page_of_zeros_is_an_error_and_not_the_end_of_the_process)
+{
+	static const char zeros[4096];
+	const char *path = fill("zeros");
+	struct kv_env *env = open_env("zeros", true);
+	unsigned seen, met = 0;
+	struct stat st;
+	int fd;
+
+	assert_int_equal(walk(env, &seen), KV_OK);
+	assert_int_equal(seen, ROWS);
+	fd = open(path, O_RDWR);
+	assert_true(fd != -1 && fstat(fd, &st) == 0);
+	/* Page after page: leaves, branches, and what is used for nothing. */
+	for (off_t at = 2 * (off_t)sizeof(zeros); at < st.st_size; at += sizeof(zeros)) {
+		char kept[sizeof(zeros)];
+
+		assert_int_equal(pread(fd, kept, sizeof(kept), at), sizeof(kept));
+		assert_int_equal(pwrite(fd, zeros, sizeof(zeros), at), sizeof(zeros));
+		met += walk(env, &seen) == KV_CORRUPT;
+		assert_int_equal(pwrite(fd, kept, sizeof(kept), at), sizeof(kept));
+	}
+	close(fd);
+	test_check(met > ROWS / 100, "%u", met);
+	assert_int_equal(walk(env, &seen), KV_OK);
+	kv_close(&env);
+}
+
+TEST(a_file_without_its_end_is_not_read)
+{
+	const char *path = fill("short");
+	struct kv_env *env = open_env("short", true), *other = NULL;
+	struct kv_config c = { .tables = tables, .table_count = 2, .read_only = true };
+	char dir[300];
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%s/short", test_dir());
+	c.dir = dir;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(kv_check_file(env), KV_FILE_GOOD);
+	for (off_t size = st.st_size - 4096; size >= 0; size -= st.st_size / 16) {
+		assert_int_equal(truncate(path, size), 0);
+		assert_int_equal(kv_check_file(env), KV_FILE_SHORT);
+		assert_true(kv_open(&c, &other, NULL) != KV_OK);
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(kv_check_file(env), KV_FILE_OTHER);
+	assert_int_equal(kv_open(&c, &other, NULL), KV_ABSENT);
+	kv_close(&env);
+}
+
+TEST(a_writer_makes_its_file_as_long_as_it_says)
+{
+	struct kv_env *env = open_env("long", false);
+	struct kv_txn *t;
+	char *value = calloc(4, 200000);
+
+	/* Pages that are taken and given back in the same transaction are not written. */
+	for (size_t round = 1; round <= 4; round++) {
+		assert_int_equal(kv_begin_write(env, &t, NULL), KV_OK);
+		kv_put(t, 0, SLICE("big"), slice_make(value, round * 200000));
+		assert_true(kv_del(t, 0, SLICE("big")));
+		kv_put(t, 0, SLICE("small"), slice_make(value, round));
+		assert_int_equal(kv_commit(&t, NULL), KV_OK);
+		assert_int_equal(kv_check_file(env), KV_FILE_GOOD);
+	}
+	free(value);
+	kv_close(&env);
 }

@@ -1,11 +1,13 @@
 /* reader: one level of the list, and what it costs; the rest is tested with mupdate/. */
 #include "location/reader.h"
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "kv/kv.h"
 #include "lib/test.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* Sorted as LMDB sorts: "a-b" and "a b" stand between "a" and "a.x". */
 static const char *const names[] = {
@@ -187,4 +189,116 @@ TEST(without_a_list_every_answer_is_blind)
 	assert_int_equal(out.len, 0);
 	location_reader_free(&r);
 	buf_fini(&out);
+}
+
+/* ---- damage ---------------------------------------------------------------------------------- */
+
+static bool
+on_any(UNUSED void *ctx, UNUSED const struct location *loc)
+{
+	return true;
+}
+
+static void
+put_row(const char *dir, const char *name, struct slice row)
+{
+	const struct kv_config conf = { .dir = dir,
+		                        .tables = location_table_names,
+		                        .table_count = LOCATION_T_COUNT,
+		                        .map_bytes = 16 << 20 };
+	struct kv_env *env;
+	struct kv_txn *txn;
+
+	assert_int_equal(kv_open(&conf, &env, NULL), KV_OK);
+	assert_int_equal(kv_begin_write(env, &txn, NULL), KV_OK);
+	kv_put(txn, LOCATION_T_NAMES, slice_of(name), row);
+	assert_int_equal(kv_commit(&txn, NULL), KV_OK);
+	kv_close(&env);
+}
+
+static void
+add_active(const char *dir, const char *name)
+{
+	const struct location loc = { .name = slice_of(name), .state = LOCATION_ACTIVE };
+	struct buf row = BUF_INIT(SIZE_MAX);
+
+	location_row_add(&row, &loc, 1);
+	put_row(dir, name, buf_slice(&row));
+	buf_fini(&row);
+}
+
+TEST(a_list_with_a_row_that_makes_no_sense_is_blind)
+{
+	char dir[300];
+	struct location_reader *r;
+
+	snprintf(dir, sizeof(dir), "%s/row", test_dir());
+	r = make_list(dir);
+	assert_int_equal(location_reader_list(r, SLICE("a"), on_any, NULL), LOCATION_FOUND);
+	assert_int_equal(location_reader_list_acl(r, SLICE("fred"), SLICE("a"), on_any, NULL),
+	                 LOCATION_FOUND);
+	location_reader_free(&r);
+	put_row(dir, "a.x", SLICE("nonsense"));
+	r = location_reader_new(dir);
+	assert_int_equal(location_reader_list(r, SLICE("a"), on_any, NULL), LOCATION_BLIND);
+	assert_int_equal(location_reader_list_acl(r, SLICE("fred"), SLICE("a"), on_any, NULL),
+	                 LOCATION_BLIND);
+	assert_int_equal(location_reader_list(r, SLICE("b"), on_any, NULL), LOCATION_FOUND);
+	location_reader_free(&r);
+}
+
+TEST(a_list_that_is_cut_short_or_gone_is_blind_and_comes_back)
+{
+	struct clock_fake now = { 1000000, 1000000 };
+	struct arena *a = arena_new("test");
+	char dir[300], path[400], lock[400];
+	struct location_reader *r;
+	struct location loc;
+
+	clock_set_fake(&now);
+	snprintf(dir, sizeof(dir), "%s/cut", test_dir());
+	snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	snprintf(lock, sizeof(lock), "%s/lock.mdb", dir);
+	r = make_list(dir);
+	assert_int_equal(location_reader_find(r, SLICE("a"), a, &loc), LOCATION_FOUND);
+	for (off_t size = 32768; size >= 0; size -= 4096) {
+		assert_int_equal(truncate(path, size), 0);
+		assert_int_equal(location_reader_find(r, SLICE("a"), a, &loc), LOCATION_BLIND);
+		assert_int_equal(location_reader_find(r, SLICE("zzz"), a, &loc), LOCATION_BLIND);
+	}
+	assert_true(unlink(path) == 0 && unlink(lock) == 0);
+	assert_int_equal(location_reader_find(r, SLICE("zzz"), a, &loc), LOCATION_BLIND);
+	assert_int_equal(access(lock, F_OK), -1); /* and leaves nothing there */
+	now.mono_us += 300000;
+	location_reader_free(&r);
+	r = make_list(dir);
+	assert_int_equal(location_reader_find(r, SLICE("a"), a, &loc), LOCATION_FOUND);
+	location_reader_free(&r);
+	clock_set_fake(NULL);
+	arena_free(&a);
+}
+
+/* A barrier that came through is about the list that lies there now. */
+TEST(a_list_that_was_replaced_is_seen_at_once)
+{
+	struct arena *a = arena_new("test");
+	static const char *const files[] = { "data.mdb", "lock.mdb" };
+	char dir[300], path[400], aside[400];
+	struct location_reader *r, *other;
+	struct location loc;
+
+	snprintf(dir, sizeof(dir), "%s/replaced", test_dir());
+	r = make_list(dir);
+	assert_int_equal(location_reader_find(r, SLICE("new"), a, &loc), LOCATION_NONE);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		snprintf(aside, sizeof(aside), "%s/aside.%s", dir, files[i]);
+		assert_int_equal(rename(path, aside), 0);
+	}
+	other = make_list(dir);
+	location_reader_free(&other);
+	add_active(dir, "new");
+	assert_int_equal(location_reader_find(r, SLICE("new"), a, &loc), LOCATION_FOUND);
+	location_reader_free(&r);
+	arena_free(&a);
 }
