@@ -128,7 +128,8 @@ cmd_getquota(struct imap_session *s, UNUSED struct command *c)
 	command_done(s, COMMAND_OK, NULL, "That is all");
 }
 
-/* The name need not be there: then the nearest above it says what he may know. */
+/* The name need not be there: then the nearest above it says what he may know. One that he may
+ * not look up is for him as one that is not there. */
 static bool
 may_ask_for(struct imap_session *s, struct slice name)
 {
@@ -136,8 +137,11 @@ may_ask_for(struct imap_session *s, struct slice name)
 	struct mbox_info info;
 
 	do {
-		if (store_find(s->service->c.store, at, &info))
-			return may_read(s, at);
+		if (may_read(s, at))
+			return true;
+		if (store_find(s->service->c.store, at, &info) &&
+		    (imap_rights(s, info.name, info.acl) & ACL_LOOKUP) != 0)
+			return false;
 	} while (mbox_name_parent(at, &at));
 	return false;
 }

@@ -91,6 +91,28 @@ TEST(what_is_not_ones_own_needs_the_right_to_read_it)
 		"second < h NO [NONEXISTENT] *\n");
 }
 
+TEST(a_name_that_is_hidden_answers_as_one_that_is_not_there)
+{
+	world_play_logged_in("store gives quota user.fred 10240 -1\n"
+	                     "store gives acl user.fred ann|lr|\n"
+	                     "store gives acl user.fred.Sent fred|lr|\n"
+	                     "second connects\n"
+	                     "second < * OK *\n"
+	                     "second > a LOGIN ann secret\n"
+	                     "second < a OK *\n"
+	                     "second > b GETQUOTAROOT \"Other Users/fred/none\"\n"
+	                     "second < * QUOTAROOT \"Other Users/fred/none\" \"Other Users/fred\"\n"
+	                     "second < * QUOTA \"Other Users/fred\" (STORAGE 0 10)\n"
+	                     "second < b OK *\n"
+	                     "second > c GETQUOTAROOT \"Other Users/fred/Sent\"\n"
+	                     "second < * QUOTAROOT \"Other Users/fred/Sent\" \"Other Users/fred\"\n"
+	                     "second < * QUOTA \"Other Users/fred\" (STORAGE 0 10)\n"
+	                     "second < c OK *\n"
+	                     "store gives acl user.fred.Sent ann|l|\n"
+	                     "second > d GETQUOTAROOT \"Other Users/fred/Sent\"\n"
+	                     "second < d NO [NONEXISTENT] *\n");
+}
+
 TEST(only_an_admin_sets_limits)
 {
 	world_play_logged_in(
