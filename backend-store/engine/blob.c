@@ -249,10 +249,24 @@ take_head(struct engine *e, const struct blob_place *p, struct slice head, struc
 	return true;
 }
 
+/* A blob of the transaction being applied: its id is its LSN. NULL: of another one. */
+static const struct engine_item *
+applied_item(const struct engine *e, uint64_t id)
+{
+	const struct engine_tx *tx = e->applying;
+	const struct engine_item *it;
+
+	if (tx == NULL || id < tx->first_lsn || id - tx->first_lsn >= tx->count)
+		return NULL;
+	it = &tx->items[id - tx->first_lsn];
+	return it->header.type == ENGINE_BLOB && it->header.object == id ? it : NULL;
+}
+
 bool
 engine_apply_blob(struct engine *e, struct kv_txn *txn, uint64_t id, struct engine_blob *b_r,
                   struct slice *summary_r)
 {
+	const struct engine_item *it;
 	struct blob_place p;
 	char path[512];
 	int fd, rc;
@@ -260,12 +274,9 @@ engine_apply_blob(struct engine *e, struct kv_txn *txn, uint64_t id, struct engi
 	b_r->id = id;
 	if (!find_row(e, txn, id, &p, &b_r->refs))
 		return false;
-	for (size_t i = 0; e->applying != NULL && i < e->applying->count; i++) {
-		const struct engine_item *it = &e->applying->items[i];
-
-		if (it->header.type == ENGINE_BLOB && it->header.object == id)
-			return take_head(e, &p, it->head, b_r, summary_r);
-	}
+	it = applied_item(e, id);
+	if (it != NULL)
+		return take_head(e, &p, it->head, b_r, summary_r);
 	/* A COPY of something older. The cache of descriptors is the loop's: open anew. */
 	segment_path(e, p.segment, path);
 	fd = e->os->ops->open(e->os, path, false);

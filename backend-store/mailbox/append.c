@@ -86,12 +86,12 @@ append_body(struct op *o, const struct slice *pieces, size_t count, struct msg *
 void
 append_msg(struct op *o, struct mailbox *m, struct msg *msg)
 {
-	struct change *c = op_change(o, m, CHANGE_APPEND, 1);
 	struct buf b = BUF_INIT(256);
 
+	op_touch(o, m);
 	msg->uid = m->tip_uidnext++;
-	msg->modseq = c->modseq = ++m->tip_modseq;
-	c->msgs[0] = *msg;
+	msg->modseq = ++m->tip_modseq;
+	op_append(o, m, msg);
 	quota_add_tip(m->entry, msg);
 	fact_append_add(&b, msg);
 	op_fact(o, m->entry->id, FACT_APPEND, &b);

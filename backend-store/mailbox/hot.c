@@ -39,7 +39,8 @@ hot_new(struct store *s, struct entry *e)
 	m->uidnext = m->tip_uidnext = m->base_uid = m->recent = 1;
 	m->modseq = m->tip_modseq = 1;
 	list_init(&m->idle);
-	list_init(&m->pending);
+	list_init(&m->appended);
+	list_init(&m->changed);
 	list_init(&m->watches);
 	list_init(&m->told);
 	e->hot = m;
@@ -63,7 +64,8 @@ hot_free(struct mailbox *m)
 {
 	struct entry *e = m->entry;
 
-	must(list_is_empty(&m->pending) && list_is_empty(&m->watches));
+	must(list_is_empty(&m->appended) && list_is_empty(&m->changed));
+	must(list_is_empty(&m->watches));
 	list_del(&m->idle);
 	list_del(&m->told);
 	m->store->hot_bytes -= m->charged;
@@ -270,23 +272,36 @@ mailbox_find(const struct mailbox *m, uint32_t uid)
 	return find(m->msgs, m->count, uid);
 }
 
+/* In the newest of these changes that has it; *expunged_r: that one is its end. */
+static const struct msg *
+find_pending(const struct list *changes, uint32_t uid, bool *expunged_r)
+{
+	for (const struct list *at = changes->prev; at != changes; at = at->prev) {
+		const struct change *c = LIST_ITEM(at, struct change, link);
+		const struct msg *found = NULL;
+
+		if (c->kind != CHANGE_KEYWORDS)
+			found = find(c->msgs, c->count, uid);
+		*expunged_r = found != NULL && c->kind == CHANGE_EXPUNGE;
+		if (found != NULL)
+			return found;
+	}
+	return NULL;
+}
+
+/* Called for every message of a STORE: what waits to be appended has only uids that are not
+ * published yet, and is passed over for the others. */
 bool
 hot_find_tip(const struct mailbox *m, uint32_t uid, struct msg *msg_r)
 {
-	const struct msg *found;
+	bool expunged = false;
+	const struct msg *found = find_pending(&m->changed, uid, &expunged);
 
-	for (const struct list *at = m->pending.prev; at != &m->pending; at = at->prev) {
-		const struct change *c = LIST_ITEM(at, struct change, link);
-
-		if (c->kind == CHANGE_KEYWORDS)
-			continue;
-		found = find(c->msgs, c->count, uid);
-		if (found == NULL)
-			continue;
-		*msg_r = *found;
-		return c->kind != CHANGE_EXPUNGE;
-	}
-	found = mailbox_find(m, uid);
+	if (expunged)
+		return false;
+	if (found == NULL)
+		found = uid < m->uidnext ? mailbox_find(m, uid)
+		                         : find_pending(&m->appended, uid, &expunged);
 	if (found != NULL)
 		*msg_r = *found;
 	return found != NULL;

@@ -202,10 +202,29 @@ op_change(struct op *o, struct mailbox *m, enum change_kind kind, uint32_t count
 	c->m = m;
 	hot_ref(m);
 	c->kind = kind;
-	c->count = count;
+	c->count = c->cap = count;
 	if (kind != CHANGE_KEYWORDS)
 		c->msgs = xcalloc(count, sizeof(*c->msgs));
 	return c;
+}
+
+void
+op_append(struct op *o, struct mailbox *m, const struct msg *msg)
+{
+	struct change *c = NULL;
+
+	if (!list_is_empty(&o->changes))
+		c = LIST_ITEM(o->changes.prev, struct change, own);
+	if (c == NULL || c->m != m || c->kind != CHANGE_APPEND) {
+		c = op_change(o, m, CHANGE_APPEND, 1);
+		c->count = 0;
+	}
+	if (c->count == c->cap) {
+		c->cap *= 2;
+		c->msgs = xreallocarray(c->msgs, c->cap, sizeof(*c->msgs));
+	}
+	c->msgs[c->count++] = *msg;
+	c->modseq = msg->modseq;
 }
 
 static void
@@ -278,7 +297,8 @@ op_commit(struct op *o)
 		return op_result_of(err);
 	}
 	LIST_EACH (c, &o->changes, struct change, own)
-		list_add_tail(&c->m->pending, &c->link);
+		list_add_tail(c->kind == CHANGE_APPEND ? &c->m->appended : &c->m->changed,
+		              &c->link);
 	for (size_t i = 0; i < o->touched_count; i++)
 		o->touched[i].m->last_lsn = o->last_lsn;
 	return MBOX_OK;

@@ -16,7 +16,7 @@
  *
  * Decide on the tip, show the published. Each mailbox has its table as published, and the
  * list of its changes that are in the log and not published yet (struct change, absolute
- * values, in log order). The tip of a message is its newest pending change, else the table.
+ * values, in log order). The tip of a message is its newest change, else the table.
  * Publishing applies a change to the table. When a write fails nothing is published any
  * more, and no later commit is taken: the tip needs no undoing.
  *
@@ -172,13 +172,13 @@ typedef void op_done_fn(struct op *o, enum mbox_result result);
 enum change_kind { CHANGE_APPEND, CHANGE_FLAGS, CHANGE_EXPUNGE, CHANGE_KEYWORDS };
 /* One change of one mailbox, logged and not published yet. Holds a reference of m. */
 struct change {
-	struct list link; /* mailbox.pending; before the commit in nobody's list */
+	struct list link; /* mailbox.appended or .changed; before the commit in nobody's list */
 	struct list own;  /* op.changes */
 	struct mailbox *m;
 	enum change_kind kind;
-	uint64_t modseq;
-	struct msg *msgs; /* ascending by uid; EXPUNGE: as they were */
-	uint32_t count;   /* of msgs; KEYWORDS: how many there are from now on */
+	uint64_t modseq;     /* the highest */
+	struct msg *msgs;    /* ascending by uid; EXPUNGE: as they were */
+	uint32_t count, cap; /* of msgs; KEYWORDS: how many there are from now on */
 };
 
 /* A mailbox of the transaction being built, and how it was before. */
@@ -227,6 +227,8 @@ uint64_t op_fact(struct op *o, uint64_t object, enum fact_kind kind, struct buf 
 void op_touch(struct op *o, struct mailbox *m);
 /* A change of m; msgs with room for count. Valid until published. */
 struct change *op_change(struct op *o, struct mailbox *m, enum change_kind kind, uint32_t count);
+/* One more message behind those that the transaction has appended to m just before. */
+void op_append(struct op *o, struct mailbox *m, const struct msg *msg);
 /* OK: done() is called when it is published or has failed. Else nothing has happened, and
  * done() will not be called. */
 enum mbox_result op_commit(struct op *o) MUST_CHECK;
@@ -271,8 +273,9 @@ struct mailbox {
 	uint64_t tip_modseq;
 	unsigned tip_keyword_count;
 	char *keywords[MAILBOX_KEYWORDS_MAX];
-	struct list pending; /* struct change, in log order */
-	uint64_t last_lsn;   /* of its last fact; until that is indexed it stays hot */
+	struct list appended; /* struct change, APPEND, in log order */
+	struct list changed;  /* the others; apart, since many may wait to be appended */
+	uint64_t last_lsn;    /* of its last fact; until that is indexed it stays hot */
 
 	struct list watches;
 	struct list told;
