@@ -7,8 +7,13 @@
 #include "base/xalloc.h"
 #include "engine/engine_impl.h"
 
-/* Published but not indexed yet: what may be pinned in memory. */
-#define UNINDEXED_RECORDS_MOST 400000
+/* Published but not indexed yet: what may be pinned in memory, and will take its time. A record
+ * counts by the size of its fact too, since one may be about any number of messages. Large
+ * transactions are put off before small ones, so that whoever makes many stops nobody else. */
+#define UNINDEXED_MOST 500000
+#define UNINDEXED_MOST_LARGE 400000
+#define LARGE 1000
+#define FACT_BYTES_ONE 256 /* of a fact, for each of which it counts one more */
 
 const char *
 engine_err_text(enum engine_err err)
@@ -122,6 +127,7 @@ engine_add_blob(struct engine_tx *tx, const struct slice *pieces, size_t count,
 	it->piece_count = count;
 	it->header.head_bytes = (uint32_t)it->head.n;
 	it->header.body_bytes = (uint32_t)bytes;
+	tx->weight++;
 	tx->has_blob = true;
 	tx->bytes += record_bytes(&it->header);
 	return it->header.lsn;
@@ -139,6 +145,7 @@ add_payload(struct engine_tx *tx, enum engine_record_type type, uint64_t object,
 	}
 	it->body = slice_make(slice_dup(payload), payload.n);
 	it->header.body_bytes = (uint32_t)payload.n;
+	tx->weight += 1 + payload.n / FACT_BYTES_ONE;
 	tx->bytes += record_bytes(&it->header);
 	return it->header.lsn;
 }
@@ -175,7 +182,7 @@ may_commit(struct engine *e, const struct engine_tx *tx)
 	/* a first one passes whatever its size: it could never be taken otherwise */
 	if (queued != 0 && queued + tx->bytes > e->config.queue_bytes)
 		return ENGINE_BUSY;
-	if (e->unindexed_records > UNINDEXED_RECORDS_MOST)
+	if (e->unindexed_weight > (tx->weight > LARGE ? UNINDEXED_MOST_LARGE : UNINDEXED_MOST))
 		return ENGINE_BUSY;
 	return ENGINE_OK;
 }
@@ -233,7 +240,7 @@ index_step(void *ctx)
 static void
 hand_to_indexer(struct engine *e, struct engine_tx *tx)
 {
-	e->unindexed_records += tx->count;
+	e->unindexed_weight += tx->weight;
 	pthread_mutex_lock(&e->lock);
 	list_add_tail(&e->to_index, &tx->link);
 	pthread_cond_signal(&e->index_wanted);
@@ -317,7 +324,7 @@ engine_forget_indexed(void *ctx)
 			if (tx->items[i].header.type == ENGINE_BLOB)
 				map_del(e->unindexed, map_key_u64(&tx->items[i].header.object));
 		last = tx->first_lsn + tx->count - 1;
-		e->unindexed_records -= tx->count;
+		e->unindexed_weight -= tx->weight;
 		engine_tx_free(&tx);
 	}
 	if (last != 0 && e->client->indexed != NULL)

@@ -44,6 +44,7 @@ struct engine_tx {
 	struct engine_item *items;
 	size_t count, cap;
 	uint64_t first_lsn, bytes;
+	uint64_t weight; /* work for the indexer */
 	unsigned flags;
 	bool has_blob, too_big;
 	enum engine_err result;
@@ -85,7 +86,7 @@ struct engine {
 	struct fd_slot fds[ENGINE_FDS];
 	uint64_t fd_turn;
 	bool step_queued, index_queued;
-	uint64_t unindexed_records;
+	uint64_t unindexed_weight;
 	uint64_t damaged;
 
 	pthread_mutex_t lock;

@@ -1,5 +1,6 @@
 /* Messages: append, flags, expunge, copy, move; each looked at again after a restart. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/num.h"
 #include "fakenet/fakenet.h"
@@ -466,5 +467,83 @@ TEST(parts_of_a_body_are_read)
 	world_eq("behind", &b, "");
 	mailbox_release(&m);
 	buf_fini(&b);
+	world_close(&w);
+}
+
+/* ---- more than the index keeps up with ----------------------------------------------------- */
+
+#define MANY 30000
+#define STORES_MOST 1000
+
+struct many {
+	struct mailbox *m;
+	uint32_t uids[MANY];
+	enum mbox_result result;
+};
+
+static void
+on_many_appended(void *ctx, enum mbox_result result, const struct mailbox_added *added)
+{
+	struct many *many = ctx;
+
+	many->result = result;
+	if (added->count == MANY)
+		memcpy(many->uids, added->uids, sizeof(many->uids));
+}
+
+static void
+on_many_stored(void *ctx, enum mbox_result result, const uint32_t *modified, size_t modified_count)
+{
+	((struct many *)ctx)->result = result;
+}
+
+static void
+append_many(struct world *w, struct many *many)
+{
+	struct msg_new *msgs = calloc(MANY, sizeof(*msgs));
+	struct slice body = SLICE(BODY);
+
+	assert_non_null(msgs);
+	for (size_t i = 0; i < MANY; i++)
+		msgs[i] = (struct msg_new){ .pieces = &body, .piece_count = 1 };
+	many->result = MBOX_BUSY;
+	(void)mailbox_append(many->m, msgs, MANY, on_many_appended, many);
+	fakenet_settle(w->loop);
+	assert_int_equal(many->result, MBOX_OK);
+	free(msgs);
+}
+
+/* Each time something else, since what stays as it is costs nothing. */
+static enum mbox_result
+store_many(struct world *w, struct many *many, int turn)
+{
+	struct flag_change change = { turn % 2 == 0 ? FLAGS_ADD : FLAGS_REMOVE,
+		                      { MSG_SEEN, NULL, 0 },
+		                      UINT64_MAX };
+
+	(void)mailbox_store_flags(many->m, many->uids, MANY, &change, on_many_stored, many);
+	fakenet_settle(w->loop);
+	return many->result;
+}
+
+TEST(who_changes_much_is_put_off_before_others_are)
+{
+	static struct many many;
+	struct world w;
+	int n = 0;
+
+	start(&w, WORLD_UNINDEXED);
+	many.m = world_must_get(&w, "user.fred");
+	append_many(&w, &many);
+	while (n < STORES_MOST && store_many(&w, &many, n) == MBOX_OK)
+		n++;
+	assert_true(n > 10);
+	assert_true(n < STORES_MOST);
+	assert_int_equal(many.result, MBOX_BUSY);
+	assert_int_equal(world_append(&w, "user.fred", BODY, 0, NULL), MANY + 1);
+	engine_index_now(store_engine(w.store));
+	fakenet_settle(w.loop);
+	assert_int_equal(store_many(&w, &many, n), MBOX_OK);
+	mailbox_release(&many.m);
 	world_close(&w);
 }

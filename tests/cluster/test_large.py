@@ -1,0 +1,54 @@
+"""A mailbox of many messages.
+
+ROOST_TEST_LARGE: how many (default 200000)."""
+import os
+import threading
+import time
+
+import talk
+
+MANY = int(os.environ.get("ROOST_TEST_LARGE", "200000"))
+AT_ONCE = 2000
+
+
+def fill(client, mailbox, count):
+    message = talk.message(body="x\r\n")
+    for at in range(0, count, AT_ONCE):
+        done = client.append(mailbox, *[message] * min(AT_ONCE, count - at), sync=False)
+        assert b" OK " in done[-1], done[-1]
+
+
+def until_ok(client, command):
+    """Changes of so much are put off while the index lags behind."""
+    while b"[INUSE]" in (done := client.run(command)[-1]):
+        time.sleep(0.1)
+    assert b" OK " in done, done
+
+
+def test_copies_of_all_beside_changes_of_all_and_a_kill(own):
+    """The store goes on serving, and is back soon: nothing takes the square of its size."""
+    user = own.user("store1")
+    first, second = own.raw_imap(user), own.raw_imap(user, "fe2")
+    for client in (first, second):
+        client.sock.settimeout(120)
+    fill(first, "INBOX", MANY)
+    first.ok("SELECT INBOX")
+    first.ok("CREATE copies")
+    until_ok(first, "COPY 1:* copies")
+    second.ok("SELECT copies")
+    copying = threading.Thread(target=until_ok, args=[first, "COPY 1:* copies"])
+    copying.start()
+    for flag in ["\\Seen", "\\Answered", "\\Flagged"]:
+        until_ok(second, f"STORE 1:* +FLAGS.SILENT ({flag})")
+    copying.join()
+    own["store1"].kill()
+    own["store1"].start()
+    own.cluster.wait_settled()
+    again = own.raw_imap(user)
+    again.sock.settimeout(120)
+    lines = again.ok("STATUS copies (MESSAGES UNSEEN)")
+    assert talk.number(lines, rb"MESSAGES (\d+)") == 2 * MANY
+    assert talk.number(lines, rb"UNSEEN (\d+)") <= MANY
+    again.ok("SELECT copies")
+    found = again.ok("SEARCH ANSWERED SEEN FLAGGED")
+    assert len(found[0].split()) - 2 >= MANY
