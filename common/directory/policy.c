@@ -536,8 +536,9 @@ policy_make_credentials(struct policy *p, const char *grant, const char *service
 		c_r->result = peer_credentials(p, store, claim, c_r);
 		return;
 	}
+	/* who may log in here only gets no further by a front end that was taken over */
 	if (!token_verify(p->secret, TOKEN_GRANT, slice_of(grant), clock_wall_s(), &t) ||
-	    t.user.n > DIRECTORY_NAME_MAX)
+	    t.user.n > DIRECTORY_NAME_MAX || !slice_eq_str(t.service, service))
 		return;
 	copy_str(c_r->user, sizeof(c_r->user), t.user);
 	if (server != NULL && strcmp(conf_enum_text(server, "kind"), "imap") == 0)

@@ -20,7 +20,7 @@ struct place {
 	const char *text;
 	char host[ADDRESS_DOMAIN_MAX + 1]; /* "": an address */
 	uint16_t port;
-	struct hop *hops[HOPS_MAX];
+	struct hop **hops;
 	size_t count;
 	struct resolve *resolve; /* under way */
 	bool failed;             /* the last time */
@@ -79,6 +79,7 @@ add_hop(struct place *p, const struct addr *a)
 		snprintf(h->name, sizeof(h->name), "%s[%s]:%u", p->host, addr_host_text(a, text),
 		         addr_port(a));
 	}
+	p->hops = xreallocarray(p->hops, p->count + 1, sizeof(struct hop *));
 	p->hops[p->count++] = h;
 	return h;
 }
@@ -189,6 +190,7 @@ hops_free(struct hops **hp)
 		resolve_cancel(&p->resolve);
 		for (size_t k = 0; k < p->count; k++)
 			free(p->hops[k]);
+		free(p->hops);
 	}
 	resolver_free(&h->resolver);
 	free(h->places);
@@ -224,14 +226,14 @@ on_resolved(void *ctx, const struct addr *addrs, size_t count, const char *why)
 		            p->count);
 	p->failed = count == 0;
 	/* where there is no room for new ones the old ones go on */
-	for (size_t i = 0; count > 0 && p->count + count <= HOPS_MAX && i < p->count; i++)
+	for (size_t i = 0; count > 0 && p->count + count <= HOPS_KNOWN_MAX && i < p->count; i++)
 		p->hops[i]->current = false;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < MIN(count, (size_t)HOPS_MAX); i++) {
 		struct hop *h = find_hop(p, &addrs[i]);
 
 		if (h != NULL)
 			h->current = true;
-		else if (p->count < HOPS_MAX)
+		else if (p->count < HOPS_KNOWN_MAX)
 			(void)add_hop(p, &addrs[i]);
 	}
 	p->owner->changed(p->owner->ctx);

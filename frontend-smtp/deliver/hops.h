@@ -22,7 +22,9 @@
 #define HOPS_NAME_MS 60000
 /* How many recipients it takes at once is asked again after that. */
 #define HOPS_MOST_MS 3600000
-#define HOPS_MAX 64 /* addresses of one setting that are known at a time */
+#define HOPS_MAX 64 /* addresses of one setting at a time; and those tried for one message */
+/* Addresses of one name that are known, old ones too: connections and pauses hang on them. */
+#define HOPS_KNOWN_MAX 4096
 
 /* Lives as long as the hops: connections are kept by it. */
 struct hop {

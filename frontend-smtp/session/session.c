@@ -307,6 +307,8 @@ on_event(struct smtp_session *s, const struct smtp_event *ev)
 		return;
 	case SMTP_SASL_CANCEL:
 		session_login_cancel(s);
+		if (smtp_server_is_over(s->core)) /* one too many */
+			session_end(s, "bad input");
 		return;
 	case SMTP_MAIL:
 		on_mail(s, &ev->mail);

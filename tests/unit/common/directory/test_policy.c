@@ -345,6 +345,27 @@ static const struct token_case {
 	{ "for no user", "imap", "", "imap", "store1", AUTH_DENIED },
 };
 
+TEST(a_grant_is_for_the_service_of_its_login)
+{
+	struct world w;
+	struct policy_answer a;
+	struct policy_credentials c;
+	struct err err;
+
+	begin(&w, &schemas[1], NULL);
+	assert_int_equal(directory_set_services(w.writer, "fred", "smtp pop3", &err), DIRECTORY_OK);
+	assert_int_equal(login(&w, "imap", "", "fred", "secret", &a), AUTH_DENIED);
+	assert_int_equal(login(&w, "smtp", "", "fred", "secret", &a), AUTH_OK);
+	policy_make_credentials(w.policy, a.grant, "imap", "store1", 0, &c);
+	assert_int_equal(c.result, AUTH_DENIED);
+	assert_int_equal(login(&w, "pop3", "", "fred", "secret", &a), AUTH_OK);
+	policy_make_credentials(w.policy, a.grant, "imap", "store1", 0, &c);
+	assert_int_equal(c.result, AUTH_DENIED);
+	policy_make_credentials(w.policy, a.grant, "pop3", "store1", 0, &c);
+	assert_int_equal(c.result, AUTH_OK);
+	end(&w);
+}
+
 TEST(tokens_of_front_ends)
 {
 	struct world fe, store;

@@ -164,6 +164,28 @@ TEST(hop_by_name_that_moves)
 								"near > RCPT TO:<x@far.example>\nnear < 451 4.4.1 *\n");
 }
 
+/* Large mail services change their addresses all the time. */
+TEST(hop_by_name_that_has_had_many_addresses)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+
+	buf_add_str(&script, "wait 2s\n" NEAR);
+	for (int i = 0; i < 70; i++)
+		buf_printf(&script,
+		           "dns knows relay.example.net 198.51.100.%d\nwait 61s\n" NEAR_MAIL
+		           "near > RCPT TO:<x@far.example>\nnear < 451 4.4.1 *\nnear > RSET\n"
+		           "near < 250 *\n",
+		           i + 1);
+	/* the first one asks for the name, and goes to the address at hand */
+	buf_add_str(&script,
+	            "dns knows relay.example.net 192.0.2.25\nwait 61s\n" NEAR_MAIL
+	            "near > RCPT TO:<x@far.example>\nnear < 451 4.4.1 *\nnear > RSET\n"
+	            "near < 250 *\n" NEAR_MAIL "near > RCPT TO:<x@far.example>\n" HOP("hop1")
+	                    ASKED_X TAKES("hop1") "near < 250 *\n");
+	world_play_once("relay = relay.example.net:25\n", buf_cstr(&script));
+	buf_fini(&script);
+}
+
 /* ---- what it cannot take --------------------------------------------------------------------------- */
 
 #define POOR_HOP                                                                                   \

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "lib/test.h"
+#include "proto/smtp_server.h"
 
 #include <stdio.h>
 
@@ -53,6 +54,20 @@ TEST(logins_that_fail)
 	                   "near > AUTH PLAIN " WRONG "\nnear < 535 *\n"
 	                   "near > AUTH PLAIN " WRONG "\nnear < 535 *\nnear < 421 4.7.0 *\n"
 	                   "near is closed\nwho is there\n");
+}
+
+TEST(logins_that_are_given_up_again_and_again)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+
+	buf_add_str(&script, NEAR_IN);
+	for (int i = 0; i < SMTP_BAD_MAX; i++)
+		buf_add_str(&script,
+		            "near > AUTH PLAIN\nnear < 334*\nnear > *\nnear < 501 5.7.0 *\n");
+	buf_add_str(&script, "near > AUTH PLAIN\nnear < 334*\nnear > *\nnear < 421 4.7.0 *\n"
+	                     "near is closed\nwho is there\n");
+	world_play(buf_cstr(&script));
+	buf_fini(&script);
 }
 
 TEST(client_leaves_in_a_login)
