@@ -108,6 +108,16 @@ service_set_conf(struct service *s, const struct conf *conf, struct tls_ctx *tls
 
 /* ---- sessions ---------------------------------------------------------------------------------- */
 
+/* So that those who say nothing keep nobody out: the one that has said nothing for longest goes. */
+static bool
+make_room(struct service *s)
+{
+	for (struct list *l = s->sessions.next; l != &s->sessions; l = l->next)
+		if (session_give_way(session_of_link(l)))
+			return true;
+	return false;
+}
+
 void
 service_accept(void *ctx, struct conn **c)
 {
@@ -115,7 +125,7 @@ service_accept(void *ctx, struct conn **c)
 	struct session *sn;
 	char peer[ADDR_TEXT_LEN];
 
-	if (s->draining || service_session_count(s) >= s->conf.session_max) {
+	if (s->draining || (service_session_count(s) >= s->conf.session_max && !make_room(s))) {
 		log_warning(NULL, "session.refused peer=%s reason=\"too many connections\"",
 		            addr_host_text(conn_peer(*c), peer));
 		conn_free(c);

@@ -262,6 +262,10 @@ cmd_find(struct session *sn, const struct mupdate_cmd *cmd)
 		goto out;
 	}
 	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "Search completed");
+	/* Short questions, long answers: the next one when these have gone out. */
+	sn->is_full = link_is_congested(sn->wire);
+	if (sn->is_full)
+		mupdate_server_wait(sn->core);
 out:
 	buf_fini(&place);
 	buf_fini(&fields);
@@ -534,7 +538,12 @@ on_input(void *ctx, struct slice in)
 static void
 on_drained(void *ctx)
 {
-	feed_run(ctx);
+	struct session *sn = ctx;
+
+	if (sn->is_full)
+		session_resume(sn);
+	sn->is_full = false;
+	feed_run(sn);
 }
 
 static void
@@ -626,6 +635,15 @@ session_drain(struct session *sn)
 		mupdate_server_reply(sn->core, "*", MUPDATE_BYE, MUPDATE_CODE_NONE,
 		                     "shutting down");
 	session_end(sn, "shutting down", !cut);
+}
+
+bool
+session_give_way(struct session *sn)
+{
+	if (sn->wire == NULL || sn->identity != NULL)
+		return false;
+	session_end(sn, "has not logged in, and others wait", false);
+	return true;
 }
 
 /* ---- for the service ------------------------------------------------------------------------------- */

@@ -17,6 +17,8 @@ void session_released(struct session *sn, enum mapdb_outcome outcome);
 /* The map has changed. */
 void session_kick(struct session *sn);
 /* Says BYE. */
+/* Ends one that has not logged in. False: it has, or is at its end. */
+bool session_give_way(struct session *sn);
 void session_drain(struct session *sn);
 
 /* In the service's lists: session_list(), session_group(). */

@@ -31,6 +31,7 @@ struct session {
 	struct link *wire; /* NULL: ended */
 	struct buf held;   /* answers that wait for the commit; also what is said after the end */
 	bool is_held;
+	bool is_full;          /* answers to FIND have to go out first */
 	struct buf held_marks; /* struct held_mark */
 	char id[IDS_SESSION_LEN];
 	char peer[ADDR_TEXT_LEN];

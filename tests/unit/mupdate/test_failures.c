@@ -99,6 +99,56 @@ TEST(a_login_may_be_given_up_and_begun_again)
 	world_fini(&w);
 }
 
+/* As many connections as there may be, and what is told of one more. */
+TEST(who_says_nothing_keeps_nobody_out)
+{
+	struct conn *silent[WORLD_SESSIONS], *ours;
+	struct world w;
+	char from[32];
+
+	world_init(&w);
+	for (unsigned i = 0; i < ARRAY_LEN(silent); i++) {
+		snprintf(from, sizeof(from), "127.0.0.2:%u", 2000 + i);
+		fakenet_pair(play_loop(w.play), from, "127.0.0.1:3905", &silent[i], &ours);
+		service_accept(w.master.service, &ours);
+	}
+	fakenet_settle(play_loop(w.play));
+	assert_int_equal(service_session_count(w.master.service), ARRAY_LEN(silent));
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "be2");
+	play_run(w.play, "client > 1 NOOP\nclient < 1 OK *\n");
+	assert_int_equal(service_session_count(w.master.service), ARRAY_LEN(silent));
+	for (unsigned i = 0; i < ARRAY_LEN(silent); i++)
+		conn_free(&silent[i]);
+	world_fini(&w);
+}
+
+TEST(who_asks_for_much_at_once_gets_it)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	buf_add_str(&script, "client > A ACTIVATE \"user.a\" \"be1.test!\" {60000+}\nclient > ");
+	for (int j = 0; j < 5000; j++)
+		buf_printf(&script, "u%08d\\tl\\t", j);
+	buf_add_str(&script, "\nclient < A OK *\nclient >> ");
+	/* 30 MB of answers to one write */
+	for (int i = 0; i < 500; i++)
+		buf_printf(&script, "%d FIND \"user.a\"\\r\\n", i);
+	buf_add_char(&script, '\n');
+	for (int i = 0; i < 500; i++)
+		buf_printf(&script,
+		           "client < %d MAILBOX {6+}\nclient < user.a {9+}\n"
+		           "client < be1.test! {60000+}\nclient < u*\nclient < %d OK *\n",
+		           i, i);
+	play_run(w.play, buf_cstr(&script));
+	buf_fini(&script);
+	world_fini(&w);
+}
+
 /* ---- a full disk ----------------------------------------------------------------------------- */
 
 /* One change with an ACL of 60 KB, and something wrong behind it, in one piece. */

@@ -74,7 +74,7 @@ open_service(struct node *n, const char *master_url, bool takeover)
 		.cluster = "lab",
 		.master_url = master_url,
 		.takeover = takeover,
-		.session_max = 100,
+		.session_max = WORLD_SESSIONS,
 		.login_ms = 60000,
 		.idle_ms = 1800000,
 		.feed_stall_ms = 60000,

@@ -12,6 +12,8 @@
 #include "replica.h"
 #include "service.h"
 
+#define WORLD_SESSIONS 100 /* most a server has */
+
 /* A MUPDATE server: 127.0.0.1:3905 is m, 127.0.0.1:3906 is a replica of it. */
 struct node {
 	struct world *world;
