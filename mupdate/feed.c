@@ -36,7 +36,7 @@ struct feed {
 static bool
 can_resume(const struct mapdb_info *info, const struct feed_ask *ask)
 {
-	return ask->is_since && slice_ieq_str(ask->history, info->history) &&
+	return ask->is_since && ask->is_part && slice_ieq_str(ask->history, info->history) &&
 	       ask->revision <= info->revision && ask->revision + 1 >= info->oldest;
 }
 

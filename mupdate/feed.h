@@ -24,6 +24,7 @@ struct feed_ask {
 	const char *tag;
 	struct slice place; /* LIST: prefix of the place; empty: all */
 	bool is_since;      /* UPDATE SINCE history revision */
+	bool is_part;       /* and what the peer has is part of the list */
 	struct slice history;
 	uint64_t revision;
 	unsigned host_count; /* UPDATE: only these servers; 0: all */

@@ -52,6 +52,7 @@ mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r)
 	info_r->oldest = location_meta_u64(txn, "oldest");
 	info_r->term = location_meta_u64(txn, "term");
 	info_r->heard_us = location_meta_u64(txn, "heard");
+	info_r->unsure = location_meta_u64(txn, "unsure");
 	info_r->state = (enum location_map_state)location_meta_u32(txn, "state");
 }
 
@@ -63,17 +64,55 @@ mapdb_put_history(struct mapdb *m, const uint8_t history[LOCATION_HISTORY_LEN])
 	history_to_hex(history, m->next.history);
 }
 
+static struct slice
+pushed_key(struct slice server, char key_r[8 + LOCATION_SERVER_MAX])
+{
+	must(server.n <= LOCATION_SERVER_MAX);
+	memcpy(key_r, "pushed.", 7);
+	memcpy(key_r + 7, server.p, server.n);
+	return slice_make(key_r, 7 + server.n);
+}
+
+/* Nobody has pushed. */
+static void
+clear_pushed(struct mapdb *m)
+{
+	struct kv_cursor *c = kv_cursor_new(m->txn, LOCATION_T_META);
+	struct slice key;
+
+	while (kv_cursor_seek(c, SLICE("pushed."), &key, NULL) &&
+	       slice_starts(key, SLICE("pushed.")))
+		kv_cursor_del(c);
+	kv_cursor_free(&c);
+}
+
 void
 mapdb_put_new_history(struct mapdb *m)
 {
 	uint8_t history[LOCATION_HISTORY_LEN];
 
-	/* Those who knew the list before this one know its terms, and refuse lower ones. A term
-	 * is raised at each start, so no master that began earlier has come as far as the
-	 * clock. */
-	m->next.term = MAX(m->next.term, clock_wall_s());
+	mapdb_next_term(m);
 	ids_random(history, sizeof(history));
 	mapdb_put_history(m, history);
+}
+
+void
+mapdb_next_term(struct mapdb *m)
+{
+	m->next.term = MAX(m->next.term + 1, clock_wall_s());
+}
+
+void
+mapdb_start_history(struct mapdb *m)
+{
+	mapdb_put_new_history(m);
+	mapdb_log_clear(m);
+	mapdb_terms_clear(m);
+	mapdb_terms_add(m, m->next.term, m->next.revision);
+	clear_pushed(m);
+	m->next.unsure = m->next.revision;
+	mapdb_put_u64(m, "unsure", m->next.unsure);
+	mapdb_set_state(m, LOCATION_MAP_REBUILDING);
 }
 
 const struct mapdb_info *
@@ -167,6 +206,9 @@ void
 mapdb_raise_term(struct mapdb *m, uint64_t above)
 {
 	m->next.term = MAX(m->next.term, above + 1);
+	/* What was between is not known to have been of this history. */
+	mapdb_terms_clear(m);
+	mapdb_terms_add(m, m->next.term, m->next.revision);
 }
 
 void
@@ -184,7 +226,7 @@ mapdb_log_clear(struct mapdb *m)
 }
 
 bool
-mapdb_follow(struct mapdb *m, struct slice history, uint64_t revision, uint64_t term)
+mapdb_follow(struct mapdb *m, struct slice history, uint64_t revision, uint64_t term, bool whole)
 {
 	struct buf bytes = BUF_INIT(LOCATION_HISTORY_LEN);
 	bool same = slice_ieq_str(history, m->next.history), ok = true;
@@ -198,22 +240,13 @@ mapdb_follow(struct mapdb *m, struct slice history, uint64_t revision, uint64_t 
 		mapdb_put_history(m, (const uint8_t *)buf_slice(&bytes).p);
 		m->next.revision = revision;
 		mapdb_log_clear(m);
-	} else if (revision > m->next.revision) {
+	} else if (whole || revision > m->next.revision) {
 		m->next.revision = revision;
 	}
 	if (ok && term > m->next.term)
 		m->next.term = term;
 	buf_fini(&bytes);
 	return ok;
-}
-
-static struct slice
-pushed_key(struct slice server, char key_r[8 + LOCATION_SERVER_MAX])
-{
-	must(server.n <= LOCATION_SERVER_MAX);
-	memcpy(key_r, "pushed.", 7);
-	memcpy(key_r + 7, server.p, server.n);
-	return slice_make(key_r, 7 + server.n);
 }
 
 void

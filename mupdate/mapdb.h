@@ -40,6 +40,7 @@ struct mapdb_info {
 	uint64_t oldest; /* first revision that the log still has */
 	uint64_t term;
 	uint64_t heard_us; /* wall clock; 0: never, or a master */
+	uint64_t unsure;   /* a master that rebuilds: records up to this revision are old ones */
 	enum location_map_state state;
 };
 
@@ -94,13 +95,24 @@ uint64_t mapdb_claim(struct mapdb *m, struct slice inbox, struct slice server, u
 void mapdb_set_pushed(struct mapdb *m, struct slice server);
 bool mapdb_has_pushed(struct mapdb *m, struct slice server);
 void mapdb_set_state(struct mapdb *m, enum location_map_state state);
+/* Is what a peer has under this term, up to this revision, part of the list? */
+enum mapdb_kin {
+	MAPDB_KIN_PART,
+	MAPDB_KIN_UNKNOWN, /* that was too long ago, or of another history */
+	MAPDB_KIN_AHEAD,   /* no: this history has gone on elsewhere */
+};
+enum mapdb_kin mapdb_compare(struct mapdb *m, uint64_t term, uint64_t revision);
+/* A master: what is here is an old copy. A new history of the same names, which every server
+ * has to push again. In the open write transaction. */
+void mapdb_start_history(struct mapdb *m);
 /* A master with a new history hears of a term higher than its own: its disk was lost, and its
  * clock was wrong when it began. The next one is its own. In the open write transaction. */
 void mapdb_raise_term(struct mapdb *m, uint64_t above);
 /* A replica: whose list this is (hex), and how far it goes. Rows of the log that do not
- * belong to that history are dropped. False: history is not hex of 16 bytes. */
-bool mapdb_follow(struct mapdb *m, struct slice history, uint64_t revision,
-                  uint64_t term) MUST_CHECK;
+ * belong to that history are dropped. whole: the list goes so far and no farther, whatever was
+ * known before. False: history is not hex of 16 bytes. */
+bool mapdb_follow(struct mapdb *m, struct slice history, uint64_t revision, uint64_t term,
+                  bool whole) MUST_CHECK;
 /* A replica: it has heard from its master just now. */
 void mapdb_set_heard(struct mapdb *m, uint64_t wall_us);
 

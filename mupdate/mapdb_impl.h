@@ -51,9 +51,16 @@ bool mapdb_server_text(struct mapdb *m, struct kv_txn *txn, uint32_t id,
 /* What was interned has not been committed, or the environment is another. */
 void mapdb_servers_forget(struct mapdb *m);
 uint32_t mapdb_intern(struct mapdb *m, char kind, struct slice text);
+/* mapdb_terms.c, in the open write transaction. */
+void mapdb_terms_add(struct mapdb *m, uint64_t term, uint64_t begun);
+bool mapdb_terms_any(struct mapdb *m);
+void mapdb_terms_clear(struct mapdb *m);
 void mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r);
 void mapdb_log_clear(struct mapdb *m);
 void mapdb_put_history(struct mapdb *m, const uint8_t history[LOCATION_HISTORY_LEN]);
 void mapdb_put_new_history(struct mapdb *m);
+/* Those who know the list know its terms, and refuse lower ones. As terms are not below the
+ * clock, no master that began earlier has had this one, not even from another copy. */
+void mapdb_next_term(struct mapdb *m);
 
 #endif

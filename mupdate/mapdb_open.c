@@ -226,6 +226,17 @@ check_known(struct mapdb *m, struct err *err)
 	return 0;
 }
 
+static void
+start_term(struct mapdb *m)
+{
+	/* A list that came from a master, or from a version that kept no terms: where its last
+	 * one began matters to nobody. */
+	if (!mapdb_terms_any(m) && m->next.term > 0)
+		mapdb_terms_add(m, m->next.term, 0);
+	mapdb_next_term(m);
+	mapdb_terms_add(m, m->next.term, m->next.revision);
+}
+
 static int
 prepare(struct mapdb *m, struct err *err)
 {
@@ -239,7 +250,7 @@ prepare(struct mapdb *m, struct err *err)
 	else
 		r = first_time(m);
 	if (r == 0 && m->conf.master)
-		m->next.term++;
+		start_term(m);
 	if (r == 0)
 		return mapdb_commit(m, err) == MAPDB_DONE ? 0 : -1;
 	mapdb_abort(m);

@@ -279,7 +279,8 @@ apply(struct replica *r, const struct mupdate_record *rec, struct location *loc,
 		(void)mapdb_delete(r->conf.db, loc->name, loc->revision);
 	else if (r->extended || !is_repeated(r, loc, a))
 		(void)mapdb_set(r->conf.db, loc, false);
-	if (r->extended && !mapdb_follow(r->conf.db, slice_of(r->history), loc->revision, r->term))
+	if (r->extended &&
+	    !mapdb_follow(r->conf.db, slice_of(r->history), loc->revision, r->term, false))
 		r->broken = true;
 }
 
@@ -361,7 +362,8 @@ take_list(struct replica *r, struct err *err)
 		mapdb_abort(db);
 		return -1;
 	}
-	if (!mapdb_follow(db, slice_of(r->history), r->revision, r->term)) {
+	if (!mapdb_follow(db, slice_of(r->history), r->revision, r->term,
+	                  r->extended && r->snapshot)) {
 		err_set(err, "the master's history makes no sense");
 		mapdb_abort(db);
 		return -1;

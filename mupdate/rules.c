@@ -33,10 +33,10 @@ set_as(const struct rules_input *in, enum location_state state, bool left)
 
 	v.loc.state = state;
 	keep_fields(in, &v.loc);
-	if (now != NULL && now->state == state && in->now_left == left && is_own(in) &&
-	    slice_eq(now->partition, v.loc.partition) && slice_eq(now->acl, v.loc.acl) &&
-	    slice_eq(now->mbox_id, v.loc.mbox_id) && now->uidvalidity == v.loc.uidvalidity &&
-	    slice_eq(now->special_use, v.loc.special_use))
+	if (now != NULL && !in->now_unsure && now->state == state && in->now_left == left &&
+	    is_own(in) && slice_eq(now->partition, v.loc.partition) &&
+	    slice_eq(now->acl, v.loc.acl) && slice_eq(now->mbox_id, v.loc.mbox_id) &&
+	    now->uidvalidity == v.loc.uidvalidity && slice_eq(now->special_use, v.loc.special_use))
 		v.act = RULES_SAME;
 	return v;
 }
@@ -66,7 +66,7 @@ decide_activate(const struct rules_input *in)
 	 * here are what counts. */
 	if (in->now == NULL || is_own(in) || (in->takeover && !in->want_has_fields) ||
 	    (in->rebuilding && in->want->claim > in->now->claim) ||
-	    (in->now->state == LOCATION_RESERVED && in->now_left))
+	    (in->now->state == LOCATION_RESERVED && in->now_left) || in->now_unsure)
 		return set_as(in, LOCATION_ACTIVE, false);
 	v = no(MUPDATE_CODE_EXISTS, "mailbox belongs to another server");
 	v.conflict = true;

@@ -18,7 +18,8 @@
  *
  * While the map is rebuilding nothing is reserved (LATER): what is missing may be held by a
  * store that has not spoken yet; and of two that say they have a user's INBOX the one with
- * the higher claim gets it.
+ * the higher claim gets it. What is left of an old copy of the map ("unsure") is as good as
+ * unknown to whoever activates it.
  */
 #ifndef RULES_H
 #define RULES_H
@@ -41,6 +42,7 @@ struct rules_input {
 	void *ctx;
 	const struct location *now; /* NULL: unknown */
 	bool now_left;
+	bool now_unsure;             /* rebuilding, and nobody has said since that it is so */
 	const struct location *want; /* from the command; for DELETE only the name */
 	bool want_has_fields;        /* the peer sends our fields, too */
 };

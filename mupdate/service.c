@@ -318,6 +318,29 @@ complete_if_all(struct service *s)
 }
 
 void
+service_start_history(struct service *s, struct session *by)
+{
+	struct list *l, *next;
+
+	if (s->conf.master_url != NULL || is_rebuilding(s) || !service_begin(s))
+		return;
+	log_error(NULL,
+	          "map.old history=%s revision=%" PRIu64
+	          " peer=%s reason=\"a peer has changes that "
+	          "this list never had: it is an old copy; a new list begins\"",
+	          mapdb_info(s->conf.db)->history, mapdb_info(s->conf.db)->revision,
+	          log_esc(session_info(by).peer));
+	mapdb_start_history(s->conf.db);
+	if (!service_commit(s))
+		return;
+	for (l = s->sessions.next; l != &s->sessions; l = next) {
+		next = l->next;
+		if (session_of_link(l) != by)
+			session_cut(session_of_link(l), "a new list begins");
+	}
+}
+
+void
 service_pushed(struct service *s, struct slice server)
 {
 	mapdb_set_pushed(s->conf.db, server);

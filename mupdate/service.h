@@ -94,6 +94,9 @@ void service_kick(struct service *s);
 bool service_identity(const struct service *s, const char *name, struct service_identity *id_r);
 bool service_speaks(const struct service *s, const char *identity, struct slice server);
 
+/* A master hears from `by` of changes that its complete list never had: it is an old copy. A new
+ * history begins, all other sessions end, and the stores push again when they come back. */
+void service_start_history(struct service *s, struct session *by);
 /* server has pushed; when it was the last one the map is complete. */
 void service_pushed(struct service *s, struct slice server);
 /* A person says that server (NULL: all) has no more to tell. False: the disk says no. */

@@ -364,6 +364,21 @@ is_in_plain_list(const struct session *sn)
 	       !mupdate_server_is_extended(sn->core);
 }
 
+/* May a peer who wants the changes since a revision have just these? One that has more than this
+ * list ever had proves that the list is an old copy. */
+static bool
+is_part(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	enum mapdb_kin kin;
+
+	if (!cmd->is_since || !slice_ieq_str(cmd->history, mapdb_info(sn->conf->db)->history))
+		return false;
+	kin = mapdb_compare(sn->conf->db, sn->term, cmd->revision);
+	if (kin == MAPDB_KIN_AHEAD)
+		service_start_history(sn->service, sn);
+	return kin == MAPDB_KIN_PART;
+}
+
 /* LIST and UPDATE: the core waits until the list is told. */
 static void
 feed_start(struct session *sn, const struct mupdate_cmd *cmd, enum feed_kind kind)
@@ -373,6 +388,7 @@ feed_start(struct session *sn, const struct mupdate_cmd *cmd, enum feed_kind kin
 		.tag = cmd->tag,
 		.place = cmd->place,
 		.is_since = cmd->is_since,
+		.is_part = is_part(sn, cmd),
 		.history = cmd->history,
 		.revision = cmd->revision,
 		.host_count = cmd->host_count,
@@ -471,6 +487,9 @@ cmd_roost(struct session *sn, const struct mupdate_cmd *cmd)
 		                     "there is a newer master");
 		return;
 	}
+	sn->term = cmd->term;
+	if (mapdb_compare(sn->conf->db, sn->term, 0) == MAPDB_KIN_AHEAD)
+		service_start_history(sn->service, sn);
 	mupdate_server_hello(sn->core, cmd->tag, sn->conf->cluster, info->history, info->revision,
 	                     info->term, is_complete(sn));
 	mupdate_server_set_extended(sn->core);
@@ -635,6 +654,12 @@ session_drain(struct session *sn)
 		mupdate_server_reply(sn->core, "*", MUPDATE_BYE, MUPDATE_CODE_NONE,
 		                     "shutting down");
 	session_end(sn, "shutting down", !cut);
+}
+
+void
+session_cut(struct session *sn, const char *why)
+{
+	session_end(sn, why, false);
 }
 
 bool

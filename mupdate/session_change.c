@@ -140,6 +140,8 @@ session_change(struct session *sn, const struct mupdate_cmd *cmd)
 	} else {
 		if (mapdb_find(sn->conf->db, want.name, a, &now, &in.now_left))
 			in.now = &now;
+		in.now_unsure = in.now != NULL && in.rebuilding &&
+		                now.revision <= mapdb_info(sn->conf->db)->unsure;
 		start = session_hold(sn);
 		change_apply(sn, cmd, &in);
 		session_held(sn, cmd->tag, start);

@@ -43,6 +43,7 @@ struct session {
 	bool feed_deferred, feed_live;
 	struct timer stall;
 	uint64_t barrier_id;
+	uint64_t term;  /* the highest it knows; ROOST */
 	bool noop_open; /* a NOOP waits */
 	char noop_tag[MUPDATE_TAG_MAX + 1];
 	bool in_handshake;

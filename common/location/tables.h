@@ -20,7 +20,8 @@
  * meta keys: format u32; history 16 bytes; revision, term, oldest (first revision the log
  * still has) u64; state u32 (enum location_map_state); heard u64 (wall clock in us when a
  * replica last knew itself in step with the master; 0 at a master); cluster text;
- * next_id u32; pushed.SERVER (empty).
+ * next_id u32; pushed.SERVER (empty); left.NAME (empty); begun.TERM u64 (mapdb_terms.c);
+ * unsure u64 (at a master that rebuilds: records up to this revision are of an old copy).
  */
 #ifndef LOCATION_TABLES_H
 #define LOCATION_TABLES_H

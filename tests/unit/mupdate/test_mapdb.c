@@ -261,7 +261,7 @@ TEST(a_collected_list_replaces_the_other_in_one_step)
 	check_servers(m, "s1", true, "", "user.keep user.old ");
 	assert_int_equal(mapdb_begin(m, NULL), 0);
 	assert_int_equal(mapdb_collect_end(m, 80, NULL), 0);
-	assert_true(mapdb_follow(m, SLICE("00112233445566778899aabbccddeeff"), 80, 4));
+	assert_true(mapdb_follow(m, SLICE("00112233445566778899aabbccddeeff"), 80, 4, false));
 	check_servers(m, "s1", true, "", "user.keep user.old ");
 	commit(m);
 	check_servers(m, "s1", true, "", "user.keep ");
@@ -271,6 +271,15 @@ TEST(a_collected_list_replaces_the_other_in_one_step)
 	assert_int_equal(mapdb_info(m)->term, 4);
 	check_changes(m, 79, 0, "");
 	check_changes(m, 80, 1, "");
+	/* A whole list of the same history that goes less far is the one that counts. */
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	assert_true(mapdb_follow(m, SLICE("00112233445566778899aabbccddeeff"), 70, 5, false));
+	commit(m);
+	assert_int_equal(mapdb_info(m)->revision, 80);
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	assert_true(mapdb_follow(m, SLICE("00112233445566778899aabbccddeeff"), 70, 5, true));
+	commit(m);
+	assert_int_equal(mapdb_info(m)->revision, 70);
 	buf_fini(&all);
 	location_reader_free(&r);
 	mapdb_close(&m);

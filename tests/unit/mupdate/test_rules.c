@@ -124,6 +124,25 @@ TEST(takeover_and_rebuilding_and_read_only)
 	test_eq_str("rebuilding", verdict_text(&v), "LATER");
 }
 
+TEST(a_record_of_an_old_copy_is_no_obstacle_and_is_written_again)
+{
+	struct location want = { .name = SLICE_INIT("user.a"),
+		                 .server = SLICE_INIT("s1"),
+		                 .partition = SLICE_INIT("p") };
+	static const enum now states[] = { OWN_ACTIVE, OTHER_ACTIVE, OTHER_RESERVED };
+
+	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+		struct location have;
+		struct rules_input in = input(states[i], MUPDATE_V_ACTIVATE, &have, &want);
+		struct rules_verdict v;
+
+		in.rebuilding = in.now_unsure = true;
+		v = rules_decide(&in);
+		test_check(v.act == RULES_SET && v.loc.state == LOCATION_ACTIVE, "state %d",
+		           (int)states[i]);
+	}
+}
+
 TEST(fields_of_ours_survive_a_plain_peer)
 {
 	struct location want = { .name = SLICE_INIT("user.a"),
