@@ -111,8 +111,7 @@ mapdb_compare(struct mapdb *m, uint64_t term, uint64_t revision)
 	struct kv_txn *txn = m->txn;
 	enum mapdb_kin kin;
 
-	if (term > m->info.term ||
-	    (txn == NULL && kv_begin_read(m->env, &txn, NULL) != KV_OK))
+	if (term > m->info.term || (txn == NULL && kv_begin_read(m->env, &txn, NULL) != KV_OK))
 		return MAPDB_KIN_UNKNOWN;
 	kin = compare(&m->info, txn, term, revision);
 	if (kv_txn_error(txn) != KV_OK)

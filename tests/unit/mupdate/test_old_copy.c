@@ -62,7 +62,8 @@ activate(struct world *w, const char *name)
 	char script[200];
 
 	snprintf(script, sizeof(script),
-	         "client > T ACTIVATE \"%s\" \"be1.test!p\" \"a\\tlrs\\t\"\nclient << T OK *\n", name);
+	         "client > T ACTIVATE \"%s\" \"be1.test!p\" \"a\\tlrs\\t\"\nclient << T OK *\n",
+	         name);
 	play_run(w->play, script);
 }
 
