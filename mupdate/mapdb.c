@@ -181,7 +181,7 @@ mapdb_commit(struct mapdb *m, struct err *err)
 		m->info = m->next;
 		return MAPDB_DONE;
 	}
-	mapdb_servers_forget(m);
+	mapdb_intern_forget(m);
 	m->damaged = m->damaged || e == KV_CORRUPT;
 	if (e == KV_FULL)
 		grow_if_full(m);
@@ -192,7 +192,7 @@ void
 mapdb_abort(struct mapdb *m)
 {
 	kv_end(&m->txn);
-	mapdb_servers_forget(m);
+	mapdb_intern_forget(m);
 }
 
 void

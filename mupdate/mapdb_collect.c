@@ -144,17 +144,18 @@ add_new(struct mapdb *m, struct kv_txn *fresh, bool own_revisions)
 	for (bool more = kv_cursor_seek(c, SLICE(""), &name, &value); more && ok;
 	     more = kv_cursor_next(c, &name, &value)) {
 		struct location want, have;
+		bool there;
 
 		ok = parse_collected(name, value, &want);
 		if (!ok)
 			break;
-		if (kv_get(m->txn, LOCATION_T_NAMES, name, &old) &&
-		    mapdb_row_location(m, m->txn, name, old, &have) &&
+		there = kv_get(m->txn, LOCATION_T_NAMES, name, &old);
+		if (there && mapdb_row_location(m, m->txn, name, old, &have) &&
 		    is_same(&have, &want, !own_revisions))
 			continue;
 		if (own_revisions)
 			want.revision = 0;
-		(void)mapdb_set(m, &want, false);
+		(void)mapdb_set_over(m, &want, false, there ? &old : NULL);
 	}
 	kv_cursor_free(&c);
 	return ok;
@@ -168,7 +169,8 @@ delete_old(struct mapdb *m, struct kv_txn *fresh, uint64_t revision)
 	char last[LOCATION_NAME_MAX];
 	struct slice from = SLICE("");
 
-	for (;;) {
+	/* All of the new list is in the live one by now. */
+	while (kv_count(m->txn, LOCATION_T_NAMES) > kv_count(fresh, 0)) {
 		struct kv_cursor *c = kv_cursor_new(m->txn, LOCATION_T_NAMES);
 		struct slice name;
 		bool more = kv_cursor_seek(c, from, &name, NULL);

@@ -15,6 +15,14 @@ struct mapdb_server {
 	char text[LOCATION_SERVER_MAX];
 };
 
+/* Mailboxes come by their users: most have the ACL identifiers of the one before. */
+#define MAPDB_ACL_IDS_KEPT 64
+struct mapdb_acl_id {
+	uint32_t id; /* 0: the slot is free */
+	size_t len;
+	char text[LOCATION_ACL_IDENTIFIER_MAX];
+};
+
 struct mapdb {
 	char *dir, *cluster;
 	struct mapdb_config conf; /* dir and cluster are ours */
@@ -27,7 +35,8 @@ struct mapdb {
 	bool no_log;            /* changes are written without rows in the log */
 	struct mapdb_server servers[MAPDB_SERVERS_KEPT]; /* a slot is id % MAPDB_SERVERS_KEPT */
 	const struct mapdb_server *last_server; /* most changes in a row are one's; or NULL */
-	struct kv_env *collect;                 /* NULL: nothing is being collected */
+	struct mapdb_acl_id acl_ids[MAPDB_ACL_IDS_KEPT]; /* a slot is the text's hash */
+	struct kv_env *collect;                          /* NULL: nothing is being collected */
 	struct kv_txn *collect_txn;
 	uint64_t collect_rows; /* in collect_txn */
 	unsigned check_table;  /* mapdb_check_some() goes on here, */
@@ -43,14 +52,18 @@ bool mapdb_row_location(struct mapdb *m, struct kv_txn *txn, struct slice name, 
                         struct location *loc_r) MUST_CHECK;
 /* Ends a read transaction. -1: it failed, or (ok: false) what was read makes no sense. */
 int mapdb_read_end(struct mapdb *m, struct kv_txn *txn, bool ok) MUST_CHECK;
-/* mapdb_servers.c: the id of a server, given to it when it has none (in m->txn); the text of
- * one, borrowed from txn or m. False: no such server. */
+/* mapdb_intern.c: the number of a server or an ACL identifier, given to it when it has none (in
+ * m->txn); the text of a server, borrowed from txn or m. False: no such server. */
 uint32_t mapdb_server_id(struct mapdb *m, struct slice text);
+uint32_t mapdb_acl_id(struct mapdb *m, struct slice text);
 bool mapdb_server_text(struct mapdb *m, struct kv_txn *txn, uint32_t id,
                        struct slice *text_r) MUST_CHECK;
 /* What was interned has not been committed, or the environment is another. */
-void mapdb_servers_forget(struct mapdb *m);
-uint32_t mapdb_intern(struct mapdb *m, char kind, struct slice text);
+void mapdb_intern_forget(struct mapdb *m);
+/* mapdb_set() over a row that was looked up: old (borrowed from m->txn), or NULL when there is
+ * none. */
+uint64_t mapdb_set_over(struct mapdb *m, const struct location *loc, bool left,
+                        const struct slice *old);
 /* mapdb_terms.c, in the open write transaction. */
 void mapdb_terms_add(struct mapdb *m, uint64_t term, uint64_t begun);
 bool mapdb_terms_any(struct mapdb *m);

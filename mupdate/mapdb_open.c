@@ -278,7 +278,7 @@ open_anew(struct mapdb *m, const char *why, struct err *err)
 		return -1;
 	write_deaths(m, 1);
 	m->damaged = false;
-	mapdb_servers_forget(m);
+	mapdb_intern_forget(m);
 	return prepare(m, err);
 }
 

@@ -20,27 +20,6 @@ left_key(struct slice name, char key_r[sizeof(LEFT) + LOCATION_NAME_MAX])
 	return slice_make(key_r, sizeof(LEFT) - 1 + name.n);
 }
 
-uint32_t
-mapdb_intern(struct mapdb *m, char kind, struct slice text)
-{
-	uint8_t id_le[4], by_id[5] = { (uint8_t)(kind - 'a' + 'A') };
-	char by_text[1 + LOCATION_ACL_IDENTIFIER_MAX];
-	uint32_t id;
-
-	must(text.n <= LOCATION_ACL_IDENTIFIER_MAX);
-	if (location_intern_find(m->txn, kind, text, &id))
-		return id;
-	id = location_meta_u32(m->txn, "next_id") + 1;
-	mapdb_put_u32(m, "next_id", id);
-	by_text[0] = kind;
-	memcpy(by_text + 1, text.p, text.n);
-	num_put_le32(id_le, id);
-	num_put_be32(by_id + 1, id);
-	kv_put(m->txn, LOCATION_T_INTERN, slice_make(by_text, 1 + text.n), slice_make(id_le, 4));
-	kv_put(m->txn, LOCATION_T_INTERN, slice_make(by_id, 5), text);
-	return id;
-}
-
 /* ---- indexes -------------------------------------------------------------------------------- */
 
 static void
@@ -50,7 +29,7 @@ index_acl(struct mapdb *m, struct slice name, struct slice acl, bool add)
 	struct slice id, rights, key;
 
 	while (location_acl_next(&acl, &id, &rights)) {
-		key = location_id_key(bytes, mapdb_intern(m, 'a', id), name);
+		key = location_id_key(bytes, mapdb_acl_id(m, id), name);
 		if (add)
 			kv_put(m->txn, LOCATION_T_ACL, key, rights);
 		else
@@ -142,21 +121,14 @@ mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location 
 	return found;
 }
 
-/* Takes an old row out of the indexes it will not be in any more. False: there is none that
- * a DEACTIVATE could have left. */
+/* Takes an old row out of the indexes it will not be in any more. False: it is none that a
+ * DEACTIVATE could have left. */
 static bool
-unindex_old(struct mapdb *m, const struct location *loc, uint32_t server)
+unindex_old(struct mapdb *m, const struct location *loc, uint32_t server, struct slice value)
 {
 	struct location_row old;
-	struct arena *a;
-	struct slice value;
 	bool reserved = false;
 
-	if (!kv_get(m->txn, LOCATION_T_NAMES, loc->name, &value))
-		return false;
-	/* The value is borrowed until the next change. */
-	a = arena_new("map.old");
-	value = arena_slice_dup(a, value);
 	if (location_row_parse(loc->name, value, &old)) {
 		if (old.server_id != server)
 			index_server(m, loc->name, old.server_id, false);
@@ -164,23 +136,28 @@ unindex_old(struct mapdb *m, const struct location *loc, uint32_t server)
 			index_acl(m, loc->name, old.loc.acl, false);
 		reserved = old.loc.state == LOCATION_RESERVED;
 	}
-	arena_free(&a);
 	return reserved;
 }
 
 uint64_t
-mapdb_set(struct mapdb *m, const struct location *loc, bool left)
+mapdb_set_over(struct mapdb *m, const struct location *loc, bool left, const struct slice *old)
 {
 	char key[sizeof(LEFT) + LOCATION_NAME_MAX];
-	struct buf row = BUF_INIT(SIZE_MAX);
+	struct buf row = BUF_INIT(SIZE_MAX), before = BUF_INIT(SIZE_MAX);
 	struct location with = *loc;
-	uint32_t server = mapdb_server_id(m, loc->server);
-	bool was_reserved;
+	bool was_reserved = false;
+	uint32_t server;
 
 	must(m->txn != NULL);
+	/* It is borrowed until the next change. */
+	if (old != NULL)
+		buf_add_slice(&before, *old);
+	server = mapdb_server_id(m, loc->server);
 	if (with.revision == 0)
 		with.revision = m->next.revision + 1;
-	was_reserved = unindex_old(m, &with, server);
+	if (old != NULL)
+		was_reserved = unindex_old(m, &with, server, buf_slice(&before));
+	buf_fini(&before);
 	location_row_add(&row, &with, server);
 	kv_put(m->txn, LOCATION_T_NAMES, with.name, buf_slice(&row));
 	buf_fini(&row);
@@ -195,17 +172,30 @@ mapdb_set(struct mapdb *m, const struct location *loc, bool left)
 }
 
 uint64_t
+mapdb_set(struct mapdb *m, const struct location *loc, bool left)
+{
+	struct slice old;
+	bool there = kv_get(m->txn, LOCATION_T_NAMES, loc->name, &old);
+
+	return mapdb_set_over(m, loc, left, there ? &old : NULL);
+}
+
+uint64_t
 mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision)
 {
 	char key[sizeof(LEFT) + LOCATION_NAME_MAX];
 	const struct location none = { .name = name };
+	struct buf before = BUF_INIT(SIZE_MAX);
+	struct slice old;
 
 	must(m->txn != NULL);
-	if (!kv_has(m->txn, LOCATION_T_NAMES, name))
+	if (!kv_get(m->txn, LOCATION_T_NAMES, name, &old))
 		return 0;
 	if (revision == 0)
 		revision = m->next.revision + 1;
-	(void)unindex_old(m, &none, 0);
+	buf_add_slice(&before, old);
+	(void)unindex_old(m, &none, 0, buf_slice(&before));
+	buf_fini(&before);
 	(void)kv_del(m->txn, LOCATION_T_NAMES, name);
 	(void)kv_del(m->txn, LOCATION_T_META, left_key(name, key));
 	log_add(m, LOCATION_LOG_DELETE, name, revision);

@@ -45,7 +45,8 @@ struct kv_txn {
 	MDB_txn *mdb;
 	bool write;
 	enum kv_err error;
-	int code; /* LMDB's or errno's, behind error */
+	int code;           /* LMDB's or errno's, behind error */
+	MDB_cursor *puts[]; /* of a writing one, per table: where the last row was put, or NULL */
 };
 
 struct kv_cursor {
@@ -354,7 +355,7 @@ kv_begin_read(struct kv_env *env, struct kv_txn **txn_r, struct err *err)
 enum kv_err
 kv_begin_write(struct kv_env *env, struct kv_txn **txn_r, struct err *err)
 {
-	struct kv_txn *t = xcalloc(1, sizeof(*t));
+	struct kv_txn *t = xcalloc(1, sizeof(*t) + env->table_count * sizeof(t->puts[0]));
 	int rc;
 
 	must(!env->read_only);
@@ -480,14 +481,19 @@ kv_has(struct kv_txn *t, unsigned table, struct slice key)
 	return kv_get(t, table, key, NULL);
 }
 
+/* The cursor of the last put finds a place nearby without going down from the root. LMDB closes
+ * it with the transaction. */
 void
 kv_put(struct kv_txn *t, unsigned table, struct slice key, struct slice value)
 {
 	MDB_val k = val_of(key), v = val_of(value);
+	MDB_dbi d = dbi(t, table);
 
 	must(key.n != 0 && key.n <= KV_KEY_MAX && t->write);
+	if (t->error == KV_OK && t->puts[table] == NULL)
+		(void)check(t, mdb_cursor_open(t->mdb, d, &t->puts[table]));
 	if (t->error == KV_OK)
-		(void)check(t, mdb_put(t->mdb, dbi(t, table), &k, &v, 0));
+		(void)check(t, mdb_cursor_put(t->puts[table], &k, &v, 0));
 }
 
 bool

@@ -1,9 +1,10 @@
-/* kv: order, latching, snapshots, deletion under a cursor, a second process's reader. */
+/* kv: order, a model, latching, snapshots, deletion under a cursor, a second process's reader. */
 #include "kv/kv.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,6 +109,117 @@ TEST(deleting_under_the_cursor_skips_nothing)
 	assert_int_equal(seen, 1000);
 	assert_int_equal(kv_count(t, 0), 500);
 	assert_int_equal(kv_commit(&t, NULL), KV_OK);
+	kv_close(&env);
+}
+
+/* ---- changes of all kinds against a plain model -------------------------------------------- */
+
+#define MODEL_KEYS 3000
+
+struct model {
+	uint32_t seed;
+	uint16_t size[2][MODEL_KEYS]; /* of the value + 1; 0: no such row */
+};
+
+static uint32_t
+model_random(struct model *m, uint32_t below)
+{
+	m->seed = m->seed * 1664525u + 1013904223u;
+	return (m->seed >> 8) % below;
+}
+
+static struct slice
+model_key(unsigned i)
+{
+	static char key[256];
+
+	/* Of several lengths: pages split at other places. */
+	return slice_make(key, (size_t)snprintf(key, sizeof(key), "k%05u%.*s", i, (int)(i % 90),
+	                                        "----------------------------------------------"
+	                                        "--------------------------------------------"));
+}
+
+static void
+model_put(struct model *m, struct kv_txn *t, unsigned table, unsigned i)
+{
+	static const char value[400];
+	uint32_t n = model_random(m, sizeof(value));
+
+	kv_put(t, table, model_key(i), slice_make(value, n));
+	m->size[table][i] = (uint16_t)(n + 1);
+}
+
+static void
+model_delete(struct model *m, struct kv_txn *t, unsigned table, unsigned i)
+{
+	assert_int_equal(kv_del(t, table, model_key(i)), m->size[table][i] != 0);
+	m->size[table][i] = 0;
+}
+
+static void
+model_change(struct model *m, struct kv_txn *t)
+{
+	unsigned table = model_random(m, 2), i = model_random(m, MODEL_KEYS), what;
+	unsigned run = 1 + model_random(m, 40);
+
+	what = model_random(m, 400);
+	if (what == 0) {
+		kv_clear(t, table);
+		memset(m->size[table], 0, sizeof(m->size[table]));
+	}
+	for (unsigned k = i; k < i + run && k < MODEL_KEYS; k++) {
+		if (what < 160)
+			model_put(m, t, table, k);
+		else if (what < 240)
+			model_delete(m, t, table, k);
+	}
+	if (what >= 240 && what < 320)
+		model_put(m, t, table, i);
+	else if (what >= 320)
+		model_delete(m, t, table, i);
+}
+
+static void
+model_compare(const struct model *m, struct kv_txn *t, unsigned table)
+{
+	struct kv_cursor *c = kv_cursor_new(t, table);
+	struct slice key, value;
+	bool more = kv_cursor_seek(c, SLICE(""), &key, &value);
+
+	for (unsigned i = 0; i < MODEL_KEYS; i++) {
+		if (m->size[table][i] == 0)
+			continue;
+		assert_true(more);
+		test_eq_slice("key", key, model_key(i));
+		assert_int_equal(value.n, m->size[table][i] - 1);
+		more = kv_cursor_next(c, &key, &value);
+	}
+	assert_false(more);
+	kv_cursor_free(&c);
+}
+
+TEST(puts_and_deletes_in_any_order_leave_what_a_model_has)
+{
+	struct kv_env *env = open_env("model", false);
+	struct model kept = { .seed = 7 }, m;
+
+	for (int round = 0; round < 60; round++) {
+		struct kv_txn *t;
+
+		m = kept;
+		assert_int_equal(kv_begin_write(env, &t, NULL), KV_OK);
+		for (int i = 0; i < 300; i++)
+			model_change(&m, t);
+		model_compare(&m, t, 0);
+		model_compare(&m, t, 1);
+		kept.seed = m.seed;
+		if (round % 4 == 3) {
+			kv_end(&t);
+			continue;
+		}
+		assert_int_equal(kv_commit(&t, NULL), KV_OK);
+		kept = m;
+	}
 	kv_close(&env);
 }
 
