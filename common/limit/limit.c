@@ -414,11 +414,20 @@ limit_each_memory(struct limit *l, limit_memory_fn *fn, void *ctx)
 		(void)each_of(l->known, true, fn, ctx);
 }
 
+static bool
+is_subject(const char *name)
+{
+	return (name[0] == 'a' || name[0] == 'u' || name[0] == 'p') && name[1] == ':';
+}
+
 void
 limit_remember(struct limit *l, const struct limit_memory *m)
 {
-	struct limit_row *row = limit_table_get(m->known ? l->known : l->failures, m->name);
+	struct limit_row *row;
 
+	if (!is_subject(m->name))
+		return;
+	row = limit_table_get(m->known ? l->known : l->failures, m->name);
 	row->until_ms = MAX(row->until_ms, m->until_ms);
 	row->last_ms = MAX(row->last_ms, m->last_ms);
 	row->count = MAX(row->count, m->failures);

@@ -114,7 +114,8 @@ struct limit_memory {
 typedef bool limit_memory_fn(void *ctx, const struct limit_memory *m);
 /* The freshest first; fn false ends it. */
 void limit_each_memory(struct limit *l, limit_memory_fn *fn, void *ctx);
-/* Of the same clock. What is known here already stays, if it is worse. */
+/* Of the same clock. What is known here already stays, if it is worse; what is no subject is
+ * dropped. */
 void limit_remember(struct limit *l, const struct limit_memory *m);
 
 /* ---- rates ------------------------------------------------------------------------------- */

@@ -312,6 +312,18 @@ TEST(a_successor_remembers)
 	limit_free(&next);
 }
 
+TEST(what_is_no_subject_is_not_remembered)
+{
+	static const char *const names[] = { "", "a", "x:y", "fred" };
+	struct limit *l = limit_new(&usual);
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		limit_remember(l, &(struct limit_memory){ .name = names[i], .failures = 1 });
+	assert_int_equal(limit_clear(l, ""), 0);
+	assert_int_equal(limit_clear(l, "y"), 0);
+	limit_free(&l);
+}
+
 TEST(tables_are_bounded)
 {
 	struct limit_settings s = usual;
