@@ -33,12 +33,15 @@ smtp_server_cmd_data(struct smtp_server *s, struct smtp_call *c)
 	return 1;
 }
 
-/* Its bytes are on their way whatever we think of it. */
+/* Its bytes are on their way whatever we think of it; but no message could be so large, and they
+ * would come for ever. */
 static int
-take_stray(struct smtp_server *s, int code, const char *text)
+take_stray(struct smtp_server *s, struct smtp_call *c, int code, const char *text)
 {
 	enum smtp_state back = s->state;
 
+	if (s->chunk_left > s->settings->size_max)
+		return smtp_server_say_bye(s, c->out, code, "5.5.1", text);
 	s->stray = true;
 	s->chunk_back = back;
 	smtp_server_enter(s, SMTP_STATE_CHUNK);
@@ -68,9 +71,9 @@ smtp_server_cmd_bdat(struct smtp_server *s, struct smtp_call *c)
 	s->stray = false;
 	s->chunk_bytes = s->chunk_left;
 	if (first && s->state != SMTP_STATE_MAIL)
-		return take_stray(s, 503, "Say MAIL and RCPT first.");
+		return take_stray(s, c, 503, "Say MAIL and RCPT first.");
 	if (s->accepted == 0)
-		return take_stray(s, s->slot_count == 0 ? 503 : 554, "No valid recipients.");
+		return take_stray(s, c, s->slot_count == 0 ? 503 : 554, "No valid recipients.");
 	s->chunked = true;
 	if (!first) {
 		smtp_server_enter(s, SMTP_STATE_CHUNK);

@@ -21,7 +21,6 @@ accepted(const struct smtp_session *s)
 static void
 go_ahead(struct smtp_session *s)
 {
-	s->until_ms = clock_mono_ms() + s->proxy->limits.message_ms;
 	smtp_server_go_ahead(s->core, link_out(s->client));
 }
 
@@ -76,6 +75,8 @@ on_messages(void *ctx, uint64_t id, enum limit_verdict v, UNUSED uint64_t amount
 void
 session_rates_ask(struct smtp_session *s)
 {
+	/* of BDAT also when it is refused: its bytes come all the same */
+	s->until_ms = clock_mono_ms() + s->proxy->limits.message_ms;
 	if (s->proxy->c.guard == NULL || s->settings.lmtp)
 		go_ahead(s);
 	else

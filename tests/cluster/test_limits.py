@@ -314,6 +314,22 @@ def test_a_client_sends_so_many_messages(site):
     assert submit(site, None, to, address())[1] == 354
 
 
+def test_a_chunk_that_is_refused_may_take_its_time(site):
+    user, here = site.user("store1"), address()
+    for _ in range(5):
+        submit(site, None, [user], here)
+    client = talk.Smtp.__new__(talk.Smtp)
+    client.__dict__.update(connect(site, service="smtp", source=here).__dict__)
+    client.ask("EHLO client.example.net")
+    assert client.envelope(user)[0][0] == 250
+    client.send("BDAT 12 LAST\r\nfirst\r\n")
+    time.sleep(0.5)
+    client.send("rest.")
+    assert client.reply()[0] == 450
+    assert client.ask("NOOP")[0] == 250
+    client.close()
+
+
 def test_a_sender_sends_so_many_messages_and_to_so_many(site):
     user, other = site.user("store1"), site.user("store2")
     to = [site.user("store1") for _ in range(3)]
