@@ -1,0 +1,238 @@
+"""Scenarios with Cyrus stores and a Cyrus front end under our location master: every kind of name
+and change, moves, pushes, conflicts, identities, restarts. Cyrus compares lists of ours with its
+own line by line (ctl_mboxlist, the front end's mupdate), so the names here are those that it sorts
+in another way than bytes."""
+import imaplib
+import json
+import os
+import shutil
+import threading
+
+import lab
+from parties import (BE1, BE2, FE, MASTER, MESSAGE, SPARE, check, deliver, imap, our_master, says,
+                     subjects)
+from roost import until
+
+DELAYED = {"delete_mode": "delayed"}
+# Names Cyrus keeps "." and "^" of as octets of their own: "fred.a" before "fred-x".
+SORTED_OTHERWISE = ["user.fred", "user.fred.a", "user.fred.a.c", "user.fred.a b", "user.fred-x",
+                    "user.fred-x.Sent", "user.fred^doe", "user.fred1"]
+
+
+def quoted(name):
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def make(client, names):
+    for name in names:
+        says(f"a Cyrus store creates {name}", client.create(quoted(name)))
+
+
+def acl_of(text):
+    parts = text.split("\t")
+    return dict(zip(parts[::2], parts[1::2]))
+
+
+def listed(master):
+    """Our list: name -> (server, ACL)."""
+    found = master.ctl({"cmd": "list", "prefix": ""})["locations"]
+    return {x["mailbox"]: (x["server"], acl_of(x["acl"])) for x in found if x["state"] == "active"}
+
+
+def dumped(host):
+    """What a Cyrus server has in its own list, without what it remembers of deleted ones."""
+    entries = json.loads(host.tool("ctl_mboxlist", "-d").stdout)
+    return {n: e for n, e in entries.items() if "d" not in e["mbtype"]}
+
+
+def held(host):
+    return {n: (host.ip, e["acl"]) for n, e in dumped(host).items()}
+
+
+def seen(front):
+    return {n: (e["server"], e["acl"]) for n, e in dumped(front).items()}
+
+
+def differs(a, b):
+    return {n: (a.get(n), b.get(n)) for n in set(a) | set(b) if a.get(n) != b.get(n)}
+
+
+def check_lists(what, master, stores, front=None):
+    ours, theirs = listed(master), {}
+    for store in stores:
+        theirs.update(held(store))
+    check(f"{what}: our list is what the stores have", ours == theirs, differs(ours, theirs))
+    if front is not None:
+        until_seen(what, master, front)
+
+
+def until_seen(what, master, front):
+    try:
+        until("the front end to follow", lambda: seen(front) == listed(master), 15)
+    finally:
+        check(f"{what}: the front end has the same list", seen(front) == listed(master),
+              differs(seen(front), listed(master)))
+
+
+def push(store, *options):
+    return store.tool("ctl_mboxlist", "-m", *options)
+
+
+def nothing_to_push(what, master, store):
+    """Cyrus tells no partition of what was renamed or deleted for later; a push does."""
+    locations = master.ctl({"cmd": "list", "prefix": ""})["locations"]
+    may = {"Force Activate: " + x["mailbox"] for x in locations if x["partition"] == ""}
+    done = push(store, "-w")
+    check(f"{what}: ctl_mboxlist -mw of {store.ip} has nothing to change", done.returncode == 0 and
+          set(done.stdout.splitlines()) <= may, (done.stdout, done.stderr))
+
+
+def complete_master(box):
+    master = our_master(box)
+    master.start("roost-mupdate")
+    master.ctl({"cmd": "reconcile", "complete": "*"})
+    return master
+
+
+def following(master):
+    return [p for p in master.status()["detail"]["peers"] if p["kind"] == "replica"]
+
+
+def started_front(box, master, **more):
+    front = box.front("fe", FE, **more)
+    front.start()
+    until("the Cyrus front end follows our list", lambda: following(master))
+    return front
+
+
+# ---- names ------------------------------------------------------------------------------------
+
+def scenario_names(box):
+    master = complete_master(box)
+    plain = box.store("be1", BE1, more={"delete_mode": "immediate", "partition-second": box.sub("be1/second")})
+    domains = box.store("be2", BE2, more={
+        **DELAYED, "virtdomains": "userid", "defaultdomain": "example.org",
+        "unixhierarchysep": "yes", "altnamespace": "yes"})
+    plain.start()
+    domains.start()
+    check_plain(master, plain)
+    check_domains(master, domains, plain)
+    front = started_front(box, master)
+    check_lists("names of all kinds", master, [plain, domains], front)
+    master.stop()
+    master.start("roost-mupdate")
+    until("the front end to come back", lambda: following(master))
+    check_lists("after a restart of our master", master, [plain, domains], front)
+    nothing_to_push("names of all kinds", master, plain)
+
+
+def check_plain(master, store):
+    admin = imap(BE1, "cyrus")
+    make(admin, SORTED_OTHERWISE + ["user.ann", "user.ann.Entw&APw-rfe", "user.ann.(x) $ 1",
+                                    "user.ann." + "n" * 200 + "." + "m" * 200, "lists", "lists.x"])
+    says("and one on another partition", admin.xatom("CREATE", "user.bob", "second"))
+    check("where it is", master.find("user.bob").get("partition") == "second",
+          master.find("user.bob"))
+    says("ACLs", admin.setacl("user.fred", "-anyone", "lrs"))
+    says("of groups", admin.setacl("lists.x", "group:staff", "lrswi"))
+    says("quotas", admin.setquota("user.fred", "(STORAGE 1000)"))
+    check_lists("made", master, [store])
+    says("a tree gets another name", admin.rename("user.fred", "user.frieda"))
+    says("and another partition", admin.xatom("RENAME", "user.frieda", "user.frieda", "second"))
+    check("with all below it", {x["partition"] for x in master.ctl(
+        {"cmd": "list", "prefix": "user.frieda"})["locations"]} == {"second"})
+    says("a folder gets another name", admin.rename("lists.x", '"lists.x y"'))
+    admin.setacl("user.bob", "cyrus", "lrswipkxtecda")
+    says("a user is deleted at once", admin.delete("user.bob"))
+    push(store)  # Cyrus 3.6 forgets to tell
+    check("and gone after a push", master.find("user.bob")["found"] == "none", master.find("user.bob"))
+    says("back to the old name", admin.rename("user.frieda", "user.fred"))
+    check_lists("changed", master, [store])
+    nothing_to_push("changed", master, store)
+
+
+def check_domains(master, store, other):
+    admin = imap(BE2, "cyrus")
+    make(admin, ["user/john.doe", "user/john.doe/x.y", "user/john1", "user/x@other.org",
+                 "user/x/Sent Items@other.org", "user/x/Sent@other.org", "news@other.org",
+                 "user/x-y@other.org"])
+    check("names with domains and dots are in the list", {
+        "user.john^doe", "user.john^doe.x^y", "user.john1", "other.org!user.x",
+        "other.org!user.x.Sent Items", "other.org!news"} <= set(listed(master)), listed(master))
+    says("ACLs of users with a domain", admin.setacl("user/john.doe", "x@other.org", "lrs"))
+    says("renamed into another domain", admin.rename('"user/x@other.org"', '"user/z@third.org"'))
+    admin.setacl("user/john1", "cyrus", "lrswipkxtecda")
+    says("deleted for later", admin.delete("user/john1"))
+    gone = [n for n in listed(master) if n.startswith("DELETED.user.john1.")]
+    check("is told as DELETED", len(gone) == 1, listed(master))
+    check_lists("with domains", master, [store, other])
+    says("and back", admin.rename(
+        quoted(gone[0].replace(".", "/")), "user/john1"))
+    check("is in the list again", master.find("user.john1").get("server") == BE2)
+    admin.delete("user/john1")
+    done = store.tool("cyr_expire", "-E", "1", "-D", "0", "-X", "0")
+    check("expired for good", done.returncode == 0 and not [
+        n for n in listed(master) if n.startswith("DELETED")], (done.stderr, listed(master)))
+
+
+# ---- moves -------------------------------------------------------------------------------------
+
+def scenario_xfer(box):
+    master = complete_master(box)
+    be1, be2 = box.store("be1", BE1, more=DELAYED), box.store("be2", BE2, more=DELAYED)
+    be1.start()
+    be2.start()
+    front = started_front(box, master)
+    admin = imap(BE1, "cyrus")
+    make(admin, SORTED_OTHERWISE + ["lists"])
+    imap(BE1, "fred").append("INBOX", None, None, MESSAGE.format("moved").encode())
+    admin.setacl("user.fred.a.c", "cyrus", "lrswipkxtecda")
+    says("a folder is deleted for later", admin.delete("user.fred.a.c"))
+    says("a user is moved (XFER)", admin.xatom("XFER", "user.fred", BE2))
+    check("all of his is there", {at for n, (at, _) in listed(master).items() if n == "user.fred" or
+                                  ".user.fred." in "." + n} == {BE2}, listed(master))
+    check("and nothing else", {at for n, (at, _) in listed(master).items()
+                               if n[:10] in ("user.fred-", "user.fred1", "user.fred^")} == {BE1})
+    check_lists("moved", master, [be1, be2], front)
+    nothing_to_push("moved", master, be1)
+    nothing_to_push("moved", master, be2)
+    check("his mail is there", subjects(imap(FE, "fred")) == ["moved"])
+    back = imap(BE2, "cyrus")
+    be1.stop()
+    says("to a store that is away he is not moved", back.xatom("XFER", "user.fred", BE1), "NO")
+    check_lists("not moved", master, [be1, be2], front)
+    be1.start()
+    imap(BE1, "cyrus")
+    says("and back he is", back.xatom("XFER", "user.fred", BE1))
+    check_lists("moved back", master, [be1, be2], front)
+    check_shared_move(master, be1)
+
+
+def check_shared_move(master, be1):
+    """Cyrus 3.6.1 dies of an assertion when it moves a shared mailbox; later ones do not."""
+    before = listed(master)
+    try:
+        moved = imap(BE1, "cyrus").xatom("XFER", "lists", BE2)[0] == "OK"
+    except imaplib.IMAP4.abort:
+        moved = False
+    if moved:
+        check("a shared mailbox is moved", listed(master)["lists"][0] == BE2)
+        return
+    check("one whose move broke off waits for its store",
+          master.find("lists").get("found") in ("reserved", "found"), master.find("lists"))
+    check("which puts it right by a push", push(be1).returncode == 0 and listed(master) == before,
+          differs(before, listed(master)))
+
+
+# ---- pushes, and who gets a name -----------------------------------------------------------------
+
+def two_stores(box, master):
+    """user.fred on both: two that did not know of each other before they had a master."""
+    stores = []
+    for name, at in (("be1", BE1), ("be2", BE2)):
+        alone = box.store(name, at, more={"mupdate_server": ""})
+        alone.start()
+        make(imap(at, "cyrus"), ["user.fred"])
+        alone.stop()
+        stores.append(box.store(name, at))
+    return stores
