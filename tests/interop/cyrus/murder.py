@@ -74,8 +74,8 @@ def until_seen(what, master, front):
               differs(seen(front), listed(master)))
 
 
-def push(store, *options):
-    return store.tool("ctl_mboxlist", "-m", *options)
+def push(store, *options, stdin=None):
+    return store.tool("ctl_mboxlist", "-m", *options, stdin=stdin)
 
 
 def nothing_to_push(what, master, store):
@@ -226,13 +226,128 @@ def check_shared_move(master, be1):
 
 # ---- pushes, and who gets a name -----------------------------------------------------------------
 
-def two_stores(box, master):
-    """user.fred on both: two that did not know of each other before they had a master."""
-    stores = []
-    for name, at in (("be1", BE1), ("be2", BE2)):
-        alone = box.store(name, at, more={"mupdate_server": ""})
-        alone.start()
-        make(imap(at, "cyrus"), ["user.fred"])
-        alone.stop()
-        stores.append(box.store(name, at))
-    return stores
+def start_anew(master):
+    master.stop()
+    shutil.rmtree(os.path.join(master.dir, "map"))
+    master.start("roost-mupdate")
+
+
+def two_claims(box, master):
+    """user.fred on two stores: the list was lost and called complete too early."""
+    be1, be2 = box.store("be1", BE1), box.store("be2", BE2)
+    be1.start()
+    be2.start()
+    make(imap(BE1, "cyrus"), SORTED_OTHERWISE)
+    start_anew(master)
+    master.ctl({"cmd": "reconcile", "complete": "*"})
+    make(imap(BE2, "cyrus"), ["user.fred", "user.ann"])
+    return be1, be2
+
+
+def at(master, name):
+    return master.find(name).get("server")
+
+
+def complete(master):
+    return master.status()["detail"]["complete"]
+
+
+def scenario_push(box):
+    master = complete_master(box)
+    be1, be2 = two_claims(box, master)
+    front = started_front(box, master)
+    before = seen(front)
+    start_anew(master)
+    done = push(be1, "-w")
+    check("a dry push shows what it would do", done.returncode == 0 and "Force Activate: user.fred-x"
+          in done.stdout.splitlines(), (done.stdout, done.stderr))
+    check("and counts for nothing", listed(master) == {} and be1.ip in master.status()["detail"]
+          ["missing"])
+    check("a push", push(be1).returncode == 0 and not complete(master))
+    done = push(be2, "-a")
+    check("a push that holds its own list for the right one does not get what another has",
+          at(master, "user.fred") == BE1 and "user.fred" in done.stderr, done)
+    check("and what nobody has it gets", at(master, "user.ann") == BE2)
+    check("the list is complete", complete(master))
+    check("who was refused is listed", master.ctl({"cmd": "conflicts"})["conflicts"] ==
+          [{"mailbox": "user.fred", "server": BE2}], master.ctl({"cmd": "conflicts"}))
+    check("the front end was never told less", set(before) <= set(seen(front)), seen(front))
+    until_seen("pushed", master, front)
+    done = push(be2, "-i", stdin="n\n")
+    check("a push that asks before it deletes", "OK to delete 1" in done.stderr and
+          "user.fred" in dumped(be2), done)
+    check("one that does not ask deletes the copy that lost", push(be2).returncode == 0 and
+          "user.fred" not in dumped(be2), dumped(be2))
+    check("and our list stays", at(master, "user.fred") == BE1)
+    check_without_master(master, be1, front)
+
+
+def check_without_master(master, store, front):
+    master.stop()
+    check("a push without a master says so", push(store).returncode == 1)
+    admin = imap(BE1, "cyrus")
+    says("nothing is made without it", admin.create("user.later"), "NO")
+    store.stop()
+    store.start()
+    check("a store that begins with a push does not start without it",
+          store.process.wait(10) != 0)
+    store.stop()
+    master.start("roost-mupdate")
+    store.start()
+    says("and with it again", imap(BE1, "cyrus").create("user.later"))
+    until("the front end to come back", lambda: following(master))
+    until_seen("after all restarts", master, front)
+
+
+def scenario_takeover(box):
+    master = box.roost("master", MASTER, MASTER_SETTINGS + "activate = takeover\n" + "".join(
+        identity(name, server) for name, server in (("be1", BE1), ("be2", BE2))))
+    master.start("roost-mupdate")
+    master.ctl({"cmd": "reconcile", "complete": "*"})
+    be1, be2 = two_claims(box, master)
+    check("the list has the store that came last", at(master, "user.fred") == BE2)
+    done = push(be1, "-a")
+    check("takeover: a push with -a gets what another has", done.returncode == 0 and
+          at(master, "user.fred") == BE1, done)
+    check("which is no conflict", master.ctl({"cmd": "conflicts"})["conflicts"] == [])
+    done = push(be2, "-w")
+    check("the other one would let go of it", done.stdout == "Remove Local Mailbox: user.fred\n", done)
+
+
+MASTER_SETTINGS = (f"[roost-mupdate]\nrole = master\nlisten = {MASTER}:3905\n"
+                   f"data_dir = {{dir}}/map\nservers = {BE1} {BE2}\nread_only = fe\n")
+
+
+def identity(name, *servers):
+    return (f"[identity {name}]\npassword = {lab.SECRET}\nservices = mupdate\n" +
+            (f"servers = {' '.join(servers)}\n" if servers else ""))
+
+
+def scenario_identities(box):
+    master = box.roost("master", MASTER, MASTER_SETTINGS + identity("be1", BE1) +
+                       identity("all") + identity("fe") + "[identity web]\npassword = secret\n"
+                       "services = imap\n")
+    master.start("roost-mupdate")
+    master.ctl({"cmd": "reconcile", "complete": "*"})
+
+    def store_as(name, number, who):
+        store = box.store(name, number, pushes=False, more={
+            "mupdate_username": who, "mupdate_authname": who})
+        store.start()
+        return imap(number, "cyrus")
+    says("one identity for all stores", store_as("one", BE1, "all").create("user.a"))
+    says("speaks for each", store_as("two", BE2, "all").create("user.b"))
+    for party in box.parties[1:]:
+        party.stop()
+    says("one of its own", store_as("own", BE1, "be1").create("user.c"))
+    wrong = store_as("wrong", BE2, "be1")
+    says("speaks for no other store", wrong.create("user.d"), "NO")
+    says("nor takes its names away", wrong.rename("user.b", "user.e"), "NO")
+    check("the list is as it was", {n: s for n, (s, _) in listed(master).items()} ==
+          {"user.a": BE1, "user.b": BE2, "user.c": BE1}, listed(master))
+    for party in box.parties[1:]:
+        party.stop()
+    for who in ("fe", "web", "nobody"):
+        says(f"{who} makes nothing", store_as(who, BE1, who).create("user.f"), "NO")
+        box.parties[-1].stop()
+    check("nothing was made", "user.f" not in listed(master))

@@ -46,7 +46,7 @@ class Lab:
         os.makedirs(path, exist_ok=True)
         return path
 
-    def store(self, name, at, master=MASTER, lmtpd="lmtpd", more=None):
+    def store(self, name, at, master=MASTER, lmtpd="lmtpd", more=None, pushes=True):
         settings = {"mupdate_server": master, "mupdate_port": "3905", "mupdate_username": name,
                     "mupdate_authname": name, "mupdate_password": lab.SECRET,
                     "proxyservers": "proxy", "admins": "cyrus proxy", "lmtp_admins": "proxy",
@@ -56,7 +56,8 @@ class Lab:
                         [("imap", "imapd", 143, "prefork=0"),
                          ("pop3", "pop3d", 110, "prefork=0"),
                          ("lmtp", lmtpd, 24, "prefork=0")],
-                        [("recover", "ctl_cyrusdb -r"), ("push", "ctl_mboxlist -m")])
+                        [("recover", "ctl_cyrusdb -r")] +
+                        ([("push", "ctl_mboxlist -m")] if pushes else []))
         for user in ("cyrus", "proxy", "fred", "ann"):
             host.add_login(user)
         self.parties.append(host)
