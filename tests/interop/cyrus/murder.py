@@ -5,8 +5,12 @@ in another way than bytes."""
 import imaplib
 import json
 import os
+import poplib
 import shutil
+import signal
+import smtplib
 import threading
+import time
 
 import lab
 from parties import (BE1, BE2, FE, MASTER, MESSAGE, SPARE, check, deliver, imap, our_master, says,
@@ -351,3 +355,129 @@ def scenario_identities(box):
         says(f"{who} makes nothing", store_as(who, BE1, who).create("user.f"), "NO")
         box.parties[-1].stop()
     check("nothing was made", "user.f" not in listed(master))
+
+
+# ---- a Cyrus front end in bad times --------------------------------------------------------------
+
+class Load:
+    """Threads that change and read until they are told to stop; what must not be is noted."""
+
+    def __init__(self):
+        self.ending = threading.Event()
+        self.wrong, self.done = [], {}
+        self.threads = []
+
+    def start(self, name, step):
+        def run():
+            i = 0
+            while not self.ending.is_set():
+                try:
+                    if step(i):
+                        self.done[name] = self.done.get(name, 0) + 1
+                except (imaplib.IMAP4.abort, OSError, EOFError):
+                    pass  # a server went away
+                except (imaplib.IMAP4.error, poplib.error_proto, smtplib.SMTPException) as why:
+                    self.note(name, str(why))
+                i += 1
+                time.sleep(0.02)
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.threads.append(thread)
+
+    def note(self, name, text):
+        # Cyrus does not look why a user's name is not there: but these are not "gone"
+        if "NONEXISTENT" in text or "does not exist" in text or text[:1] == "5":
+            self.wrong.append((name, text))
+
+    def stop(self):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+def changes(at_store, user):
+    """Makes, renames and deletes folders of a user."""
+    client = [imap(at_store, "cyrus")]
+    client[0].setacl(f"user.{user}", "cyrus", "lrswipkxtecda")
+
+    def step(i):
+        name, other = f"user.{user}.l{i}", f"user.{user}.m{i}"
+        try:
+            return (client[0].create(name)[0], client[0].rename(name, other)[0],
+                    client[0].delete(other)[0] if i % 2 else "OK") == ("OK", "OK", "OK")
+        except (imaplib.IMAP4.abort, OSError):
+            client[0] = imap(at_store, "cyrus")
+            raise
+    return step
+
+
+def deliveries(load, user):
+    def step(i):
+        try:
+            deliver(FE, user, str(i))
+        except smtplib.SMTPRecipientsRefused as why:
+            load.note("lmtp " + user, str(list(why.recipients.values())[0][0]))
+            return False
+        return True
+    return step
+
+
+def logins(load, user):
+    def step(i):
+        if i % 2:
+            client = poplib.POP3(FE, 110, timeout=15)
+            client.user(user)
+            client.pass_(lab.SECRET)
+            client.quit()
+            return True
+        client = imaplib.IMAP4(FE, timeout=15)
+        client.login(user, lab.SECRET)
+        typ, data = client.select("INBOX")
+        if typ != "OK":
+            load.note("imap " + user, str(data))
+        client.logout()
+        return typ == "OK"
+    return step
+
+
+def scenario_slave(box):
+    master = complete_master(box)
+    be1, be2 = box.store("be1", BE1), box.store("be2", BE2)
+    be1.start()
+    be2.start()
+    make(imap(BE1, "cyrus"), SORTED_OTHERWISE + ["user.bob"])
+    make(imap(BE2, "cyrus"), ["user.ann", "user.joe"])
+    front = started_front(box, master)
+    until_seen("at the start", master, front)
+    load = Load()
+    load.start("changes 1", changes(BE1, "bob"))
+    load.start("changes 2", changes(BE2, "joe"))
+    for user in ("fred", "ann"):
+        load.start("mail for " + user, deliveries(load, user))
+        load.start("logins of " + user, logins(load, user))
+    try:
+        bad_times(master, be1, be2)
+    finally:
+        load.stop()
+    check("nobody was told that a mailbox is gone", load.wrong == [], load.wrong[:5])
+    check("and all went on", len(load.done) == 6 and min(load.done.values()) > 1, load.done)
+    until("the front end follows", lambda: following(master), 30)
+    check_lists("after bad times", master, [be1, be2], front)
+
+
+def bad_times(master, be1, be2):
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        time.sleep(0.5)
+        for process in master.programs.values():
+            process.send_signal(how)
+            process.wait(10)
+        time.sleep(0.2)
+        master.start("roost-mupdate")
+        until("the front end to come back", lambda: following(master), 30)
+    start_anew(master)
+    time.sleep(4)  # the front end comes again and again
+    for store in (be1, be2):
+        check("a push into the new list", push(store).returncode == 0)
+    until("the new list to be complete", lambda: complete(master))
+    until("the front end to come back", lambda: following(master), 30)
+    time.sleep(1)

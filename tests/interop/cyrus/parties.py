@@ -71,6 +71,7 @@ class Lab:
         host = lab.Host(self.root, self.sub(name), at, settings,
                         [("mupdate", "mupdate", 3905, "prefork=1"),
                          ("imap", "imapd", 143, "prefork=0"),
+                         ("pop3", "pop3d", 110, "prefork=0"),
                          ("lmtp", "lmtpd -a", 24, "prefork=0")])
         for user in ("cyrus", "fred", "ann"):
             host.add_login(user)
