@@ -262,24 +262,3 @@ def check_master_lost(box, master, front, be1, be2):
     check("mail and logins go on", deliver(FE, f"fred@{DOMAIN}", "third") == {} and
           subjects(imap(FE, f"fred@{DOMAIN}")) == ["first", "second", "third"])
 
-
-# ---- mupdatetest ------------------------------------------------------------------------------------
-
-def scenario_mupdatetest(box):
-    master = our_master(box)
-    master.start("roost-mupdate")
-    with socket.create_connection((MASTER, 3905), 10) as s:
-        banner = s.makefile().readline()
-    mechs = re.findall(r'"([^"]+)"', banner)
-    check("mechanisms are offered", mechs != [], banner)
-    tool = os.path.join(box.root, "usr/lib/cyrus/bin/mupdatetest")
-    for mech in mechs + [""]:
-        p = subprocess.Popen([tool, *(["-m", mech] if mech else []), "-a", "be1", "-u", "be1",
-                              "-w", lab.SECRET, "-p", "3905", MASTER], stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             env=dict(os.environ, LD_LIBRARY_PATH=os.path.join(
-                                 box.root, "usr/lib/x86_64-linux-gnu")))
-        time.sleep(1)
-        out = p.communicate(b"N1 NOOP\r\nL1 LOGOUT\r\n", timeout=20)[0].decode()
-        check(f"mupdatetest logs in with {mech or 'what it chooses'}",
-              "Authenticated." in out and 'N1 OK' in out, out)
