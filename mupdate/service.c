@@ -37,6 +37,11 @@ struct metric mupdate_metrics[MUPDATE_M_COUNT] = {
 	                                     "1 while this replica follows its master."),
 };
 
+struct conflict {
+	char *server; /* the one that was refused */
+	bool said;    /* since its last push ended */
+};
+
 struct service {
 	struct service_config conf;
 	struct list sessions; /* struct session, session_link() */
@@ -44,7 +49,7 @@ struct service {
 	struct list group; /* have answers that wait for the commit */
 	bool commit_deferred;
 	bool draining;
-	struct map *conflicts; /* name -> heap text: the server that was refused */
+	struct map *conflicts; /* name -> struct conflict, on the heap */
 	service_barrier_fn *barrier;
 	service_barrier_cancel_fn *barrier_cancel;
 	void *barrier_ctx;
@@ -83,8 +88,10 @@ service_free(struct service **sp)
 		session_free(&sn);
 	}
 	loop_forget(s->conf.loop, s);
-	while (map_next(s->conflicts, &pos, &key, &value))
+	while (map_next(s->conflicts, &pos, &key, &value)) {
+		free(((struct conflict *)value)->server);
 		free(value);
+	}
 	map_free(&s->conflicts);
 	free(s->hostname);
 	free(s->cluster);
@@ -278,6 +285,82 @@ service_speaks(const struct service *s, const char *identity, struct slice serve
 	return n == 0;
 }
 
+/* ---- conflicts --------------------------------------------------------------------------------- */
+
+static void
+conflict_forget(struct service *s, struct slice name)
+{
+	struct conflict *c = map_del(s->conflicts, name);
+
+	if (c != NULL)
+		free(c->server);
+	free(c);
+	metrics_set(&mupdate_metrics[MUPDATE_M_CONFLICTS], map_count(s->conflicts));
+}
+
+void
+service_conflict(struct service *s, struct slice name, struct slice server)
+{
+	struct conflict *c = map_get(s->conflicts, name);
+
+	log_warning(NULL, "map.conflict mbox=%s refused=%s", log_esc_slice(name),
+	            log_esc_slice(server));
+	if (c == NULL && map_count(s->conflicts) >= CONFLICTS_MAX)
+		return;
+	if (c == NULL) {
+		c = xcalloc(1, sizeof(*c));
+		(void)map_set(s->conflicts, name, c);
+	}
+	free(c->server);
+	c->server = slice_dup(server);
+	c->said = true;
+	metrics_set(&mupdate_metrics[MUPDATE_M_CONFLICTS], map_count(s->conflicts));
+}
+
+void
+service_conflict_solved(struct service *s, struct slice name, struct slice server)
+{
+	const struct conflict *c = map_get(s->conflicts, name);
+
+	if (c != NULL && (server.n == 0 || slice_eq_str(server, c->server)))
+		conflict_forget(s, name);
+}
+
+/* A push tells all that server has: what it did not say again it has no more. */
+static void
+conflicts_pushed(struct service *s, struct slice server)
+{
+	struct slice key;
+	size_t pos = 0;
+	void *value;
+
+	while (map_next(s->conflicts, &pos, &key, &value)) {
+		struct conflict *c = value;
+
+		if (!slice_eq_str(server, c->server))
+			continue;
+		if (!c->said)
+			conflict_forget(s, key);
+		else
+			c->said = false;
+	}
+}
+
+void
+service_each_conflict(struct service *s, service_conflict_fn *fn, void *ctx)
+{
+	struct slice key;
+	size_t pos = 0;
+	void *value;
+
+	while (map_next(s->conflicts, &pos, &key, &value)) {
+		char *name = slice_dup(key);
+
+		fn(ctx, name, ((struct conflict *)value)->server);
+		free(name);
+	}
+}
+
 /* ---- a new history ------------------------------------------------------------------------------ */
 
 void
@@ -344,6 +427,7 @@ void
 service_pushed(struct service *s, struct slice server)
 {
 	mapdb_set_pushed(s->conf.db, server);
+	conflicts_pushed(s, server);
 	log_info(NULL, "map.pushed server=%s", log_esc_slice(server));
 	if (is_rebuilding(s))
 		complete_if_all(s);
@@ -364,44 +448,6 @@ service_complete(struct service *s, const char *server)
 	if (is_rebuilding(s))
 		complete_if_all(s);
 	return service_commit(s);
-}
-
-/* ---- conflicts --------------------------------------------------------------------------------- */
-
-void
-service_conflict(struct service *s, struct slice name, struct slice server)
-{
-	char *old;
-
-	log_warning(NULL, "map.conflict mbox=%s refused=%s", log_esc_slice(name),
-	            log_esc_slice(server));
-	if (map_count(s->conflicts) >= CONFLICTS_MAX)
-		return;
-	old = map_set(s->conflicts, name, slice_dup(server));
-	free(old);
-	metrics_set(&mupdate_metrics[MUPDATE_M_CONFLICTS], map_count(s->conflicts));
-}
-
-void
-service_conflict_solved(struct service *s, struct slice name)
-{
-	free(map_del(s->conflicts, name));
-	metrics_set(&mupdate_metrics[MUPDATE_M_CONFLICTS], map_count(s->conflicts));
-}
-
-void
-service_each_conflict(struct service *s, service_conflict_fn *fn, void *ctx)
-{
-	struct slice key;
-	size_t pos = 0;
-	void *value;
-
-	while (map_next(s->conflicts, &pos, &key, &value)) {
-		char *name = slice_dup(key);
-
-		fn(ctx, name, value);
-		free(name);
-	}
 }
 
 /* ---- barriers ---------------------------------------------------------------------------------- */

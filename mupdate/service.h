@@ -107,7 +107,8 @@ void service_each_missing(struct service *s, service_server_fn *fn, void *ctx);
 
 /* Two stores say they have name: server is the one that was refused. */
 void service_conflict(struct service *s, struct slice name, struct slice server);
-void service_conflict_solved(struct service *s, struct slice name);
+/* server has it now (empty: nobody has). One that only said again what it has solves nothing. */
+void service_conflict_solved(struct service *s, struct slice name, struct slice server);
 typedef void service_conflict_fn(void *ctx, const char *name, const char *server);
 void service_each_conflict(struct service *s, service_conflict_fn *fn, void *ctx);
 

@@ -14,6 +14,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#define CLAIM_MOST (UINT64_MAX / 2) /* nobody gets there by counting, and one more fits */
+
 static bool
 speaks(void *ctx, struct slice server)
 {
@@ -51,7 +53,7 @@ take_want(const struct mupdate_cmd *cmd, struct arena *a, struct location *want_
 	want_r->revision = 0;
 	if (!is_inbox(want_r->name))
 		want_r->claim = 0;
-	return true;
+	return want_r->claim < CLAIM_MOST;
 }
 
 static void
@@ -69,7 +71,7 @@ change_set(struct session *sn, const struct mupdate_cmd *cmd, const struct locat
 	revision = mapdb_set(db, loc, v->left);
 	metrics_add(&mupdate_metrics[MUPDATE_M_CHANGES], 1);
 	if (loc->state == LOCATION_ACTIVE) {
-		service_conflict_solved(sn->service, loc->name);
+		service_conflict_solved(sn->service, loc->name, loc->server);
 		sn->has_pushed = true;
 	}
 	log_info(&sn->log, "map.%s mbox=%s server=%s revision=%" PRIu64,
@@ -86,7 +88,7 @@ change_delete(struct session *sn, const struct mupdate_cmd *cmd)
 	uint64_t revision = mapdb_delete(sn->conf->db, cmd->name, 0);
 
 	metrics_add(&mupdate_metrics[MUPDATE_M_CHANGES], 1);
-	service_conflict_solved(sn->service, cmd->name);
+	service_conflict_solved(sn->service, cmd->name, SLICE(""));
 	log_info(&sn->log, "map.delete mbox=%s revision=%" PRIu64, log_esc_slice(cmd->name),
 	         revision);
 	mupdate_server_changed(sn->core, cmd->tag, revision, 0);

@@ -273,6 +273,74 @@ TEST(a_cyrus_push_counts_when_it_made_something_active_and_ended_in_order)
 	world_fini(&w);
 }
 
+static void
+add_conflict(void *ctx, const char *name, const char *server)
+{
+	buf_printf(ctx, "%s %s,", name, server);
+}
+
+static void
+check_conflicts(struct world *w, const char *want)
+{
+	struct buf got = BUF_INIT(SIZE_MAX);
+
+	service_each_conflict(w->master.service, add_conflict, &got);
+	test_eq_str("conflicts", buf_cstr(&got), want);
+	buf_fini(&got);
+}
+
+TEST(a_conflict_stays_until_the_one_who_was_refused_has_it_or_has_it_no_more)
+{
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "be2");
+	play_run(w.play,
+	         "client > X ROOST \"1\" \"lab\" \"0\"\nclient << X OK *\n"
+	         "other > X ROOST \"1\" \"lab\" \"0\"\nother << X OK *\n"
+	         "client > 1 ACTIVATE \"user.a\" \"be1.test!\" \"\" \"\"\nclient << 1 OK *\n"
+	         "other > 2 ACTIVATE \"user.a\" \"be2.test!\" \"\" \"\"\nother < 2 NO *\n");
+	check_conflicts(&w, "user.a be2.test,");
+	play_run(w.play, "# the one who has it changes its ACL\n"
+	                 "client > 3 ACTIVATE \"user.a\" \"be1.test!\" \"a\\tlr\\t\" \"\"\n"
+	                 "client << 3 OK *\n"
+	                 "client > 4 PUSHED \"be1.test\"\nclient < 4 OK *\n"
+	                 "other > 5 PUSHED \"be2.test\"\nother < 5 OK *\n");
+	check_conflicts(&w, "user.a be2.test,");
+	play_run(w.play, "# the other one says it again, then no more\n"
+	                 "other > 6 ACTIVATE \"user.a\" \"be2.test!\" \"\" \"\"\nother < 6 NO *\n"
+	                 "other > 7 PUSHED \"be2.test\"\nother < 7 OK *\n");
+	check_conflicts(&w, "user.a be2.test,");
+	play_run(w.play, "other > 8 PUSHED \"be2.test\"\nother < 8 OK *\n");
+	check_conflicts(&w, "");
+	play_run(w.play, "other > 9 ACTIVATE \"user.a\" \"be2.test!\" \"\" \"\"\nother < 9 NO *\n"
+	                 "client > 10 DELETE \"user.a\"\nclient << 10 OK *\n");
+	check_conflicts(&w, "");
+	world_fini(&w);
+}
+
+TEST(a_claim_out_of_this_world_is_refused)
+{
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "be2");
+	play_run(w.play, "client > X ROOST \"1\" \"lab\" \"0\"\nclient << X OK *\n"
+	                 "client > 1 ACTIVATE \"user.a\" \"be1.test!\" \"\" "
+	                 "\"claim=18446744073709551615\"\n"
+	                 "client < 1 NO \"[INVALID] *\"\n"
+	                 "client > 2 ACTIVATE \"user.a\" \"be1.test!\" \"\" \"claim=4\"\n"
+	                 "client < 2 CHANGED \"1\" \"4\"\nclient < 2 OK *\n"
+	                 "client > 3 DEACTIVATE \"user.a\" \"be1.test!\"\nclient << 3 OK *\n"
+	                 "other > 4 ACTIVATE \"user.a\" \"be2.test!\" \"\"\nother < 4 OK *\n");
+	world_check_dump(&w.master, "user.a active be2.test!  c5\n");
+	world_fini(&w);
+}
+
 TEST(terms_and_clusters_fence)
 {
 	struct world w;
