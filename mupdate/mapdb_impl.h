@@ -64,6 +64,8 @@ void mapdb_intern_forget(struct mapdb *m);
  * none. */
 uint64_t mapdb_set_over(struct mapdb *m, const struct location *loc, bool left,
                         const struct slice *old);
+/* Makes the index by server anew. False: a row makes no sense. */
+bool mapdb_index_servers(struct mapdb *m) MUST_CHECK;
 /* mapdb_terms.c, in the open write transaction. */
 void mapdb_terms_add(struct mapdb *m, uint64_t term, uint64_t begun);
 bool mapdb_terms_any(struct mapdb *m);

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -203,12 +204,28 @@ first_time(struct mapdb *m)
 	return 0;
 }
 
+/* False: neither ours nor an older one that could be brought up to it. */
+static bool
+has_our_format(struct mapdb *m)
+{
+	uint32_t format = location_meta_u32(m->txn, "format");
+
+	if (format == LOCATION_FORMAT)
+		return true;
+	if (format != 1 || !mapdb_index_servers(m))
+		return false;
+	mapdb_put_u32(m, "format", LOCATION_FORMAT);
+	log_info(NULL, "map.converted dir=%s from=%" PRIu32 " to=%d", log_esc(m->dir), format,
+	         LOCATION_FORMAT);
+	return true;
+}
+
 static int
 check_known(struct mapdb *m, struct err *err)
 {
 	struct slice cluster;
 
-	if (location_meta_u32(m->txn, "format") != LOCATION_FORMAT) {
+	if (!has_our_format(m)) {
 		err_set(err, "%s: written by another version", m->dir);
 		m->damaged = true;
 		return -1;

@@ -49,6 +49,26 @@ index_server(struct mapdb *m, struct slice name, uint32_t server, bool add)
 		(void)kv_del(m->txn, LOCATION_T_SERVER, key);
 }
 
+bool
+mapdb_index_servers(struct mapdb *m)
+{
+	struct kv_cursor *c = kv_cursor_new(m->txn, LOCATION_T_NAMES);
+	struct slice name, value;
+	bool ok = true;
+
+	kv_clear(m->txn, LOCATION_T_SERVER);
+	for (bool more = kv_cursor_seek(c, SLICE(""), &name, &value); more && ok;
+	     more = kv_cursor_next(c, &name, &value)) {
+		struct location_row row;
+
+		ok = location_row_parse(name, value, &row);
+		if (ok)
+			index_server(m, name, row.server_id, true);
+	}
+	kv_cursor_free(&c);
+	return ok;
+}
+
 /* ---- the log -------------------------------------------------------------------------------- */
 
 static void

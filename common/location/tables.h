@@ -33,6 +33,8 @@
 #include "kv/kv.h"
 #include "location/location.h"
 
+/* In 1, names in the keys of the table server were the canonical ones. A writer brings an older
+ * format up to this one; a reader waits until it has. */
 #define LOCATION_FORMAT 2
 #define LOCATION_MAP_BYTES (64ULL << 30)
 #define LOCATION_MAX_READERS 1024

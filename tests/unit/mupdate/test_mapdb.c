@@ -1,5 +1,6 @@
 #include "location/reader.h"
 #include "base/clock.h"
+#include "kv/kv.h"
 #include "mapdb.h"
 
 #include "lib/test.h"
@@ -164,6 +165,63 @@ check_servers(struct mapdb *m, const char *prefix, bool whole, const char *after
 	assert_int_equal(mapdb_each_of(m, &by, count_one, &out), 0);
 	test_eq_str(prefix, buf_cstr(&out), want);
 	buf_fini(&out);
+}
+
+/* As version 1 left it: canonical names in the index by server. */
+static void
+make_older(const char *dir)
+{
+	const struct kv_config conf = { .dir = dir,
+		                        .tables = location_table_names,
+		                        .table_count = LOCATION_T_COUNT,
+		                        .map_bytes = 64 << 20 };
+	static const uint8_t one[4] = { 1 };
+	uint8_t bytes[LOCATION_ID_KEY_MAX];
+	struct slice name, value;
+	struct kv_cursor *c;
+	struct kv_env *env;
+	struct kv_txn *t;
+
+	assert_int_equal(kv_open(&conf, &env, NULL), KV_OK);
+	assert_int_equal(kv_begin_write(env, &t, NULL), KV_OK);
+	kv_clear(t, LOCATION_T_SERVER);
+	c = kv_cursor_new(t, LOCATION_T_NAMES);
+	for (bool more = kv_cursor_seek(c, SLICE(""), &name, &value); more;
+	     more = kv_cursor_next(c, &name, &value)) {
+		struct location_row row;
+
+		assert_true(location_row_parse(name, value, &row));
+		kv_put(t, LOCATION_T_SERVER, location_id_key(bytes, row.server_id, name),
+		       SLICE(""));
+	}
+	kv_cursor_free(&c);
+	kv_put(t, LOCATION_T_META, SLICE("format"), slice_make(one, sizeof(one)));
+	assert_int_equal(kv_commit(&t, NULL), KV_OK);
+	kv_close(&env);
+}
+
+TEST(a_list_of_an_older_format_is_brought_up_to_this_one)
+{
+	const char *dir = fresh_dir();
+	struct mapdb *m = open_at(dir, true, 100);
+	uint64_t revision;
+
+	set(m, "user.fred.a", "s1", "fred\tlrs\t");
+	set(m, "user.fred-x", "s1", "fred\tlrs\t");
+	set(m, "user.ann", "s2", "ann\tlrs\t");
+	commit(m);
+	revision = mapdb_info(m)->revision;
+	mapdb_close(&m);
+	make_older(dir);
+	m = open_at(dir, true, 100);
+	check_servers(m, "s1", true, "", "user.fred.a user.fred-x ");
+	check_servers(m, "s2", true, "", "user.ann ");
+	assert_int_equal(mapdb_info(m)->revision, revision);
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	assert_int_not_equal(mapdb_delete(m, SLICE("user.fred.a"), 0), 0);
+	commit(m);
+	check_servers(m, "s1", true, "", "user.fred-x ");
+	mapdb_close(&m);
 }
 
 TEST(indexes_follow_the_rows)
