@@ -662,7 +662,7 @@ static const struct auth_ops pipe_ops = {
 };
 
 struct auth *
-auth_pipe_new(struct loop *l, const int *fds, unsigned count, const struct conf *c)
+auth_pipe_new(struct loop *l, const int *fds, unsigned count, const struct conf *c, bool delays)
 {
 	struct pipe *p = xcalloc(1, sizeof(*p));
 
@@ -674,7 +674,7 @@ auth_pipe_new(struct loop *l, const int *fds, unsigned count, const struct conf 
 	p->requests = map_new();
 	p->last_id = ids_random_u64();
 	p->timeout_ms = conf_ms(c, "auth_timeout");
-	p->failure_delay_ms = conf_ms(c, "login_failure_delay");
+	p->failure_delay_ms = delays ? conf_ms(c, "login_failure_delay") : 0;
 	auth_mechs_of(c, p->mechs);
 	p->lists = xcalloc(1, sizeof(*p->lists));
 	list_init(&p->idle);

@@ -18,8 +18,10 @@
 #define AUTH_MECHS_MAX 64
 void auth_mechs_of(const struct conf *c, char mechs_r[AUTH_MECHS_MAX]);
 
-/* fds[i] leads to auth worker i; they stay the caller's. c gives time-outs. */
-struct auth *auth_pipe_new(struct loop *l, const int *fds, unsigned count, const struct conf *c);
+/* fds[i] leads to auth worker i; they stay the caller's. c gives time-outs. delays: failed logins
+ * are answered after `login_failure_delay`; else whoever counts them sees to that (common/guard). */
+struct auth *auth_pipe_new(struct loop *l, const int *fds, unsigned count, const struct conf *c,
+                           bool delays);
 
 /* Serves fds (one for each worker) until SIGTERM; the exit code. c is borrowed. */
 int auth_pipe_serve(const int *fds, unsigned count, const struct conf *c);

@@ -11,9 +11,11 @@
  * not change a password that is right. It is the same answer for right and wrong ones, wherever
  * it is found out that he is blocked.
  *
- * A client who leaves without waiting for the answer has tried all the same: what he asked goes
- * on without him, and is counted. (A right password is answered at once and a wrong one late, so
- * nobody who guesses would wait.)
+ * A wrong password is counted at once and answered late: so many guesses at a time are no more
+ * than as many in a row, and a client who leaves without waiting for the answer has tried all the
+ * same (what he asked goes on without him).
+ *
+ * Addresses without limits have the delay only.
  */
 #include "guard/guard_ask.h"
 
@@ -51,7 +53,7 @@ struct login {
 	auth_fn *fn;                     /* NULL: he has left */
 	void *ctx;
 	const struct conn *conn;
-	char address[GUARD_PREFIX_MAX];
+	char address[GUARD_PREFIX_MAX]; /* "": without limits */
 	/* between TRY and the inner conversation */
 	char *service, *session, *peer, *mech;
 	struct buf initial; /* then SCRAM's proof, while it waits for TRY */
@@ -164,20 +166,19 @@ on_passed(void *ctx, UNUSED uint64_t id, const struct guard_answer *a)
 	}
 }
 
-/* The auth workers' answer has waited delay_ms already. */
 static void
 on_failed(void *ctx, UNUSED uint64_t id, const struct guard_answer *a)
 {
 	struct login *l = ctx;
-	uint64_t ms = MIN(a->amount, (uint64_t)HOLD_MOST_MS);
+	uint64_t ms = rest_of_delay(l);
 
 	l->question = 0;
 	if (a->verdict == LIMIT_BLOCKED) {
-		refuse(l, WHY_BLOCKED, 0);
+		refuse(l, WHY_BLOCKED, ms);
 		return;
 	}
 	l->result = AUTH_DENIED;
-	timer_set(&l->timer, ms > l->guarded->delay_ms ? ms - l->guarded->delay_ms : 0);
+	timer_set(&l->timer, MAX(ms, MIN(a->amount, (uint64_t)HOLD_MOST_MS)));
 }
 
 static char *
@@ -227,7 +228,7 @@ on_challenge(struct login *l, const struct auth_reply *r)
 
 	if (l->fn == NULL) {
 		login_free(l); /* nobody will answer it */
-	} else if (r->user == NULL || *r->user == '\0') {
+	} else if (l->address[0] == '\0' || r->user == NULL || *r->user == '\0') {
 		l->fn(l->ctx, l->id, r);
 	} else {
 		free(l->user);
@@ -248,9 +249,24 @@ on_nobody(struct login *l, const struct auth_reply *r)
 		.fingerprint = r->fingerprint,
 	};
 
-	if (r->result == AUTH_DENIED)
+	if (r->result == AUTH_DENIED && l->address[0] != '\0')
 		guard_tell(l->guarded->guard, &f);
 	login_free(l);
+}
+
+/* Nothing is counted: what inner says, and a denial in time. */
+static void
+on_uncounted(struct login *l, const struct auth_reply *r)
+{
+	struct login now = *l;
+
+	if (r->result == AUTH_DENIED) {
+		l->result = AUTH_DENIED;
+		timer_set(&l->timer, rest_of_delay(l));
+	} else {
+		login_free(l);
+		now.fn(now.ctx, now.id, r);
+	}
 }
 
 static void
@@ -264,7 +280,6 @@ on_inner(void *ctx, UNUSED uint64_t id, const struct auth_reply *r)
 		.fingerprint = r->fingerprint,
 		.lease = lease != NULL ? lease->number : 0,
 	};
-	struct login now = *l;
 
 	l->asked = false;
 	if (r->result == AUTH_CONTINUE) {
@@ -274,6 +289,8 @@ on_inner(void *ctx, UNUSED uint64_t id, const struct auth_reply *r)
 	l->inner_id = 0;
 	if (l->fn == NULL) {
 		on_nobody(l, r);
+	} else if (l->address[0] == '\0') {
+		on_uncounted(l, r);
 	} else if (r->result == AUTH_OK) {
 		keep(l, r);
 		f.kind = GUARD_PASSED;
@@ -284,8 +301,7 @@ on_inner(void *ctx, UNUSED uint64_t id, const struct auth_reply *r)
 		l->user = copy(r->user);
 		l->question = guard_ask(l->guarded->guard, &f, on_failed, l);
 	} else {
-		login_free(l);
-		now.fn(now.ctx, now.id, r);
+		on_uncounted(l, r);
 	}
 }
 
@@ -344,8 +360,6 @@ guarded_start(struct auth *a, const struct auth_session *s, const char *mech, st
 	struct login *l;
 
 	guard_prefix_of_text(g->guard, s->peer, address);
-	if (address[0] == '\0')
-		return auth_start(g->inner, s, mech, initial, fn, ctx);
 	l = xcalloc(1, sizeof(*l));
 	l->guarded = g;
 	l->id = ++g->last_id;
@@ -365,7 +379,10 @@ guarded_start(struct auth *a, const struct auth_session *s, const char *mech, st
 	map_set(g->logins, map_key_u64(&l->id), l);
 	f.address = address;
 	f.user = name_in(g, mech, initial, user) ? user : "";
-	l->question = guard_ask(g->guard, &f, on_tried, l);
+	if (address[0] != '\0')
+		l->question = guard_ask(g->guard, &f, on_tried, l);
+	else
+		begin_inner(l);
 	return l->id;
 }
 

@@ -37,7 +37,8 @@ void guard_free(struct guard **g);
 void guard_admit(struct guard *g, struct conn **c, const char *refusal, listener_fn *fn, void *ctx);
 
 /* An auth that asks the guard about every login before and after inner does. What it refuses
- * is AUTH_LIMIT. Takes *inner. */
+ * is AUTH_LIMIT. Failures are counted at once and answered after `login_failure_delay`, which
+ * inner does not wait for. Takes *inner. */
 struct auth *guard_auth_new(struct guard *g, struct auth **inner, const struct conf *c);
 
 /* May this be sent? Counted when it may. peer: an address as text; or a user's name. Answered

@@ -366,7 +366,8 @@ open_parts(struct svc_worker *w, const struct svc_worker_config *wc)
 	w->on_term = signal_watch_new(w->loop, SIGTERM, on_term, w);
 	w->on_usr1 = signal_watch_new(w->loop, SIGUSR1, on_usr1, w);
 	if (wc->program->flags & SVC_AUTH)
-		w->auth = auth_pipe_new(w->loop, wc->auth_fds, wc->auths, w->conf);
+		w->auth = auth_pipe_new(w->loop, wc->auth_fds, wc->auths, w->conf,
+		                        wc->limits_path == NULL);
 	if (wc->limits_path != NULL)
 		w->guard = guard_new(w->loop, wc->limits_path, w->conf);
 	if (w->guard != NULL && w->auth != NULL)

@@ -169,7 +169,7 @@ begin(struct world *w, unsigned auth_workers)
 		start_auth_worker(w, i);
 	w->loop = loop_new();
 	timer_init(&w->tick, w->loop, on_tick, w);
-	w->auth = auth_pipe_new(w->loop, w->here, MAX(auth_workers, 1), w->conf);
+	w->auth = auth_pipe_new(w->loop, w->here, MAX(auth_workers, 1), w->conf, true);
 }
 
 static void
@@ -610,7 +610,7 @@ TEST(the_successor_of_a_worker_gets_no_answers_of_its_predecessor)
 	for (int i = 0; i < 10; i++)
 		auth_login(w.auth, &session, SLICE("fred"), SLICE("secret"), on_login, &before);
 	auth_free(&w.auth);
-	w.auth = auth_pipe_new(w.loop, w.here, 1, w.conf);
+	w.auth = auth_pipe_new(w.loop, w.here, 1, w.conf, true);
 	login(&w, &after, "ann@other.org", "pw");
 	assert_int_equal(after.result, AUTH_OK);
 	test_eq_str("user", after.user, "ann@other.org");
@@ -680,7 +680,7 @@ TEST(a_worker_that_does_not_read_holds_nobody_up)
 		if (poll(&p, 1, 1000) == 1)
 			send(w.here[0], b.data, b.len, MSG_DONTWAIT);
 	}
-	w.auth = auth_pipe_new(w.loop, &w.here[1], 1, w.conf);
+	w.auth = auth_pipe_new(w.loop, &w.here[1], 1, w.conf, true);
 	login(&w, &g, "fred", "secret");
 	assert_int_equal(g.result, AUTH_OK);
 	buf_fini(&b);
@@ -816,7 +816,7 @@ two_ends(struct world *w)
 {
 	begin(w, 0);
 	auth_free(&w->auth);
-	w->auth = auth_pipe_new(w->loop, w->here, 2, w->conf);
+	w->auth = auth_pipe_new(w->loop, w->here, 2, w->conf, true);
 }
 
 TEST(the_one_with_least_to_do_is_asked)
