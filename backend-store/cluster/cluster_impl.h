@@ -102,7 +102,8 @@ void cluster_ops_drop(struct cluster *c);
 /* ---- reconcile.c */
 void reconcile_start(struct cluster *c, bool force);
 void reconcile_plan(struct cluster *c, bool force, cluster_plan_fn *fn, void *ctx);
-void reconcile_record(struct cluster *c, const struct mupdate_record *rec);
+/* What a LIST or FIND of a reconciliation says. */
+void reconcile_record(struct cluster *c, uint64_t id, const struct mupdate_record *rec);
 void reconcile_drop(struct cluster *c);
 
 #endif

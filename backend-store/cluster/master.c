@@ -213,10 +213,8 @@ on_record(void *ctx, uint64_t id, const struct mupdate_record *rec)
 {
 	struct cluster *c = ctx;
 
-	if (c->rec.listing && id == c->rec.list_id)
-		reconcile_record(c, rec);
-	else
-		cluster_ops_record(c, id, rec);
+	reconcile_record(c, id, rec);
+	cluster_ops_record(c, id, rec);
 }
 
 static void

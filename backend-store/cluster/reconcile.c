@@ -21,6 +21,9 @@ struct todo {
 	enum todo_kind kind;
 	struct slice name;
 	const char *why;
+	/* PUSH: plain RFC 3656 gives a name to whoever activates it last, so such a master is
+	 * asked first whether another store has it. */
+	bool asks, elsewhere;
 };
 
 void
@@ -39,8 +42,8 @@ reconcile_drop(struct cluster *c)
 
 /* ---- the master's list ------------------------------------------------------------------------------ */
 
-void
-reconcile_record(struct cluster *c, const struct mupdate_record *rec)
+static void
+list_record(struct cluster *c, const struct mupdate_record *rec)
 {
 	struct theirs *t;
 	struct location loc = {
@@ -59,7 +62,7 @@ reconcile_record(struct cluster *c, const struct mupdate_record *rec)
 	(void)map_set(c->rec.theirs, t->loc.name, t);
 }
 
-static void
+static struct todo *
 add_todo(struct cluster *c, enum todo_kind kind, struct slice name, const char *why)
 {
 	struct todo *t = arena_alloc(c->rec.arena, sizeof(*t));
@@ -67,7 +70,9 @@ add_todo(struct cluster *c, enum todo_kind kind, struct slice name, const char *
 	t->kind = kind;
 	t->name = arena_slice_dup(c->rec.arena, name);
 	t->why = why;
+	t->asks = t->elsewhere = false;
 	list_add_tail(&c->rec.todo, &t->link);
+	return t;
 }
 
 /* ---- comparing ---------------------------------------------------------------------------------------- */
@@ -125,7 +130,7 @@ on_mailbox(void *ctx, const struct mbox_info *info)
 	if (info->unsettled)
 		c->rec.unsettled = true;
 	if (why != NULL)
-		add_todo(c, TODO_PUSH, info->name, why);
+		add_todo(c, TODO_PUSH, info->name, why)->asks = t == NULL && !c->extended;
 	else if (c->rec.plan == NULL && !info->apart)
 		cluster_set_conflict(c, info->name, false);
 	return true;
@@ -266,6 +271,39 @@ refused(struct cluster *c, const struct todo *t, const struct mupdate_answer *a)
 }
 
 static void
+on_found(struct cluster *c, struct cluster_req *r, const struct mupdate_answer *a)
+{
+	struct todo *t = r->ctx;
+
+	c->rec.open--;
+	t->asks = false;
+	if (a->status != MUPDATE_OK)
+		c->rec.later = true;
+	else if (t->elsewhere)
+		cluster_set_conflict(c, t->name, true);
+	else
+		list_add_tail(&c->rec.todo, &t->link);
+	pump(c);
+}
+
+static void
+find_record(struct cluster *c, uint64_t id, const struct mupdate_record *rec)
+{
+	struct slice server, partition;
+	struct cluster_req *r;
+	struct todo *t;
+
+	location_place_split(rec->place, &server, &partition);
+	LIST_EACH (r, &c->reqs, struct cluster_req, link) {
+		if (r->id != id || r->fn != on_found)
+			continue;
+		t = r->ctx;
+		t->elsewhere = rec->kind != MUPDATE_R_DELETE && slice_eq(rec->name, t->name) &&
+		               !slice_eq_str(server, c->server);
+	}
+}
+
+static void
 on_answer(struct cluster *c, struct cluster_req *r, const struct mupdate_answer *a)
 {
 	struct todo *t = r->ctx;
@@ -312,7 +350,9 @@ send_todo(struct cluster *c, struct todo *t)
 	struct names_entry e;
 	uint64_t id = 0;
 
-	if (t->kind == TODO_PUSH && here && !info.apart) {
+	if (t->asks && here) {
+		id = mupdate_client_find(c->core, t->name);
+	} else if (t->kind == TODO_PUSH && here && !info.apart) {
 		e = entry_of(&info);
 		id = mupdate_client_activate(c->core, e.name, slice_of(c->place), e.acl,
 		                             cluster_fields(&fields, &e));
@@ -366,7 +406,7 @@ pump(struct cluster *c)
 		if (id == 0)
 			continue;
 		c->rec.open++;
-		cluster_expect(c, id, on_answer, t, 0);
+		cluster_expect(c, id, t->asks ? on_found : on_answer, t, 0);
 	}
 	if (c->rec.open > 0)
 		return;
@@ -402,6 +442,15 @@ on_listed(struct cluster *c, UNUSED struct cluster_req *r, const struct mupdate_
 		pump(c);
 	}
 	cluster_ops_go(c);
+}
+
+void
+reconcile_record(struct cluster *c, uint64_t id, const struct mupdate_record *rec)
+{
+	if (c->rec.listing && id == c->rec.list_id)
+		list_record(c, rec);
+	else
+		find_record(c, id, rec);
 }
 
 void

@@ -13,7 +13,7 @@ import threading
 import time
 
 import lab
-from parties import (BE1, BE2, FE, MASTER, MESSAGE, SPARE, check, deliver, imap, our_master, says,
+from parties import (BE1, BE2, FE, MASTER, MESSAGE, check, deliver, imap, our_master, says,
                      subjects)
 from roost import until
 

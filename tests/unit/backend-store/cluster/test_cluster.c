@@ -569,9 +569,55 @@ TEST(a_plain_master_will_do)
 	                 "m > A1 OK \"x\"\n"
 	                 "m < R1 LIST \"s1!\"\n"
 	                 "m > R1 OK \"list complete\"\n"
-	                 "m < R2 ACTIVATE \"user.a\" \"s1!p\" \"anyone\"\n"
-	                 "m > R2 OK \"done\"\n"
+	                 "m < R2 FIND \"user.a\"\n"
+	                 "m > R2 OK \"Search completed\"\n"
+	                 "m < R3 ACTIVATE \"user.a\" \"s1!p\" \"anyone\"\n"
+	                 "m > R3 OK \"done\"\n"
 	                 "m is silent\n");
 	assert_true(status(&w).in_step);
+	world_fini(&w);
+}
+
+/* It would: whoever activates a name last has it. */
+TEST(a_plain_master_is_not_asked_to_take_a_name_from_another_store)
+{
+	struct world w;
+
+	world_init(&w);
+	fakestore_add(w.store, "user.a", "anyone", 17);
+	fakestore_add(w.store, "user.b", "anyone", 18);
+	fakestore_add(w.store, "user.c", "anyone", 19);
+	fakestore_add(w.store, "user.d", "anyone", 20);
+	play_run(w.play, "m accepts\n"
+	                 "m >> * AUTH \"PLAIN\"\\r\\n"
+	                 "* OK MUPDATE \"m\" \"Cyrus IMAP\" \"3.6\" \"(master)\"\\r\\n\n"
+	                 "m < A1 AUTHENTICATE *\n"
+	                 "m > A1 OK \"x\"\n"
+	                 "m < R1 LIST \"s1!\"\n"
+	                 "m > R1 MAILBOX \"user.d\" \"s1!p\" \"other\"\n"
+	                 "m > R1 OK \"list complete\"\n"
+	                 "m < R2 FIND \"user.a\"\nm < R3 FIND \"user.b\"\n"
+	                 "m < R4 FIND \"user.c\"\n"
+	                 "m < R5 ACTIVATE \"user.d\" \"s1!p\" \"anyone\"\n"
+	                 "m > R2 MAILBOX \"user.a\" \"s2!p\" \"anyone\"\nm > R2 OK \"x\"\n"
+	                 "m > R3 RESERVE \"user.b\" \"s2!p\"\nm > R3 OK \"x\"\n"
+	                 "m > R4 OK \"x\"\n"
+	                 "m < R6 ACTIVATE \"user.c\" \"s1!p\" \"anyone\"\n"
+	                 "m > R5 OK \"x\"\nm > R6 OK \"x\"\n"
+	                 "m is silent\n");
+	assert_true(status(&w).in_step);
+	check_store(&w, "user.a c0 conflict\nuser.b c0 conflict\nuser.c c0\nuser.d c0\n");
+	assert_true(cluster_force(w.cluster, false));
+	fakenet_settle(play_loop(w.play));
+	play_run(w.play, "m < R7 LIST *\n"
+	                 "m > R7 MAILBOX \"user.c\" \"s1!p\" \"anyone\"\n"
+	                 "m > R7 MAILBOX \"user.d\" \"s1!p\" \"anyone\"\n"
+	                 "m > R7 OK \"x\"\n"
+	                 "m < R8 FIND \"user.a\"\nm < R9 FIND \"user.b\"\n"
+	                 "m > R8 NO \"x\"\n"
+	                 "m > R9 OK \"x\"\n"
+	                 "m < R10 ACTIVATE \"user.b\" *\n"
+	                 "m > R10 OK \"x\"\n");
+	check_store(&w, "user.a c0 conflict\nuser.b c0\nuser.c c0\nuser.d c0\n");
 	world_fini(&w);
 }
