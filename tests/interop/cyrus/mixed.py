@@ -96,6 +96,7 @@ def scenario_store(box):
     check_plan(store, raw)
     check_behind_cyrus(box, store)
     check_outage(master, store)
+    check_double_claim(master, store)
 
 
 def check_names(store, raw, be1):
@@ -173,10 +174,40 @@ def check_outage(master, store):
     until("our store to notice", lambda: ask_store(store, "status")["detail"]["master"] == "away")
     made = ask_store(store, "mailbox.create", mailbox="user.fred.later")
     check("without the master nothing is made", made.get("error") == "temp", made)
+    gone = ask_store(store, "mailbox.delete", mailbox="user.fred.Junk")
+    check("nor deleted", gone.get("error") == "temp", gone)
     master.start()
     until("our store in step again", lambda: in_step(store), 30)
     made = ask_store(store, "mailbox.create", mailbox="user.fred.later")
     check("and with it again", made["ok"], made)
+    raw = Raw(MASTER, "s1")
+    check("what was refused has changed nothing", steps(store) == [] and
+          "MAILBOX" in raw.ask('FIND "user.fred.Junk"'), steps(store))
+    # Cyrus 3.6 dies when it is told to delete what it does not know
+    raw.ask('DELETE "user.fred.Drafts"')
+    gone = ask_store(store, "mailbox.delete", mailbox="user.fred.Drafts")
+    check("a master that forgot a name does not keep it", gone.get("ok") or
+          gone.get("error") == "temp", gone)
+    until("the store in step after that", lambda: in_step(store), 30)
+    time.sleep(1)
+    check("it stays so", in_step(store) and steps(store) == [], steps(store))
+
+
+def check_double_claim(master, store):
+    """Cyrus gives a name to whoever activates it last: ours is not the one to begin with that."""
+    other = Raw(MASTER, "be1")
+    other.ask(f'ACTIVATE "user.fred.later" "{BE1}!default" "fred\tlrs\t"')
+    ask_store(store, "reconcile")
+    until("the conflict to be seen", lambda: ask_store(store, "status")["detail"].get("conflicts"))
+    time.sleep(1)  # it asks again and again
+    found = other.ask('FIND "user.fred.later"')
+    check("a name another store has is not taken from it", BE1 in found, found)
+    seen = ask_store(store, "explain", mailbox="user.fred.later")
+    check("and is no mailbox here", seen.get("found") != "active", seen)
+    other.ask('DELETE "user.fred.later"')
+    ask_store(store, "reconcile")
+    until("it is ours when the other one lets go",
+          lambda: SPARE in other.ask('FIND "user.fred.later"'))
 
 
 # ---- our front ends before Cyrus stores ---------------------------------------------------------
