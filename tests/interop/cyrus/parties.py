@@ -39,11 +39,19 @@ class Lab:
         self.root = lab.unpack(base)
         self.dir = tempfile.mkdtemp(prefix=f"roost-cyrus-{name}-")
         os.chmod(self.dir, 0o755)
-        self.parties = []
+        self.parties, self.dirs = [], [self.dir]
 
     def sub(self, name):
         path = os.path.join(self.dir, name)
         os.makedirs(path, exist_ok=True)
+        return path
+
+    def in_memory(self):
+        """A folder where Cyrus does not wait for the disk with each change, if there is one."""
+        path = tempfile.mkdtemp(prefix="roost-cyrus-",
+                                dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+        os.chmod(path, 0o755)
+        self.dirs.append(path)
         return path
 
     def store(self, name, at, master=MASTER, lmtpd="lmtpd", more=None, pushes=True):
@@ -78,8 +86,8 @@ class Lab:
         self.parties.append(host)
         return host
 
-    def cyrus_master(self, at):
-        host = lab.Host(self.root, self.sub("mupdate"), at, {"admins": "be1 be2 s1 fe replica"},
+    def cyrus_master(self, at, folder=None):
+        host = lab.Host(self.root, folder or self.sub("mupdate"), at, {"admins": "be1 be2 s1 fe replica"},
                         [("mupdate", "mupdate -m", 3905, "prefork=1")])
         for user in ("be1", "be2", "s1", "fe", "replica"):
             host.add_login(user)
@@ -95,9 +103,10 @@ class Lab:
         for party in reversed(self.parties):
             party.stop()
         if keep:
-            print("kept:", self.dir)
-        else:
-            shutil.rmtree(self.dir, ignore_errors=True)
+            print("kept:", *self.dirs)
+            return
+        for path in self.dirs:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def imap(at, user, seconds=15):

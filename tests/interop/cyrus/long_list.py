@@ -1,0 +1,157 @@
+"""Our replica behind a Cyrus master with many names, which comes slowly, breaks off, starts anew:
+who reads the list meanwhile sees no gap."""
+import random
+import socket
+import threading
+import time
+
+import lab
+from mixed import Raw
+from parties import BE1, BE2, MASTER, REPLICA, SPARE, check
+from roost import until
+from wire import reached
+
+NAMES = 100000
+FOLDERS = ("", ".Sent", ".a b", "-x", ".a.c")
+
+
+class Slow:
+    """Stands between the replica and its master: rate bytes a second."""
+
+    def __init__(self, at, target):
+        self.target, self.rate, self.pairs, self.told = target, 1 << 30, [], 0
+        self.listener = socket.create_server((at, 3905))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection((self.target, 3905), 5)
+            except OSError:
+                near.close()
+                continue
+            self.pairs.append((near, far))
+            threading.Thread(target=self.carry, args=(far, near, True), daemon=True).start()
+            threading.Thread(target=self.carry, args=(near, far, False), daemon=True).start()
+
+    def carry(self, source, sink, slowly):
+        try:
+            while True:
+                data = source.recv(16384)
+                if not data:
+                    break
+                sink.sendall(data)
+                if slowly:
+                    self.told += len(data)
+                    time.sleep(len(data) / self.rate)
+        except OSError:
+            pass
+        for s in (source, sink):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        for pair in self.pairs:
+            for s in pair:
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self.pairs = []
+
+
+def name(i):
+    return f"user.u{i // 5:05}{FOLDERS[i % 5]}"
+
+
+def load(raw):
+    """All names, without waiting for each answer."""
+    def send():
+        for start in range(0, NAMES, 500):
+            raw.sock.sendall("".join(
+                f'A{i} ACTIVATE "{name(i)}" "{BE1}!default" "u{i // 5:05}\tlrswipkxtecda\t"\r\n'
+                for i in range(start, start + 500)).encode())
+    sender = threading.Thread(target=send)
+    sender.start()
+    refused = sum(b" OK " not in raw.file.readline() for _ in range(NAMES))
+    sender.join()
+    return refused
+
+
+class Reader:
+    """Looks names up all the time."""
+
+    def __init__(self, replica):
+        self.replica, self.count, self.wrong = replica, 0, []
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.ending.is_set():
+            found = self.replica.find(name(random.randrange(NAMES - 1)))
+            self.count += 1
+            if found.get("server") not in (BE1, BE2):
+                self.wrong.append(found)
+
+    def stop(self):
+        self.ending.set()
+        self.thread.join(20)
+
+
+def scenario_long_list(box):
+    master = box.cyrus_master(MASTER, box.in_memory())
+    master.start()
+    until("a Cyrus master", lambda: reached(MASTER))
+    raw = Raw(MASTER, "be1")
+    check("a Cyrus master takes many names", load(raw) == 0)
+    slow = Slow(SPARE, MASTER)
+    replica = box.roost("replica", REPLICA,
+                        f"[roost-mupdate]\nrole = replica\nlisten = {REPLICA}:3905\n"
+                        f"master = {SPARE}:3905\nmaster_user = replica\n"
+                        f"master_password = {lab.SECRET}\nretry_max = 500ms\nkeepalive = 500ms\n")
+    replica.start("roost-mupdate")
+
+    def detail():
+        return replica.status()["detail"]
+
+    def follows():
+        return detail().get("master") == "connected"
+    until("our replica has the list", lambda: detail()["complete"], 60)
+    check("all of it", detail()["locations"] == NAMES, detail())
+    reader = Reader(replica)
+    try:
+        check_slow(raw, slow, replica, detail, follows)
+        master.stop()
+        until("the replica to notice", lambda: not follows())
+        master.start()
+        until("it follows again", follows, 30)
+        check("after a restart it has the list", detail()["locations"] == NAMES - 1, detail())
+    finally:
+        reader.stop()
+        slow.listener.close()
+        slow.cut()
+    check("nobody who read saw a gap", reader.wrong == [] and reader.count > 1000,
+          (reader.count, reader.wrong[:3]))
+
+
+def check_slow(raw, slow, replica, detail, follows):
+    slow.rate, slow.told = 2 << 20, 0
+    slow.cut()
+    until("half of a slow list", lambda: slow.told > 4 << 20, 30)
+    check("while it comes the old one serves", not follows() and detail()["locations"] == NAMES)
+    slow.cut()
+    until("it breaks off, and comes again", lambda: slow.told > 5 << 20, 30)
+    slow.rate = 4 << 20
+    raw.ask(f'ACTIVATE "{name(0)}" "{BE2}!default" "u00000\tlrs\t"')
+    raw.ask(f'DELETE "{name(NAMES - 1)}"')
+    until("it follows", follows, 30)
+    until("what was changed meanwhile", lambda: replica.find(name(0)).get("server") == BE2 and
+          replica.find(name(NAMES - 1))["found"] == "none")
+    slow.rate = 1 << 30
