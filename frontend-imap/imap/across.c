@@ -457,7 +457,8 @@ add_msg(struct imap_session *s, struct across *a)
 	struct across_msg m;
 	int r = across_read_msg(line, a->arena, &m);
 
-	imap_session_say(s, "%.*s", (int)line.n - 2, line.p);
+	if (r >= 0)
+		imap_session_say(s, "%.*s", (int)line.n - 2, line.p);
 	if (r != 1)
 		return r == 0;
 	if (a->count == a->cap) {

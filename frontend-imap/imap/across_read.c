@@ -74,7 +74,7 @@ across_read_msg(struct slice line, struct arena *arena, struct across_msg *m_r)
 	bool first = true;
 
 	*m_r = (struct across_msg){ .size = UINT64_MAX };
-	if (!skip_head(&line))
+	if (memchr(line.p, '\0', line.n) != NULL || !skip_head(&line))
 		return -1;
 	imap_args_init(&a, arena, "FETCH", line);
 	if (!imap_args_space(&a) || !imap_args_open(&a, "items"))

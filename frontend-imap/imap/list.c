@@ -79,7 +79,9 @@ compare_slices(const void *a, const void *b)
 static void
 subscribe(struct list_job *j, struct slice client)
 {
-	if (j->subscribed_count == SUBSCRIPTIONS_MAX)
+	/* the home says this, and it is told anew by us */
+	if (j->subscribed_count == SUBSCRIPTIONS_MAX || !list_shared_is_name(client) ||
+	    !imap_cmd_is_quotable(client))
 		return;
 	if (j->subscribed_count == j->subscribed_cap) {
 		j->subscribed_cap = j->subscribed_cap != 0 ? 2 * j->subscribed_cap : 16;
@@ -393,7 +395,7 @@ on_line(struct imap_session *s, struct list_job *j)
 	struct slice line = buf_slice(&j->line), name;
 
 	line.n -= 2; /* CRLF */
-	if (!read_name(j, line, &name))
+	if (memchr(line.p, '\0', line.n) != NULL || !read_name(j, line, &name))
 		return false;
 	if (j->step == SUBSCRIPTIONS)
 		subscribe(j, name);

@@ -143,6 +143,30 @@ TEST(what_is_subscribed_to_is_with_the_home)
 	           "store1 < e LSUB \"\" *\n");
 }
 
+TEST(what_the_home_calls_a_name_and_is_none)
+{
+	world_play(LIST LOGIN "client > b LIST (SUBSCRIBED) \"\" *\n"
+	                      "store1 < R1 LSUB *\n"
+	                      "store1 < R2 LSUB *\n"
+	                      "store1 > * LSUB () \"/\" {17}\n"
+	                      "store1 > Other Users/x\\xc3\\xa4/a\n"
+	                      "store1 > * LSUB () \"/\" {17}\n"
+	                      "store1 > Other Users/x\\r\\n/a\n"
+	                      "store1 > * LSUB () \"/\" elsewhere\n"
+	                      "store1 > R1 OK\n"
+	                      "store1 > R2 OK\n"
+	                      "store1 < R3 LIST *\n"
+	                      "store1 > R3 OK\n"
+	                      "client < b OK *\n");
+	world_play(LIST LOGIN "client > b LIST \"\" *\n"
+	                      "store1 < R1 LIST *\n"
+	                      "store1 > * LIST () \"/\" {3}\n"
+	                      "store1 > a\\x00b\n"
+	                      "store1 is closed\n"
+	                      "client < * NO The store of your mail went away\n"
+	                      "client < b NO [UNAVAILABLE] *\n");
+}
+
 TEST(status_is_asked_of_each_store)
 {
 	world_play(
