@@ -163,7 +163,6 @@ TEST(what_the_home_calls_a_name_and_is_none)
 	                      "store1 > * LIST () \"/\" {3}\n"
 	                      "store1 > a\\x00b\n"
 	                      "store1 is closed\n"
-	                      "client < * NO The store of your mail went away\n"
 	                      "client < b NO [UNAVAILABLE] *\n");
 }
 
