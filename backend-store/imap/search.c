@@ -2,8 +2,8 @@
  * search - SEARCH and UID SEARCH. RFC 3501 sections 6.4.4 and 7.2.5, RFC 4731 (ESEARCH),
  * RFC 7162 section 3.1.5.
  *
- * One message after the other, a few milliseconds at a time. Those that others have expunged
- * are left out.
+ * One message after the other, a few milliseconds at a time, or one text in a large message.
+ * Those that others have expunged are left out.
  */
 #include "base/clock.h"
 #include "base/num.h"
@@ -110,14 +110,17 @@ finish(struct imap_session *s, struct search_job *j)
 
 /* ---- the work ------------------------------------------------------------------------------------ */
 
-static void
+/* False: not all of it yet. */
+static bool
 look_at(struct imap_session *s, struct search_job *j, uint32_t seq)
 {
 	const struct msg *m = view_msg(s->view, seq);
+	enum search_answer answer;
 
 	if (m == NULL)
-		return;
-	if (search_match(&j->match, seq, m)) {
+		return true;
+	answer = search_match(&j->match, seq, m);
+	if (answer == SEARCH_YES) {
 		if (j->found.len == 0)
 			j->modseq_first = m->modseq;
 		j->modseq_last = m->modseq;
@@ -127,6 +130,7 @@ look_at(struct imap_session *s, struct search_job *j, uint32_t seq)
 	if (j->match.failed != MBOX_OK)
 		log_warning(&s->log, "imap.search_unreadable uid=%" PRIu32 " why=%s",
 		            view_uid(s->view, seq), mbox_result_name(j->match.failed));
+	return answer != SEARCH_LATER;
 }
 
 static void
@@ -135,9 +139,8 @@ pump(struct imap_session *s, struct command *c)
 	struct search_job *j = c->job;
 
 	for (; j->next <= view_count(s->view); j->next++) {
-		if (command_must_yield(s))
+		if (command_must_yield(s) || !look_at(s, j, j->next))
 			return;
-		look_at(s, j, j->next);
 	}
 	finish(s, j);
 }
@@ -157,7 +160,7 @@ cmd_search(struct imap_session *s, struct command *c)
 	buf_init(&j->found, SIZE_MAX);
 	j->next = 1;
 	c->cleanup = cleanup;
-	if (!search_match_init(&j->match, s->view, &j->program, (int64_t)clock_wall_s())) {
+	if (!search_match_init(&j->match, s, &j->program, (int64_t)clock_wall_s())) {
 		command_done(s, COMMAND_NO, "BADCHARSET (US-ASCII UTF-8)",
 		             "The charset is not known");
 		return;

@@ -1,10 +1,21 @@
 #include "imap/search_match.h"
 
+#include "base/xalloc.h"
+#include "imap/session_impl.h"
 #include "mail/date.h"
 #include "text/charset.h"
 #include "text/search.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* A text that is looked for. What was found is kept, so that a message with many of them can
+ * be put aside in between: a large one takes a second for each. */
+struct text_key {
+	struct fold_needle *needle;
+	uint32_t seq; /* of the message looked at last; 0: none yet */
+	bool found;   /* in that */
+};
 
 enum cost { COST_TABLE, COST_SUMMARY, COST_HEADER, COST_BODY };
 
@@ -85,6 +96,7 @@ static bool
 prepare_text(struct imap_search_node *n, struct slice charset)
 {
 	struct buf utf8 = BUF_INIT(SIZE_MAX);
+	struct text_key *key = xcalloc(1, sizeof(*key));
 	bool known = true;
 
 	if (charset.n == 0)
@@ -92,7 +104,8 @@ prepare_text(struct imap_search_node *n, struct slice charset)
 	else
 		known = charset_to_utf8(charset, n->text, &utf8);
 	if (known)
-		n->owner = fold_needle_new(buf_slice(&utf8));
+		key->needle = fold_needle_new(buf_slice(&utf8));
+	n->owner = key;
 	buf_fini(&utf8);
 	return known;
 }
@@ -100,7 +113,8 @@ prepare_text(struct imap_search_node *n, struct slice charset)
 static bool
 prepare(struct search_match *m, struct imap_search_node *n, struct slice charset)
 {
-	uint32_t count = view_count(m->view);
+	const struct view *v = m->session->view;
+	uint32_t count = view_count(v);
 
 	switch (n->op) {
 	case IMAP_SEARCH_AND:
@@ -114,7 +128,7 @@ prepare(struct search_match *m, struct imap_search_node *n, struct slice charset
 		imap_set_resolve(&n->set, count);
 		return true;
 	case IMAP_SEARCH_UIDS:
-		imap_set_resolve(&n->set, count > 0 ? view_uid(m->view, count) : 0);
+		imap_set_resolve(&n->set, count > 0 ? view_uid(v, count) : 0);
 		return true;
 	case IMAP_SEARCH_FLAG:
 		prepare_flag(n);
@@ -129,32 +143,34 @@ prepare(struct search_match *m, struct imap_search_node *n, struct slice charset
 }
 
 bool
-search_match_init(struct search_match *m, struct view *v, struct imap_search *program,
+search_match_init(struct search_match *m, struct imap_session *s, struct imap_search *program,
                   int64_t now_s)
 {
-	*m = (struct search_match){ .view = v, .root = &program->root, .now_s = now_s };
-	fetch_body_init(&m->body, view_mailbox(v), view_place(v));
+	*m = (struct search_match){ .session = s, .root = &program->root, .now_s = now_s };
+	fetch_body_init(&m->body, view_mailbox(s->view), view_place(s->view));
 	if (program->charset.n > 0 && !charset_is_known(program->charset))
 		return false;
 	return prepare(m, m->root, program->charset);
 }
 
 static void
-free_needles(struct imap_search_node *n)
+free_keys(struct imap_search_node *n)
 {
-	struct fold_needle *needle = n->owner;
+	struct text_key *key = n->owner;
 
-	fold_needle_free(&needle);
+	if (key != NULL)
+		fold_needle_free(&key->needle);
+	free(key);
 	n->owner = NULL;
 	if (has_children(n))
 		for (struct imap_search_node *c = n->child; c != NULL; c = c->next)
-			free_needles(c);
+			free_keys(c);
 }
 
 void
 search_match_fini(struct search_match *m)
 {
-	free_needles(m->root);
+	free_keys(m->root);
 	fetch_body_fini(&m->body);
 }
 
@@ -185,7 +201,7 @@ sent_on(struct search_match *m, int32_t *day_r)
 }
 
 static bool
-has_field(struct search_match *m, const struct imap_search_node *n)
+has_field(struct search_match *m, const struct imap_search_node *n, struct fold_needle *needle)
 {
 	const struct summary *sum;
 	struct slice header;
@@ -196,18 +212,40 @@ has_field(struct search_match *m, const struct imap_search_node *n)
 	header = sum->fields;
 	if (!summary_keeps(sum, n->field))
 		m->failed = fetch_body_header(&m->body, &header);
-	return m->failed == MBOX_OK && search_field(header, n->field, n->owner);
+	return m->failed == MBOX_OK && search_field(header, n->field, needle);
 }
 
 static bool
-has_text(struct search_match *m, const struct imap_search_node *n)
+has_text(struct search_match *m, const struct imap_search_node *n, struct fold_needle *needle)
 {
 	struct slice msg;
 
 	m->failed = fetch_body_whole(&m->body, &msg);
 	if (m->failed != MBOX_OK)
 		return false;
-	return n->op == IMAP_SEARCH_BODY ? search_body(msg, n->owner) : search_text(msg, n->owner);
+	return n->op == IMAP_SEARCH_BODY ? search_body(msg, needle) : search_text(msg, needle);
+}
+
+/* One text in each turn at least, or it would never end. */
+static bool
+has_key(struct search_match *m, const struct imap_search_node *n)
+{
+	struct text_key *key = n->owner;
+	bool found;
+
+	if (key->seq == m->seq)
+		return key->found;
+	m->later = m->worked && command_must_yield(m->session);
+	if (m->later)
+		return false;
+	m->worked = true;
+	found = n->op == IMAP_SEARCH_HEADER ? has_field(m, n, key->needle)
+	                                    : has_text(m, n, key->needle);
+	if (m->failed == MBOX_OK) {
+		key->seq = m->seq;
+		key->found = found;
+	}
+	return found;
 }
 
 static bool
@@ -222,7 +260,7 @@ is_true_of_table(const struct search_match *m, const struct imap_search_node *n)
 	case IMAP_SEARCH_UIDS:
 		return imap_set_has(&n->set, msg->uid);
 	case IMAP_SEARCH_RECENT:
-		return view_is_recent(m->view, msg->uid);
+		return view_is_recent(m->session->view, msg->uid);
 	case IMAP_SEARCH_BEFORE:
 		return day < n->day;
 	case IMAP_SEARCH_ON:
@@ -270,10 +308,9 @@ is_true(struct search_match *m, const struct imap_search_node *n)
 	case IMAP_SEARCH_SENTSINCE:
 		return sent_on(m, &day) && day >= n->day;
 	case IMAP_SEARCH_HEADER:
-		return has_field(m, n);
 	case IMAP_SEARCH_BODY:
 	case IMAP_SEARCH_TEXT:
-		return has_text(m, n);
+		return has_key(m, n);
 	default:
 		return is_true_of_table(m, n);
 	}
@@ -282,18 +319,26 @@ is_true(struct search_match *m, const struct imap_search_node *n)
 static bool
 is_wanted(struct search_match *m, const struct imap_search_node *n)
 {
-	return m->failed == MBOX_OK && is_true(m, n) != n->invert && m->failed == MBOX_OK;
+	bool is;
+
+	if (m->failed != MBOX_OK || m->later)
+		return false;
+	is = is_true(m, n);
+	return m->failed == MBOX_OK && !m->later && is != n->invert;
 }
 
-bool
+enum search_answer
 search_match(struct search_match *m, uint32_t seq, const struct msg *msg)
 {
 	bool wanted;
 
 	m->seq = seq;
 	m->failed = MBOX_OK;
+	m->worked = m->later = false;
 	fetch_body_start(&m->body, msg);
 	wanted = is_wanted(m, m->root);
 	fetch_body_release(&m->body);
-	return wanted;
+	if (m->later)
+		return SEARCH_LATER;
+	return wanted ? SEARCH_YES : SEARCH_NO;
 }

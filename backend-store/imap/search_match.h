@@ -15,22 +15,28 @@
 #include "imap/view.h"
 #include "proto/imap_search.h"
 
+struct imap_session;
+
 struct search_match {
-	const struct view *view;
+	struct imap_session *session;
 	struct imap_search_node *root;
 	int64_t now_s;
 	struct fetch_body body;
 	uint32_t seq;            /* of the message being looked at */
 	enum mbox_result failed; /* why it could not be read; MBOX_OK */
+	bool worked;             /* a text was looked for in this turn */
+	bool later;              /* the next one has to wait for another turn */
 };
 
 /* Prepares the program: strings to UTF-8 and folded, sets resolved, keys in order of their
  * cost. All is borrowed for its life. False: the charset is unknown; fini all the same. */
-bool search_match_init(struct search_match *m, struct view *v, struct imap_search *program,
+bool search_match_init(struct search_match *m, struct imap_session *s, struct imap_search *program,
                        int64_t now_s) MUST_CHECK;
 void search_match_fini(struct search_match *m);
 
-/* The message with this number, as it is now. */
-bool search_match(struct search_match *m, uint32_t seq, const struct msg *msg);
+/* The message with this number, as it is now. LATER: others have waited long enough; called
+ * again for the same message it goes on where it was. Numbers ascend. */
+enum search_answer { SEARCH_NO, SEARCH_YES, SEARCH_LATER };
+enum search_answer search_match(struct search_match *m, uint32_t seq, const struct msg *msg);
 
 #endif

@@ -27,6 +27,7 @@ struct loop {
 	struct event *run_deferred;
 	struct list deferred; /* struct call */
 	struct list running;  /* struct call: the rest of those that run just now */
+	bool in_deferred;
 	pthread_mutex_t lock; /* guards posted */
 	struct list posted;   /* struct call, from any thread */
 	int wake_fd;
@@ -69,11 +70,14 @@ on_deferred(UNUSED evutil_socket_t fd, UNUSED short what, void *ctx)
 {
 	struct loop *l = ctx;
 
-	/* What a call defers runs in the next turn: no call can starve the loop. */
+	/* What a call defers runs in the next turn: no call can starve the loop. An event that
+	 * is made active here would still be of this turn, a timer is looked at behind I/O. */
+	l->in_deferred = true;
 	move_calls(&l->deferred, &l->running);
 	run_calls(l);
+	l->in_deferred = false;
 	if (!list_is_empty(&l->deferred))
-		event_active(l->run_deferred, 0, 0);
+		must(event_add(l->run_deferred, &(struct timeval){ 0, 0 }) == 0);
 }
 
 static void
@@ -196,7 +200,7 @@ call_new(loop_fn *fn, void *ctx)
 void
 loop_defer(struct loop *l, loop_fn *fn, void *ctx)
 {
-	if (list_is_empty(&l->deferred))
+	if (list_is_empty(&l->deferred) && !l->in_deferred)
 		event_active(l->run_deferred, 0, 0);
 	list_add_tail(&l->deferred, &call_new(fn, ctx)->link);
 }

@@ -1,7 +1,8 @@
-"""A mailbox of many messages.
+"""Mailboxes of many messages, and large ones: who works on them does not stop the others.
 
 ROOST_TEST_LARGE: how many (default 200000)."""
 import os
+import select
 import threading
 import time
 
@@ -52,3 +53,36 @@ def test_copies_of_all_beside_changes_of_all_and_a_kill(own):
     again.ok("SELECT copies")
     found = again.ok("SEARCH ANSWERED SEEN FLAGGED")
     assert len(found[0].split()) - 2 >= MANY
+
+
+def busy_while_others_are_served(site, user, client, command):
+    """Somebody else's command is answered before this one, which takes seconds."""
+    other = site.raw_imap(site.user("store1"))
+    tag = client.start(command)
+    time.sleep(0.2)
+    other.ok("NOOP")
+    other.ok("STATUS INBOX (MESSAGES)")
+    assert select.select([client.sock], [], [], 0)[0] == []
+    assert b" OK " in client.finish(tag)[-1]
+
+
+def test_a_search_in_many_messages_lets_others_be_served(own):
+    user = own.user("store1")
+    client = own.raw_imap(user)
+    client.sock.settimeout(120)
+    message = talk.message(body="some text that is looked at\r\n" * 100)
+    for _ in range(0, MANY // 2, AT_ONCE):
+        assert b" OK " in client.append("INBOX", *[message] * AT_ONCE, sync=False)[-1]
+    client.ok("SELECT INBOX")
+    busy_while_others_are_served(own, user, client, "SEARCH TEXT none TEXT such NOT TEXT here")
+
+
+def test_many_keys_in_one_large_message_let_others_be_served(own):
+    user = own.user("store1")
+    client = own.raw_imap(user)
+    client.sock.settimeout(120)
+    client.append("INBOX", talk.message(body="some text that is looked at\r\n" * 1000000))
+    client.ok("SELECT INBOX")
+    keys = [f"TEXT word{i}" for i in range(60)]
+    busy_while_others_are_served(own, user, client,
+                                 "SEARCH OR " + " OR ".join(keys[:-1]) + " " + keys[-1])

@@ -434,3 +434,48 @@ TEST(a_client_who_waits_for_acknowledgements_gets_them)
 	close(listening);
 	loop_free(&w.loop);
 }
+
+/* Work that is never done, in turns, and a connection on which something comes meanwhile. */
+struct chain {
+	struct loop *loop;
+	int fd;
+	unsigned turns;
+	bool heard;
+};
+
+static void
+one_more_turn(void *ctx)
+{
+	struct chain *c = ctx;
+
+	if (++c->turns == 1)
+		assert_int_equal(write(c->fd, "x", 1), 1);
+	if (c->heard || c->turns == 1000)
+		loop_stop(c->loop);
+	else
+		loop_defer(c->loop, one_more_turn, c);
+}
+
+static void
+chain_heard(void *ctx, UNUSED int fd, UNUSED unsigned events)
+{
+	((struct chain *)ctx)->heard = true;
+}
+
+TEST(who_works_in_turns_lets_others_be_heard)
+{
+	struct chain c = { .loop = loop_new() };
+	struct watch *watch;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	c.fd = fds[1];
+	watch = watch_new(c.loop, fds[0], WATCH_READ, chain_heard, &c);
+	loop_defer(c.loop, one_more_turn, &c);
+	loop_run(c.loop);
+	assert_true(c.heard);
+	watch_free(&watch);
+	close(fds[0]);
+	close(fds[1]);
+	loop_free(&c.loop);
+}
