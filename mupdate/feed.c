@@ -1,5 +1,6 @@
 #include "feed.h"
 
+#include "base/map.h"
 #include "base/xalloc.h"
 
 #include <stdio.h>
@@ -8,8 +9,10 @@
 
 /* Rows looked at in one step: those that are not told cost time too. */
 #define ROWS_PER_STEP 5000
+/* So many changes back AGAIN looks for deletions. */
+#define AGAIN_CHANGES 10000
 
-enum feed_phase { NAMES, CHANGES, LIVE };
+enum feed_phase { NAMES, AGAIN, CHANGES, LIVE };
 
 struct feed {
 	struct mapdb *db;
@@ -24,7 +27,12 @@ struct feed {
 	char last[LOCATION_NAME_MAX]; /* NAMES: told up to and with this */
 	size_t last_len;
 	uint64_t revision; /* CHANGES, LIVE: told up to and with this */
-	bool announced;    /* the STREAM line is out (UPDATE SINCE) */
+	/* AGAIN */
+	uint64_t gone_revision; /* deletions are looked at up to and with this */
+	char gone[LOCATION_NAME_MAX];
+	size_t gone_len, gone_at; /* told again for what is in front of gone_at */
+	struct map *told;         /* such starts of names -> f itself */
+	bool announced;           /* the STREAM line is out (UPDATE SINCE) */
 	bool is_since, snapshot;
 	/* one step */
 	const struct buf *out;
@@ -73,6 +81,7 @@ feed_free(struct feed **f)
 	for (unsigned i = 0; i < (*f)->host_count; i++)
 		free((*f)->hosts[i]);
 	free((*f)->hosts);
+	map_free(&(*f)->told);
 	free(*f);
 	*f = NULL;
 }
@@ -129,9 +138,8 @@ wants_server(const struct feed *f, struct slice server)
 }
 
 static bool
-on_name(void *ctx, const struct location *loc)
+tell_name(struct feed *f, const struct location *loc)
 {
-	struct feed *f = ctx;
 	struct buf place = BUF_INIT(LOCATION_PLACE_MAX);
 
 	if (!has_room(f))
@@ -144,6 +152,12 @@ on_name(void *ctx, const struct location *loc)
 		tell(f, loc, buf_slice(&place));
 	buf_fini(&place);
 	return true;
+}
+
+static bool
+on_name(void *ctx, const struct location *loc)
+{
+	return tell_name(ctx, loc);
 }
 
 static bool
@@ -168,6 +182,113 @@ on_change(void *ctx, const struct mapdb_change *c)
 	return true;
 }
 
+/* ---- what Cyrus takes for gone ----------------------------------------------------------------- */
+
+/*
+ * A Cyrus front end goes through our list and its own side by side. Both are in Cyrus' order
+ * (location/tables.h), but it compares names by their octets. Where it has a name that is gone
+ * from ours, those that come behind it in the one order and before it in the other are gone for
+ * it, too: with "user.fred.z" goes "user.fred-x". So these are told again behind the list, for
+ * what was deleted lately.
+ *
+ * In one order before c, in the other behind it: the octets from low to high.
+ */
+static bool
+misplaced(char c, char *low_r, char *high_r)
+{
+	*low_r = c == '.' ? ' ' : '/';
+	*high_r = c == '.' ? '-' : ']';
+	return c == '.' || c == '^';
+}
+
+static bool
+on_misplaced(void *ctx, const struct location *loc)
+{
+	struct feed *f = ctx;
+	char low, high;
+
+	if (!misplaced(f->gone[f->gone_at], &low, &high) || loc->name.n <= f->gone_at ||
+	    memcmp(loc->name.p, f->gone, f->gone_at) != 0 || loc->name.p[f->gone_at] > high)
+		return false;
+	return tell_name(f, loc);
+}
+
+/* The names that differ from the one that is gone at gone_at, and are misplaced. */
+static int
+tell_misplaced(struct feed *f)
+{
+	char before[LOCATION_NAME_MAX + 1], low, high;
+	struct slice from = slice_make(f->last, f->last_len);
+	size_t n = f->gone_at;
+
+	if (!misplaced(f->gone[n], &low, &high) ||
+	    map_get(f->told, slice_make(f->gone, n + 1)) != NULL)
+		return 0;
+	if (from.n == 0) {
+		memcpy(before, f->gone, n);
+		before[n] = (char)(low - 1);
+		before[n + 1] = 0x7f;
+		from = slice_make(before, MIN(n + 2, LOCATION_NAME_MAX));
+	}
+	if (mapdb_each_after(f->db, from, on_misplaced, f) == -1)
+		return -1;
+	if (!f->stopped)
+		(void)map_set(f->told, slice_make(f->gone, n + 1), f);
+	return 0;
+}
+
+static bool
+on_gone(void *ctx, const struct mapdb_change *c)
+{
+	struct feed *f = ctx;
+	size_t bang = slice_find(c->name, '!');
+
+	f->gone_revision = c->revision;
+	if (c->loc != NULL || c->name.n > sizeof(f->gone))
+		return true;
+	memcpy(f->gone, c->name.p, c->name.n);
+	f->gone_len = c->name.n;
+	f->gone_at = bang < c->name.n ? bang + 1 : 0;
+	f->last_len = 0;
+	return false;
+}
+
+static void
+start_again(struct feed *f)
+{
+	const struct mapdb_info *info = mapdb_info(f->db);
+
+	f->phase = AGAIN;
+	f->told = map_new();
+	f->gone_revision = info->oldest - 1;
+	if (info->revision > AGAIN_CHANGES)
+		f->gone_revision = MAX(f->gone_revision, info->revision - AGAIN_CHANGES);
+}
+
+static enum feed_result
+step_again(struct feed *f)
+{
+	for (;;) {
+		for (; f->gone_at < f->gone_len; f->gone_at++, f->last_len = 0) {
+			if (tell_misplaced(f) == -1)
+				return FEED_FAILED;
+			if (f->stopped)
+				return FEED_MORE;
+		}
+		if (!has_room(f))
+			return FEED_MORE;
+		f->gone_len = 0;
+		/* 0: the log has become shorter meanwhile */
+		if (mapdb_each_change(f->db, f->gone_revision, on_gone, f) == -1)
+			return FEED_FAILED;
+		if (f->gone_len == 0)
+			break;
+	}
+	map_free(&f->told);
+	f->phase = LIVE;
+	return FEED_MORE;
+}
+
 /* ---- steps ----------------------------------------------------------------------------------- */
 
 /* Cyrus wants its own order. With a place the names come by server, too: a store that asks for
@@ -187,9 +308,8 @@ each_name(struct feed *f)
 }
 
 static void
-start_stream(struct feed *f)
+say_streaming(struct feed *f)
 {
-	f->phase = LIVE;
 	mupdate_server_reply(f->core, f->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "streaming starts");
 }
 
@@ -206,10 +326,12 @@ step_names(struct feed *f)
 		return FEED_DONE;
 	}
 	/* In a list Cyrus wants neither a DELETE nor a name for the second time. */
-	if (mupdate_server_is_extended(f->core))
+	if (mupdate_server_is_extended(f->core)) {
 		f->phase = CHANGES;
-	else
-		start_stream(f);
+	} else {
+		say_streaming(f);
+		start_again(f);
+	}
 	return FEED_MORE;
 }
 
@@ -224,7 +346,8 @@ step_changes(struct feed *f)
 		               : FEED_MORE;
 	f->revision = mapdb_info(f->db)->revision;
 	if (f->phase == CHANGES)
-		start_stream(f);
+		say_streaming(f);
+	f->phase = LIVE;
 	return FEED_LIVE;
 }
 
@@ -244,6 +367,11 @@ feed_step(struct feed *f, const struct buf *out, size_t room)
 	if (f->phase == NAMES) {
 		r = step_names(f);
 		if (r != FEED_MORE || f->phase == NAMES)
+			return r;
+	}
+	if (f->phase == AGAIN) {
+		r = step_again(f);
+		if (r != FEED_MORE || f->phase == AGAIN)
 			return r;
 	}
 	return step_changes(f);

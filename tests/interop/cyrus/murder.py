@@ -128,6 +128,14 @@ def scenario_names(box):
     until("the front end to come back", lambda: following(master))
     check_lists("after a restart of our master", master, [plain, domains], front)
     nothing_to_push("names of all kinds", master, plain)
+    front.stop()
+    admin = imap(BE1, "cyrus")
+    admin.setacl('"user.fred.a b"', "cyrus", "lrswipkxtecda")
+    says("the last folder goes while the front end is away", admin.delete('"user.fred.a b"'))
+    push(plain)
+    front.start()
+    until("the front end to come back", lambda: following(master))
+    check_lists("and nothing else for the front end", master, [plain, domains], front)
 
 
 def check_plain(master, store):

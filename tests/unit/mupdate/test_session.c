@@ -387,20 +387,26 @@ TEST(takeover_is_what_the_rfc_says)
 
 /* count names, each with an ACL of 167 * 12 bytes, as client. */
 static void
-activate_many(struct world *w, unsigned count)
+activate_many_at(struct world *w, const char *start, unsigned count)
 {
 	struct buf script = BUF_INIT(SIZE_MAX);
 
 	for (unsigned i = 0; i < count; i++) {
 		buf_printf(&script,
-		           "client > %u ACTIVATE \"user.a%03u\" \"be1.test!\" {2004+}\nclient > ",
-		           i, i);
+		           "client > %u ACTIVATE \"%s%03u\" \"be1.test!\" {2004+}\nclient > ", i,
+		           start, i);
 		for (int j = 0; j < 167; j++)
 			buf_printf(&script, "u%08d\\tl\\t", j);
 		buf_printf(&script, "\nclient < %u OK *\n", i);
 	}
 	play_run(w->play, buf_cstr(&script));
 	buf_fini(&script);
+}
+
+static void
+activate_many(struct world *w, unsigned count)
+{
+	activate_many_at(w, "user.a", count);
 }
 
 TEST(a_subscriber_that_takes_nothing_is_cut)
@@ -523,6 +529,41 @@ TEST(lists_come_in_the_order_of_cyrus)
 			           strlen(names[i]), names[i]);
 		buf_add_str(&script, "client < L OK *\n");
 	}
+	play_run(w.play, buf_cstr(&script));
+	buf_fini(&script);
+	world_fini(&w);
+}
+
+TEST(what_cyrus_takes_for_gone_is_told_again)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	world_login(&w, "other", "any");
+	activate_many_at(&w, "user.fred-", 100);
+	play_run(w.play, "client > 1 RESERVE \"user.fred0\" \"be1.test!\"\nclient < 1 OK *\n"
+	                 "client > 2 RESERVE \"user.fred.y\" \"be1.test!\"\nclient < 2 OK *\n"
+	                 "client > 3 RESERVE \"user.fred.z\" \"be1.test!\"\nclient < 3 OK *\n"
+	                 "client > 4 RESERVE \"user.fred^x\" \"be1.test!\"\nclient < 4 OK *\n"
+	                 "client > 5 DELETE \"user.fred.y\"\nclient < 5 OK *\n"
+	                 "client > 6 DELETE \"user.fred.z\"\nclient < 6 OK *\n"
+	                 "client > 7 DELETE \"user.fred^x\"\nclient < 7 OK *\n"
+	                 "other stops\nother > U UPDATE\nother reads\n");
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 100; i++)
+			buf_printf(&script,
+			           "other < U MAILBOX {13+}\nother < user.fred-%03d {9+}\n"
+			           "other < be1.test! {2004+}\nother < u*\n",
+			           i);
+		buf_add_str(&script, "other < U RESERVE {10+}\nother < user.fred0 {9+}\n"
+		                     "other < be1.test!\n");
+		if (round == 0)
+			buf_add_str(&script, "other < U OK \"streaming starts\"\n");
+	}
+	buf_add_str(&script, "other is silent\nother > N NOOP\nother < N OK *\n");
 	play_run(w.play, buf_cstr(&script));
 	buf_fini(&script);
 	world_fini(&w);
