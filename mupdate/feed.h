@@ -4,8 +4,11 @@
  * Never holds a read transaction across a wait. A snapshot is told in order of the names,
  * a piece whenever the output has room, each record as it is at that moment; then follow
  * the changes since the snapshot began, so that in the end the peer has the list of one
- * revision. (A plain peer hears "streaming starts" before them.) Changes are read from the log of the map: a subscriber costs a number, not a
+ * revision. Changes are read from the log of the map: a subscriber costs a number, not a
  * queue, and one that is too far behind is dropped.
+ *
+ * Plain peers are Cyrus', and get what Cyrus can take: its own order of names, "streaming
+ * starts" before the changes, and then some names again (feed.c says why).
  */
 #ifndef FEED_H
 #define FEED_H

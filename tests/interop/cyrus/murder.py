@@ -470,6 +470,8 @@ def scenario_slave(box):
     check("nobody was told that a mailbox is gone", load.wrong == [], load.wrong[:5])
     check("and all went on", len(load.done) == 6 and min(load.done.values()) > 1, load.done)
     until("the front end follows", lambda: following(master), 30)
+    for store in (be1, be2):
+        push(store)  # a change beside a push, or one that lost its master, can be told wrongly
     check_lists("after bad times", master, [be1, be2], front)
 
 
