@@ -110,6 +110,10 @@ def check_names(store, raw, be1):
     admin = imap(BE1, "cyrus")
     says("a Cyrus store cannot take the name", admin.create("user.fred"), "NO")
     says("but another one", admin.create("user.ann"))
+    says("whose user it cannot move to our store: XFER is Cyrus' alone",
+         admin.xatom("XFER", "user.ann", SPARE), "NO")
+    check("and who stays where he is", f"MAILBOX {{8+}}\r\nuser.ann {{19+}}\r\n{BE1}!default" in
+          raw.ask('FIND "user.ann"'), raw.ask('FIND "user.ann"'))
     taken = ask_store(store, "mailbox.create", mailbox="user.ann")
     check("which ours cannot take", taken.get("error") == "exists", taken)
     ask_store(store, "mailbox.create", mailbox="user.fred.a")
@@ -158,6 +162,9 @@ def check_behind_cyrus(box, store):
     check("and read there", found == ["first"], found)
     fred.select("INBOX")
     says("a flag is stored", fred.store("1", "+FLAGS", r"(\Flagged)"))
+    says("an ACL is set", fred.setacl("work", "ann", "lrs"))
+    found = Raw(MASTER, "s1").ask('FIND "user.fred.work"')
+    check("and told", re.search("\tann\tlrs\t|(^|\n)ann\tlrs\t", found), found)
     fred.logout()
 
 

@@ -16,7 +16,6 @@ login_failure_delay = 10ms
 hostname = {ip}
 location_dir = {dir}/location
 location_socket = {dir}/run/location.sock
-plaintext_networks = 127.0.0.0/8
 """
 
 
@@ -42,6 +41,8 @@ class Roost:
         self.programs = {}
         os.makedirs(os.path.join(folder, "run"), exist_ok=True)
         with open(self.config, "w") as f:
+            if "plaintext_networks" not in settings:
+                settings = "plaintext_networks = 127.0.0.0/8\n" + settings
             f.write((COMMON + settings).replace("{dir}", folder).replace("{ip}", ip))
 
     def start(self, program, instance=None):

@@ -8,8 +8,8 @@ import subprocess
 import time
 
 import lab
-from murder import MASTER_SETTINGS, identity
-from parties import BE1, BE2, MASTER, SPARE, check
+from murder import MASTER_SETTINGS, check_lists, following, identity, started_front
+from parties import BE1, BE2, MASTER, SPARE, check, imap, says
 from roost import until
 
 OURS, THEIRS = MASTER, SPARE
@@ -183,6 +183,25 @@ def scenario_mupdatetest(box):
                   "Authenticated." in out and "N1 OK" in out and
                   out.count("* OK MUPDATE") == 1 + len(tls) // 2, out)
     check("a wrong password does not", "Authentication failed" in mupdatetest(box, [], "wrong"))
+
+
+def scenario_tls(box):
+    """Cyrus finds out by itself that it cannot log in without TLS."""
+    master = box.roost("master", MASTER, "plaintext_networks = 10.0.0.0/8\n" + certificate(box) +
+                       MASTER_SETTINGS + identity("be1", BE1) + identity("fe"))
+    master.start("roost-mupdate")
+    master.ctl({"cmd": "reconcile", "complete": "*"})
+    line = Line(MASTER)
+    check("without TLS no mechanism is offered", line.banner[0] == "* AUTH\r\n", line.banner)
+    check("nor taken", line.ask(LOGIN[0])[0].startswith("L NO"))
+    line.close()
+    store = box.store("be1", BE1)
+    store.start()
+    says("a Cyrus store makes a mailbox over TLS", imap(BE1, "cyrus").create("user.fred"))
+    front = started_front(box, master)
+    check("a Cyrus front end follows over TLS", [s["tls"] for s in master.ctl(
+        {"cmd": "who"})["sessions"] if s["user"] == "fe"] == [True] and following(master))
+    check_lists("over TLS", master, [store], front)
 
 
 def mupdatetest(box, options, password=lab.SECRET):
