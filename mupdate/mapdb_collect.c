@@ -61,6 +61,12 @@ mapdb_is_collecting(const struct mapdb *m)
 	return m->collect != NULL;
 }
 
+uint64_t
+mapdb_collect_count(const struct mapdb *m)
+{
+	return m->collect_txn != NULL ? kv_count(m->collect_txn, 0) : 0;
+}
+
 void
 mapdb_collect_drop(struct mapdb *m)
 {

@@ -16,6 +16,9 @@
 
 #define DIAL_MS 5000
 #define SETUP_MS 30000
+/* Invariant 5: of so many names less than half. It is long to read, and not wanted soon. */
+#define LOSS_NAMES 20
+#define LOSS_RETRY_MS 60000
 #define CHECK_MS 1000
 #define CHECK_ROWS 20000 /* a few milliseconds */
 #define NO_HISTORY "00000000000000000000000000000000"
@@ -36,6 +39,7 @@ struct replica {
 	struct timer retry, keepalive, check;
 	uint64_t retry_ms;
 	bool broken, denied; /* the core says so: end when it has returned */
+	bool has_loss;       /* invariant 5 */
 	struct err why, logged;
 	bool following;
 	uint64_t heard_ms, heard_age_ms; /* so old was the list at that (monotonic) time */
@@ -197,8 +201,10 @@ disconnect(struct replica *r, const char *why, bool denied)
 	r->noop_id = 0;
 	commit(r);
 	begin_anew_if_damaged(r);
-	r->broken = r->denied = false;
-	timer_set(&r->retry, denied ? r->conf.retry_max_ms : r->retry_ms);
+	timer_set(&r->retry, r->has_loss ? LOSS_RETRY_MS
+	                     : denied    ? r->conf.retry_max_ms
+	                                 : r->retry_ms);
+	r->broken = r->denied = r->has_loss = false;
 	r->retry_ms = MIN(r->retry_ms * 2, r->conf.retry_max_ms);
 	answer_all(&r->asked, false);
 	answer_all(&r->next, false);
@@ -373,11 +379,28 @@ take_list(struct replica *r, struct err *err)
 	return mapdb_commit(db, err) == MAPDB_DONE ? 0 : -1;
 }
 
+/* Invariant 5. */
+static bool
+check_loss(struct replica *r)
+{
+	uint64_t have = mapdb_count(r->conf.db), comes = mapdb_collect_count(r->conf.db);
+
+	if (r->extended || have < LOSS_NAMES || comes >= have / 2)
+		return true;
+	log_error(NULL, "replica.loss names=%" PRIu64 " before=%" PRIu64, comes, have);
+	replica_break(r, "the master has lost most of the names; the list here is kept (who wants "
+	                 "the master's stops this program and empties location_dir)");
+	r->has_loss = true;
+	return false;
+}
+
 static void
 start_following(struct replica *r)
 {
 	struct err err = { "" };
 
+	if (!check_loss(r))
+		return;
 	if (take_list(r, &err) == -1) {
 		log_error(NULL, "replica.write error=%s", log_esc(err.text));
 		replica_break(r, err.text);

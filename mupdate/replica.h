@@ -9,6 +9,9 @@
  *  3. A barrier is answered after everything the master told before its NOOP is on disk
  *     here.
  *  4. A connection that breaks changes nothing that is known.
+ *  5. A Cyrus master that has lost its list, or is given it anew, calls it complete at any
+ *     moment. One that has lost most of the names is not taken: the old list stays until the
+ *     names are back, or a person empties location_dir.
  *
  * Speaks to Roost masters (UPDATE SINCE) and to Cyrus (a whole list each time).
  */

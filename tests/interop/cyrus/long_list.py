@@ -1,5 +1,7 @@
 """Our replica behind a Cyrus master with many names, which comes slowly, breaks off, starts anew:
 who reads the list meanwhile sees no gap."""
+import glob
+import os
 import random
 import socket
 import threading
@@ -133,6 +135,12 @@ def scenario_long_list(box):
         master.start()
         until("it follows again", follows, 30)
         check("after a restart it has the list", detail()["locations"] == NAMES - 1, detail())
+        master.stop()
+        for path in glob.glob(master.path("conf/mailboxes.db*")):
+            os.unlink(path)
+        master.start()
+        until("a list that lost its names not to be taken", lambda: "lost most" in detail().get(
+            "why", ""), 30)
     finally:
         reader.stop()
         slow.listener.close()

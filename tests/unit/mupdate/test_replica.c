@@ -171,6 +171,55 @@ TEST(a_lost_connection_in_a_snapshot_changes_nothing)
 	world_fini(&w);
 }
 
+/* names of a Cyrus master, with user.u0 ... */
+static void
+play_plain_list(struct world *w, unsigned names)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+
+	buf_add_str(&script, "fake accepts\n"
+	                     "fake >> * AUTH \"PLAIN\"\\r\\n* OK MUPDATE \"c\" \"Cyrus IMAP\" "
+	                     "\"3.6\" \"(master)\"\\r\\n\n"
+	                     "fake < A1 AUTHENTICATE *\n"
+	                     "fake > A1 OK \"Authenticated\"\n"
+	                     "fake < R1 UPDATE\n");
+	for (unsigned i = 0; i < names; i++)
+		buf_printf(&script, "fake > R1 RESERVE \"user.u%u\" \"be1!\"\n", i);
+	buf_add_str(&script, "fake > R1 OK \"streaming starts\"\n");
+	play_run(w->play, buf_cstr(&script));
+	buf_fini(&script);
+}
+
+TEST(a_plain_list_that_has_lost_most_names_is_not_taken)
+{
+	struct world w;
+
+	world_init(&w);
+	play_add_server(w.play, "fake", "127.0.0.1:3905");
+	world_start_replica(&w);
+	play_plain_list(&w, 30);
+	play_run(w.play, "fake closes\nwait 2s\n");
+	play_plain_list(&w, 15);
+	assert_int_equal(mapdb_count(w.replica.db), 15);
+	play_run(w.play, "fake closes\nwait 2s\n");
+	play_plain_list(&w, 20);
+	play_run(w.play, "fake closes\nwait 2s\n");
+	play_plain_list(&w, 9);
+	play_run(w.play, "fake is closed\n");
+	assert_int_equal(mapdb_count(w.replica.db), 20);
+	assert_false(replica_is_following(w.replica.replica));
+	assert_non_null(strstr(replica_why(w.replica.replica), "lost most"));
+	play_run(w.play, "wait 50s\nfake is closed\nwait 11s\n");
+	play_plain_list(&w, 11);
+	assert_true(replica_is_following(w.replica.replica));
+	assert_int_equal(mapdb_count(w.replica.db), 11);
+	/* few names come and go */
+	play_run(w.play, "fake closes\nwait 2s\n");
+	play_plain_list(&w, 0);
+	assert_int_equal(mapdb_count(w.replica.db), 0);
+	world_fini(&w);
+}
+
 /* ---- barriers ------------------------------------------------------------------------------------ */
 
 static void
