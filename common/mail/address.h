@@ -98,7 +98,8 @@ struct address_item {
 struct address_list {
 	struct address_item *items;
 	size_t count;
-	bool cut; /* there were more than max */
+	bool cut;     /* there were more than max */
+	bool dropped; /* there were words, perhaps an address, behind a <...> */
 };
 /* Lenient: never fails, takes what it can make out (RFC 3501 ENVELOPE wants something).
  * value is a field's value, folded or not. Memory is a's, at most about twice value. */

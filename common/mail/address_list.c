@@ -212,6 +212,7 @@ read_word(struct reader *r)
 static void
 drop_word(struct reader *r)
 {
+	r->list->dropped = true;
 	buf_clear(&r->comment);
 	if (r->rest.p[0] == '"')
 		read_quoted(r, &r->comment);

@@ -87,7 +87,7 @@ take_list(struct arena *a, struct slice value, const char **from_r, size_t *coun
 		from_r[(*count)++] = arena_printf(a, "%.*s@%.*s", SLICE_ARG(item->local),
 		                                  SLICE_ARG(item->domain));
 	}
-	return !list.cut;
+	return !list.cut && !list.dropped;
 }
 
 int

@@ -32,7 +32,7 @@ void submitted_add(struct buf *out, struct slice header, const struct submitted 
 
 #define SUBMITTED_FROM_MAX 20
 /* The addresses of all From fields, "local@domain". Returns how many, or -1: too many of them,
- * or something there is no address. */
+ * or something there is no address, or might be one to somebody else. */
 int submitted_get_from(struct arena *a, struct slice header,
                        const char *from_r[SUBMITTED_FROM_MAX]) MUST_CHECK;
 

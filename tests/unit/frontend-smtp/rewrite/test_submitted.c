@@ -83,6 +83,9 @@ static const struct from_case {
 	{ "an empty field", "From: \r\n\r\n", NULL },
 	{ "no address", "From: fred\r\n\r\n", NULL },
 	{ "no address behind a good one", "From: a@b\r\nFrom: fred\r\n\r\n", NULL },
+	{ "another behind a good one", "From: <a@b> <c@d>\r\n\r\n", NULL },
+	{ "another behind a good one, bare", "From: A <a@b> c@d\r\n\r\n", NULL },
+	{ "a comment behind a good one", "From: A <a@b> (me)\r\n\r\n", "a@b" },
 	{ "too many",
 	  "From: a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,"
 	  "a@b\r\n\r\n",
