@@ -526,6 +526,23 @@ def test_failures_are_known_to_all_front_ends(site, redis):
     assert redis.keys("roost:f:u:*") and redis.keys("roost:k:p:*")
 
 
+def test_a_blocked_account_tells_nothing_at_the_other_front_end_either(site, redis):
+    user = site.user("store2")
+    guesses = [Guess(site, "imap") for _ in range(12)]
+    for i, p in enumerate(guesses):
+        p.client.send(f"{p.verb()}PLAIN ".encode() + b64(f"\0{user}\0guess {i}") + b"\r\n")
+    time.sleep(0.5)
+    for how in ("scram", "login"):
+        lines = []
+        for password in (PASSWORD, "wrong"):
+            p = Guess(site, "submission", "fe2")
+            lines.append(guess_by(p, how, user, password))
+            p.close()
+        assert lines[0] == lines[1] and lines[0][1].startswith(b"454 "), (how, lines)
+    for p in guesses:
+        p.close()
+
+
 def test_a_front_end_that_dies_leaves_no_sessions_behind(site, redis):
     """Its successor has the same name and sets its own numbers."""
     here = address()
