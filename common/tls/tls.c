@@ -88,11 +88,38 @@ use_authorities(struct tls_ctx *t, const char *ca_path, struct err *err)
 	return ok == 1;
 }
 
+/* RFC 7301: u8 length, name, ... What mail programs say they speak; one that names others only
+ * (a browser: "h2", "http/1.1") has been led here by somebody between us who lets one protocol pass
+ * for another. */
+static int
+select_protocol(UNUSED SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                const unsigned char *in, unsigned in_len, UNUSED void *ctx)
+{
+	static const char *const ours[] = { "imap", "pop3",        "smtp",   "esmtp",
+		                            "lmtp", "managesieve", "mupdate" };
+	struct slice rest = slice_make(in, in_len);
+
+	while (rest.n > 0) {
+		size_t n = MIN((size_t)(unsigned char)rest.p[0], rest.n - 1);
+		struct slice name = slice_sub(rest, 1, n);
+
+		for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+			if (slice_eq_str(name, ours[i])) {
+				*out = (const unsigned char *)name.p;
+				*out_len = (unsigned char)n;
+				return SSL_TLSEXT_ERR_OK;
+			}
+		rest = slice_skip(rest, 1 + n);
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 struct tls_ctx *
 tls_server_new(const char *cert_path, const char *key_path, struct err *err)
 {
 	struct tls_ctx *t = ctx_new(TLS_server_method());
 
+	SSL_CTX_set_alpn_select_cb(t->ssl_ctx, select_protocol, NULL);
 	if (!use_certificate(t, cert_path, key_path, err))
 		tls_free(&t);
 	return t;

@@ -152,6 +152,24 @@ def test_login_in_tls_from_the_first_byte(site, hops):
     assert b"with ESMTPSA id" in got[0][2]
 
 
+@pytest.mark.parametrize("service", ["submissions", "imaps", "pop3s"])
+def test_tls_is_not_for_browsers(site, service):
+    """Who says by ALPN that he speaks something else was led here by somebody in between."""
+    for names, good in ((["h2", "http/1.1"], False), (["http/1.1"], False), (["imap"], True),
+                        (["h2", "smtp"], True), (["pop3"], True)):
+        context = ssl.create_default_context(cafile=site.cluster.dir + "/tls/cert.pem")
+        context.set_alpn_protocols(names)
+        with socket.create_connection(site.cluster.at("fe1", service), timeout=20) as plain_sock:
+            try:
+                sock = context.wrap_socket(plain_sock, server_hostname="mail.example.org")
+            except ssl.SSLError:
+                assert not good, names
+                continue
+            assert good and sock.selected_alpn_protocol() == names[-1]
+            assert sock.recv(100)
+            sock.close()
+
+
 def test_wrong_password_and_no_login(site):
     user = site.user()
     client = raw(site)
