@@ -12,6 +12,7 @@ fetch_body_init(struct fetch_body *b, struct mailbox *m, struct fetch_place *pla
 	b->place = place;
 	b->arena = arena_new("imap.fetch");
 	buf_init(&b->whole, SIZE_MAX);
+	buf_init(&b->header, SIZE_MAX);
 	buf_init(&b->summary_bytes, SUMMARY_MAX + 4096);
 }
 
@@ -20,26 +21,35 @@ fetch_body_fini(struct fetch_body *b)
 {
 	arena_free(&b->arena);
 	buf_fini(&b->whole);
+	buf_fini(&b->header);
 	buf_fini(&b->summary_bytes);
 }
 
 static void
-forget_whole(struct fetch_body *b)
+forget(struct buf *bytes)
 {
-	if (b->whole.cap > 2 * FETCH_BODY_HELD)
-		buf_fini(&b->whole);
+	if (bytes->cap > 2 * FETCH_BODY_HELD)
+		buf_fini(bytes);
 	else
-		buf_clear(&b->whole);
-	b->whole_read = b->scanned = false;
+		buf_clear(bytes);
+}
+
+static void
+forget_bytes(struct fetch_body *b)
+{
+	forget(&b->whole);
+	forget(&b->header);
+	b->whole_read = b->scanned = b->header_read = false;
 }
 
 void
 fetch_body_start(struct fetch_body *b, const struct msg *msg)
 {
 	arena_reset(b->arena);
-	forget_whole(b);
+	forget_bytes(b);
 	buf_clear(&b->summary_bytes);
 	b->summary_read = false;
+	b->kept = 0;
 	b->msg = *msg;
 }
 
@@ -47,7 +57,7 @@ void
 fetch_body_release(struct fetch_body *b)
 {
 	if (b->msg.size > FETCH_BODY_HELD)
-		forget_whole(b);
+		forget_bytes(b);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -69,7 +79,7 @@ fetch_body_whole(struct fetch_body *b, struct slice *msg_r)
 		enum mbox_result r = read_exactly(b, 0, b->msg.size, &b->whole);
 
 		if (r != MBOX_OK) {
-			forget_whole(b);
+			forget_bytes(b);
 			return r;
 		}
 		b->whole_read = true;
@@ -108,46 +118,53 @@ fetch_body_summary(struct fetch_body *b, const struct summary **s_r)
 	return MBOX_OK;
 }
 
-/* A run of bytes of the message, of the arena when it is not read as a whole. */
-static enum mbox_result
-hold(struct fetch_body *b, uint64_t from, uint64_t n, struct slice *s_r)
-{
-	struct buf tmp = BUF_INIT(SIZE_MAX);
-	enum mbox_result r = MBOX_OK;
-
-	if (b->whole_read) {
-		*s_r = slice_sub(buf_slice(&b->whole), from, n);
-		return MBOX_OK;
-	}
-	*s_r = SLICE("");
-	if (n > 0)
-		r = read_exactly(b, from, n, &tmp);
-	if (r == MBOX_OK && n > 0)
-		*s_r = arena_slice_dup(b->arena, buf_slice(&tmp));
-	buf_fini(&tmp);
-	return r;
-}
-
 enum mbox_result
 fetch_body_header(struct fetch_body *b, struct slice *header_r)
 {
 	const struct summary *sum;
 	enum mbox_result r = fetch_body_summary(b, &sum);
 
-	return r == MBOX_OK ? hold(b, 0, sum->header_bytes, header_r) : r;
+	if (r == MBOX_OK && !b->whole_read && !b->header_read) {
+		r = read_exactly(b, 0, sum->header_bytes, &b->header);
+		b->header_read = r == MBOX_OK;
+	}
+	if (r != MBOX_OK)
+		return r;
+	*header_r = SLICE("");
+	if (sum->header_bytes > 0)
+		*header_r = slice_sub(buf_slice(b->whole_read ? &b->whole : &b->header), 0,
+		                      sum->header_bytes);
+	return MBOX_OK;
 }
 
 /* ---- sections ---------------------------------------------------------------------------------- */
 
-static void
+/* Until the next start: what has been read of a large message does not stay so long. */
+static enum mbox_result
+keep(struct fetch_body *b, struct slice bytes, struct slice *kept_r)
+{
+	if (b->kept > 0 && b->kept + bytes.n > FETCH_BODY_KEPT)
+		return MBOX_TOOBIG;
+	b->kept += bytes.n;
+	*kept_r = arena_slice_dup(b->arena, bytes);
+	return MBOX_OK;
+}
+
+static enum mbox_result
 select_fields(struct fetch_body *b, const struct imap_fetch_section *s, struct slice header,
               struct fetch_bytes *bytes_r)
 {
 	struct buf out = BUF_INIT(SIZE_MAX);
+	struct slice selected;
+	enum mbox_result r;
 
 	header_select(header, s->names, s->name_count, s->fields_not, &out);
-	bytes_r->held = arena_slice_dup(b->arena, buf_slice(&out));
+	selected = buf_slice(&out);
+	if (s->partial)
+		selected = slice_sub(selected, (size_t)s->from, (size_t)s->n);
+	r = keep(b, selected, &bytes_r->held);
 	buf_fini(&out);
+	return r;
 }
 
 static bool
@@ -171,9 +188,7 @@ find_fields(struct fetch_body *b, const struct imap_fetch_section *s, struct fet
 	header = sum->fields;
 	if (!all_kept(sum, s))
 		r = fetch_body_header(b, &header);
-	if (r == MBOX_OK)
-		select_fields(b, s, header, bytes_r);
-	return r;
+	return r == MBOX_OK ? select_fields(b, s, header, bytes_r) : r;
 }
 
 /* Of the whole message: its size and that of its header are known. */
@@ -182,6 +197,7 @@ find_of_message(struct fetch_body *b, const struct imap_fetch_section *s,
                 struct fetch_bytes *bytes_r)
 {
 	const struct summary *sum;
+	struct slice header;
 	enum mbox_result r;
 
 	bytes_r->n = b->msg.size;
@@ -196,9 +212,10 @@ find_of_message(struct fetch_body *b, const struct imap_fetch_section *s,
 		return MBOX_OK;
 	}
 	bytes_r->n = sum->header_bytes;
-	if (bytes_r->n <= FETCH_BODY_HELD)
-		return hold(b, 0, bytes_r->n, &bytes_r->held);
-	return MBOX_OK;
+	if (bytes_r->n > FETCH_BODY_HELD)
+		return MBOX_OK;
+	r = fetch_body_header(b, &header);
+	return r == MBOX_OK ? keep(b, header, &bytes_r->held) : r;
 }
 
 static bool
@@ -231,10 +248,30 @@ find_place(struct fetch_body *b, const struct imap_fetch_section *s, struct fetc
 	return MBOX_OK;
 }
 
+/* Of the header of a part, whose place is in *bytes_r. */
+static enum mbox_result
+find_part_fields(struct fetch_body *b, const struct imap_fetch_section *s,
+                 struct fetch_bytes *bytes_r)
+{
+	struct buf bytes = BUF_INIT(SIZE_MAX);
+	struct slice header = SLICE("");
+	enum mbox_result r = MBOX_OK;
+
+	if (b->whole_read) {
+		header = slice_sub(buf_slice(&b->whole), bytes_r->from, bytes_r->n);
+	} else if (bytes_r->n > 0) {
+		r = read_exactly(b, bytes_r->from, bytes_r->n, &bytes);
+		header = buf_slice(&bytes);
+	}
+	if (r == MBOX_OK)
+		r = select_fields(b, s, header, bytes_r);
+	buf_fini(&bytes);
+	return r;
+}
+
 static enum mbox_result
 find_of_part(struct fetch_body *b, const struct imap_fetch_section *s, struct fetch_bytes *bytes_r)
 {
-	struct slice header;
 	enum mbox_result r = MBOX_OK;
 
 	if (place_is(b->place, b->msg.blob, &s->section)) {
@@ -246,10 +283,7 @@ find_of_part(struct fetch_body *b, const struct imap_fetch_section *s, struct fe
 	}
 	if (r != MBOX_OK || bytes_r->nil || !s->fields)
 		return r;
-	r = hold(b, bytes_r->from, bytes_r->n, &header);
-	if (r == MBOX_OK)
-		select_fields(b, s, header, bytes_r);
-	return r;
+	return find_part_fields(b, s, bytes_r);
 }
 
 static void
@@ -257,8 +291,8 @@ cut_partial(const struct imap_fetch_section *s, struct fetch_bytes *b)
 {
 	uint64_t skip;
 
-	if (!s->partial || b->nil)
-		return;
+	if (!s->partial || s->fields || b->nil)
+		return; /* of fields they are cut already */
 	if (b->held.p != NULL) {
 		b->held = slice_sub(b->held, (size_t)s->from, (size_t)s->n);
 		return;

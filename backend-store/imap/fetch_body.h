@@ -20,6 +20,7 @@
 #include "proto/imap_fetch.h"
 
 #define FETCH_BODY_HELD (256 * 1024) /* messages up to this size are held */
+#define FETCH_BODY_KEPT (16u << 20)  /* of one message, by several sections of chosen fields */
 
 /* Where one section of one large message is, so that a client who fetches it in many pieces
  * has it looked for once. Zero: nothing. */
@@ -40,6 +41,9 @@ struct fetch_body {
 	bool whole_read;
 	bool scanned;
 	struct mime mime; /* of whole */
+	struct buf header;
+	bool header_read;
+	uint64_t kept; /* bytes of the arena that sections have */
 	struct buf summary_bytes;
 	bool summary_read;
 	struct summary summary;
@@ -56,12 +60,12 @@ struct fetch_bytes {
 	struct slice held; /* until the next start; p == NULL: */
 	uint64_t from, n;  /* bytes of the stored message */
 };
-/* With the partial range of the section. */
+/* With the partial range of the section. TOOBIG: the sections of this message together are. */
 enum mbox_result fetch_body_find(struct fetch_body *b, const struct imap_fetch_section *section,
                                  struct fetch_bytes *bytes_r) MUST_CHECK;
 /* All sections are found: a large message is held no longer. What was found stays. */
 void fetch_body_release(struct fetch_body *b);
-/* The whole message, in one piece, borrowed until the next start. */
+/* The whole message, in one piece, borrowed until the release. */
 enum mbox_result fetch_body_whole(struct fetch_body *b, struct slice *msg_r) MUST_CHECK;
 /* Its header with the blank line, the same. */
 enum mbox_result fetch_body_header(struct fetch_body *b, struct slice *header_r) MUST_CHECK;

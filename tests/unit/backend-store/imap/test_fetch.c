@@ -549,6 +549,65 @@ TEST(a_large_message_goes_out_in_pieces)
 	free(m);
 }
 
+/* The header after a part: the part had the whole message looked at, which is held no more. */
+TEST(a_header_beside_a_part_of_a_large_message)
+{
+	static const char head[] = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
+	size_t size;
+	char *m = large_message(1500000, &size);
+	struct world w;
+	struct talk t;
+
+	world_init(&w, "");
+	talk_init(&t, &w, "fred");
+	talk_put(&w, "user.fred", &(struct talk_msg){ .body = slice_make(m, size) });
+	talk_select(&t);
+	check_large(&t, "a FETCH 1 (BODY.PEEK[1] BODY.PEEK[HEADER])",
+	            "BODY[1] {5}\r\nsmall BODY[HEADER]", SLICE(head));
+	check_large(&t, "a FETCH 1 (BODY.PEEK[1] BODY.PEEK[HEADER.FIELDS (Content-Type)])",
+	            "BODY[1] {5}\r\nsmall BODY[HEADER.FIELDS (Content-Type)]", SLICE(head));
+	check_large(&t, "a FETCH 1 (BODY.PEEK[1] BODY.PEEK[HEADER]<5.7>)",
+	            "BODY[1] {5}\r\nsmall BODY[HEADER]<5>", SLICE("nt-Type"));
+	talk_fini(&t);
+	world_fini(&w);
+	free(m);
+}
+
+/* Fields of a huge header, many times in one command: what they hold together has an end. */
+TEST(a_huge_header_is_not_held_many_times)
+{
+	struct buf m = BUF_INIT(SIZE_MAX), line = BUF_INIT(SIZE_MAX), want = BUF_INIT(SIZE_MAX);
+	struct world w;
+	struct talk t;
+
+	for (int i = 0; i < 1000; i++)
+		buf_printf(&m, "X-%d: %01000d\r\n", i, i);
+	buf_add_str(&m, "\r\n");
+	buf_printf(&want, "* 1 FETCH (BODY[HEADER.FIELDS.NOT (Y)] {%zu}\r\n%s)\r\na OK Fetched\r\n",
+	           m.len, buf_cstr(&m));
+	world_init(&w, "");
+	talk_init(&t, &w, "fred");
+	talk_put(&w, "user.fred", &(struct talk_msg){ .body = buf_slice(&m) });
+	talk_select(&t);
+	talk_check(&t, "a FETCH 1 BODY.PEEK[HEADER.FIELDS.NOT (Y)]", buf_cstr(&want));
+	buf_add_str(&line, "b FETCH 1 (BODY.PEEK[HEADER.FIELDS.NOT (Y)]<0.1>");
+	for (int i = 1; i < 40; i++)
+		buf_printf(&line, " BODY.PEEK[HEADER.FIELDS.NOT (Y)]<%d.1>", i);
+	buf_add_str(&line, ")");
+	talk_check_end(&t, buf_cstr(&line), "b OK Fetched");
+	buf_clear(&line);
+	buf_add_str(&line, "c FETCH 1 (BODY.PEEK[HEADER.FIELDS.NOT (Y0)]");
+	for (int i = 1; i < 40; i++)
+		buf_printf(&line, " BODY.PEEK[HEADER.FIELDS.NOT (Y%d)]", i);
+	buf_add_str(&line, ")");
+	talk_check_end(&t, buf_cstr(&line), "c NO [TOOBIG] This is more than the server takes");
+	talk_fini(&t);
+	world_fini(&w);
+	buf_fini(&m);
+	buf_fini(&line);
+	buf_fini(&want);
+}
+
 /* A client that reads slowly: the server holds little of it, others get their turn, and it
  * all comes in the end. */
 TEST(a_client_who_reads_slowly)
