@@ -501,8 +501,9 @@ on_input(void *ctx, struct slice in)
 	if (!r->following)
 		link_set_deadline(r->wire, SETUP_MS);
 	used = mupdate_client_input(r->core, in);
-	if (r->following && r->noop_id == 0)
-		link_set_deadline(r->wire, 0);
+	/* One that tells so many changes that the answer has to wait is not silent. */
+	if (r->following)
+		link_set_deadline(r->wire, r->noop_id == 0 ? 0 : r->conf.answer_ms);
 	if (r->broken)
 		disconnect(r, r->why.text, r->denied);
 	return used;

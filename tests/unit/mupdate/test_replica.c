@@ -220,6 +220,24 @@ TEST(a_plain_list_that_has_lost_most_names_is_not_taken)
 	world_fini(&w);
 }
 
+TEST(a_master_that_has_much_to_tell_is_not_silent)
+{
+	struct world w;
+
+	world_init(&w);
+	play_add_server(w.play, "fake", "127.0.0.1:3905");
+	world_start_replica(&w);
+	play_plain_list(&w, 1);
+	play_run(w.play, "wait 6s\nfake < R2 NOOP\n");
+	for (int i = 0; i < 10; i++)
+		play_run(w.play, "wait 4s\n"
+		                 "fake >> R1 DELETE {6+}\\r\\nuser.z\\r\\n\n");
+	assert_true(replica_is_following(w.replica.replica));
+	play_run(w.play, "fake > R2 OK \"Noop done\"\nwait 6s\nfake < R3 NOOP\n"
+	                 "wait 11s\nfake is closed\n");
+	world_fini(&w);
+}
+
 /* ---- barriers ------------------------------------------------------------------------------------ */
 
 static void
