@@ -234,6 +234,41 @@ TEST(a_full_map_is_a_no_and_has_grown_the_next_time)
 	world_fini(&w);
 }
 
+TEST(a_full_map_at_a_replica_grows_and_those_who_read_it_follow)
+{
+	struct location_reader *reader;
+	struct arena *a = arena_new("test");
+	struct location loc;
+	struct world w;
+	char name[24];
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	assert_int_equal(fill(&w, 10), 10);
+	w.map_bytes = 1 << 20;
+	world_start_replica(&w);
+	play_run(w.play, "wait 3s\n");
+	assert_true(replica_is_following(w.replica.replica));
+	reader = location_reader_new(w.replica.dir);
+	assert_int_equal(location_reader_find(reader, SLICE("user.a009"), a, &loc), LOCATION_FOUND);
+	/* and again, in use */
+	for (unsigned i = 10; i < 60; i++) {
+		struct buf script = BUF_INIT(SIZE_MAX);
+
+		add_large(&script, i, "OK *");
+		play_run(w.play, buf_cstr(&script));
+		buf_fini(&script);
+		snprintf(name, sizeof(name), "user.a%03u", i);
+	}
+	play_run(w.play, "wait 3s\n");
+	assert_true(replica_is_following(w.replica.replica));
+	assert_int_equal(location_reader_find(reader, slice_of(name), a, &loc), LOCATION_FOUND);
+	location_reader_free(&reader);
+	arena_free(&a);
+	world_fini(&w);
+}
+
 /* ---- clocks ------------------------------------------------------------------------------------ */
 
 static void

@@ -294,3 +294,29 @@ TEST(since_when_may_be_anything)
 	assert_int_equal(mapdb_info(w.master.db)->state, LOCATION_MAP_REBUILDING);
 	world_fini(&w);
 }
+
+/* Its list is as old as its last word from the master that is no more. */
+TEST(a_replica_that_becomes_the_master_knows_what_it_has_missed)
+{
+	struct world w;
+	char history[MAPDB_HISTORY_LEN];
+	uint64_t term;
+
+	three_users(&w, false);
+	world_stop_replica(&w);
+	world_login(&w, "client", "be1");
+	activate(&w, "user.d");
+	memcpy(history, mapdb_info(w.master.db)->history, sizeof(history));
+	term = mapdb_info(w.master.db)->term;
+	world_stop_master(&w);
+	memcpy(w.master.dir, w.replica.dir, sizeof(w.master.dir));
+	world_start_master(&w, false);
+	test_eq_str("history", mapdb_info(w.master.db)->history, history);
+	assert_true(mapdb_info(w.master.db)->term > term);
+	assert_int_equal(mapdb_info(w.master.db)->revision, 3);
+	ask_since(&w, term, history, "3", "U STREAM \"difference\" *");
+	assert_int_equal(mapdb_info(w.master.db)->state, LOCATION_MAP_COMPLETE);
+	ask_since(&w, term, history, "4", "U NO \"[LATER] *\"");
+	assert_int_equal(mapdb_info(w.master.db)->state, LOCATION_MAP_REBUILDING);
+	world_fini(&w);
+}

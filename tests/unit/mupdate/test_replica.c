@@ -1,5 +1,6 @@
 #include "barrier_server.h"
 #include "location/barrier.h"
+#include "location/lookup.h"
 #include "location/reader.h"
 #include "world.h"
 
@@ -339,5 +340,98 @@ TEST(a_front_end_sees_what_was_acknowledged_before_its_barrier)
 	location_reader_free(&f.reader);
 	barrier_server_free(&f.server);
 	arena_free(&a);
+	world_fini(&w);
+}
+
+/* ---- front ends: names that are not there, or not yet ---------------------------------------- */
+
+struct looked {
+	enum location_result result;
+	bool answered;
+};
+
+static void
+on_lookup(void *ctx, enum location_result result, UNUSED const struct location *loc)
+{
+	*(struct looked *)ctx = (struct looked){ result, true };
+}
+
+static void
+look(struct lookup *k, const char *name, struct looked *got_r)
+{
+	*got_r = (struct looked){ .answered = false };
+	assert_true(lookup_find(k, slice_of(name), on_lookup, got_r) != 0);
+}
+
+/* A replica that is stopped: its socket takes connections, and that is all. */
+static void
+on_silent(void *ctx, struct conn **c)
+{
+	*(struct conn **)ctx = *c;
+	*c = NULL;
+}
+
+TEST(a_reserved_name_is_waited_for_and_then_later)
+{
+	struct world w;
+	struct front f = { .result = BARRIER_LATE };
+	struct conn *silent = NULL;
+	struct looked got, missed;
+	struct lookup *k;
+
+	both(&w);
+	play_run(w.play, "client > 2 RESERVE \"user.r\" \"be1.test!p\" \"\"\nclient << 2 OK *\n");
+	f.server = barrier_server_new(w.replica.service);
+	f.reader = location_reader_new(w.replica.dir);
+	f.barrier = barrier_new(play_loop(w.play), "/location.sock", BARRIER_DEADLINE_MS);
+	k = lookup_new(play_loop(w.play), f.reader, f.barrier);
+	fakenet_listen(play_loop(w.play), "/location.sock", on_front, &f);
+	look(k, "user.r", &got);
+	fakenet_settle(play_loop(w.play));
+	assert_true(got.answered);
+	assert_int_equal(got.result, LOCATION_IS_RESERVED);
+	/* It becomes active while the barrier is under way. */
+	look(k, "user.r", &got);
+	look(k, "user.x", &missed);
+	assert_false(got.answered);
+	play_run(w.play, "client > 3 ACTIVATE \"user.r\" \"be1.test!p\" \"\" \"\"\n"
+	                 "client << 3 OK *\n");
+	fakenet_settle(play_loop(w.play));
+	assert_true(got.answered && missed.answered);
+	assert_int_equal(got.result, LOCATION_FOUND);
+	assert_int_equal(missed.result, LOCATION_NONE);
+	/* Nobody to ask: at once. */
+	play_run(w.play, "client > 4 RESERVE \"user.s\" \"be1.test!p\" \"\"\nclient << 4 OK *\n");
+	world_stop_master(&w);
+	play_run(w.play, "wait 1s\n");
+	look(k, "user.s", &got);
+	look(k, "user.x", &missed);
+	fakenet_settle(play_loop(w.play));
+	assert_true(got.answered && missed.answered);
+	assert_int_equal(got.result, LOCATION_IS_RESERVED);
+	assert_int_equal(missed.result, LOCATION_BLIND);
+	/* One who does not answer: after a second, what is known all the same at once. */
+	lookup_free(&k);
+	barrier_free(&f.barrier);
+	fakenet_listen(play_loop(w.play), "/location.sock", on_silent, &silent);
+	f.barrier = barrier_new(play_loop(w.play), "/location.sock", BARRIER_DEADLINE_MS);
+	k = lookup_new(play_loop(w.play), f.reader, f.barrier);
+	look(k, "user.s", &got);
+	look(k, "user.x", &missed);
+	fakenet_advance(play_loop(w.play), BARRIER_DEADLINE_MS - 1);
+	assert_false(got.answered || missed.answered);
+	fakenet_advance(play_loop(w.play), 1);
+	assert_true(got.answered && missed.answered);
+	assert_int_equal(got.result, LOCATION_IS_RESERVED);
+	assert_int_equal(missed.result, LOCATION_BLIND);
+	look(k, "user.a", &got);
+	fakenet_settle(play_loop(w.play));
+	assert_true(got.answered);
+	assert_int_equal(got.result, LOCATION_FOUND);
+	lookup_free(&k);
+	barrier_free(&f.barrier);
+	conn_free(&silent);
+	location_reader_free(&f.reader);
+	barrier_server_free(&f.server);
 	world_fini(&w);
 }

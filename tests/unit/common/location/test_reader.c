@@ -7,6 +7,8 @@
 #include "lib/test.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Sorted as LMDB sorts: "a-b" and "a b" stand between "a" and "a.x". */
@@ -301,4 +303,58 @@ TEST(a_list_that_was_replaced_is_seen_at_once)
 	assert_int_equal(location_reader_find(r, SLICE("new"), a, &loc), LOCATION_FOUND);
 	location_reader_free(&r);
 	arena_free(&a);
+}
+
+/* In a process of its own, which may read nothing of root's. */
+static int
+look_as_nobody(const char *dir)
+{
+	struct arena *a = arena_new("test");
+	struct location_reader *r;
+	struct location loc;
+	enum location_result result;
+
+	if (setgid(65534) == -1 || setuid(65534) == -1)
+		return -1;
+	r = location_reader_new(dir);
+	result = location_reader_find(r, SLICE("zzz"), a, &loc);
+	location_reader_free(&r);
+	arena_free(&a);
+	return (int)result;
+}
+
+static void
+check_as_nobody(const char *dir, enum location_result want)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid != -1);
+	if (pid == 0)
+		_exit(look_as_nobody(dir));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), want);
+}
+
+TEST(a_list_that_may_not_be_read_is_blind)
+{
+	char dir[300], path[400];
+	struct location_reader *r;
+
+	if (geteuid() != 0)
+		skip();
+	snprintf(dir, sizeof(dir), "%s/modes", test_dir());
+	r = make_list(dir);
+	location_reader_free(&r);
+	assert_int_equal(chmod(test_dir(), 0755), 0);
+	check_as_nobody(dir, LOCATION_BLIND); /* 0700 */
+	assert_int_equal(chmod(dir, 0755), 0);
+	check_as_nobody(dir, LOCATION_BLIND); /* the files 0600 */
+	snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	assert_int_equal(chmod(path, 0644), 0);
+	check_as_nobody(dir, LOCATION_BLIND); /* readers write the lock file */
+	snprintf(path, sizeof(path), "%s/lock.mdb", dir);
+	assert_int_equal(chmod(path, 0666), 0);
+	check_as_nobody(dir, LOCATION_NONE);
 }
