@@ -483,7 +483,8 @@ on_frame(void *ctx, const struct wire_frame *f)
 		undo(o, "the target says what was not asked");
 	} else {
 		peer_end(&o->peer);
-		resolve(o);
+		if (o->m.op == 0) /* else the step under way sees that it is gone */
+			resolve(o);
 	}
 }
 

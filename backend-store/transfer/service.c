@@ -200,7 +200,8 @@ move_collect_names(struct move *m)
 	struct collect c = { .m = m };
 	bool good = mbox_name_of_user(mbox_user_slice(&m->user), store_default_domain(s), &c.inbox);
 
-	must(good); /* the journal has no others */
+	must(good);            /* the journal has no others */
+	arena_reset(m->arena); /* of the time before: the master is asked again every second */
 	store_each(s, mbox_name_slice(&c.inbox), count_one, &c);
 	m->names = arena_array(m->arena, c.room + 1, sizeof(*m->names));
 	m->name_count = 0;

@@ -466,6 +466,46 @@ TEST(the_connection_of_the_target_to_the_master_breaks)
 	break_everywhere(2, 29, true);
 }
 
+/* ---- a store that says too much ----------------------------------------------------------------------- */
+
+/* False: there was nothing more to be said. */
+static bool
+repeat_at(unsigned piece)
+{
+	uint8_t digest[DIGEST_LEN];
+	struct site s;
+	struct err err;
+	char what[100];
+	bool said;
+
+	snprintf(what, sizeof(what), "piece %u is said twice", piece);
+	site_init(&s, piece);
+	make_fred(&s);
+	digest_fred(&s.sides[0], digest);
+	relay_say_twice(wire_of(&s, 0), piece);
+	assert_int_equal(
+		transfer_start(s.sides[0].transfer, SLICE("fred"), slice_of(names[1]), false, &err),
+		TRANSFER_OK);
+	fakenet_settle(s.loop);
+	said = relay_has_said_twice(wire_of(&s, 0));
+	relay_say_twice(wire_of(&s, 0), 0);
+	fakenet_advance(s.loop, 60000);
+	(void)check_end(&s, what, digest);
+	if (said)
+		check_goes_on(&s, what, digest);
+	site_fini(&s);
+	return said;
+}
+
+TEST(the_stores_say_something_twice)
+{
+	unsigned piece = 1;
+
+	while (repeat_at(piece))
+		piece++;
+	assert_true(piece > 8);
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------- */
 
 static void

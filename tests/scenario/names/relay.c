@@ -20,7 +20,8 @@ struct relay {
 	struct dial *dial;
 	uint64_t left;
 	bool broken;
-	bool closing; /* both ends go at the end of the turn */
+	unsigned pieces, twice; /* gone through so far; which one goes twice */
+	bool closing;           /* both ends go at the end of the turn */
 };
 
 static void
@@ -55,6 +56,8 @@ on_input(void *ctx)
 	if (e->other->conn == NULL || r->closing)
 		return;
 	conn_write(e->other->conn, slice_sub(in, 0, n));
+	if (++r->pieces == r->twice)
+		conn_write(e->other->conn, slice_sub(in, 0, n));
 	if (r->left != UINT64_MAX)
 		r->left -= n;
 	if (n < in.n) {
@@ -137,4 +140,17 @@ bool
 relay_has_broken(const struct relay *r)
 {
 	return r->broken;
+}
+
+void
+relay_say_twice(struct relay *r, unsigned piece)
+{
+	r->pieces = 0;
+	r->twice = piece;
+}
+
+bool
+relay_has_said_twice(const struct relay *r)
+{
+	return r->twice != 0 && r->pieces >= r->twice;
 }
