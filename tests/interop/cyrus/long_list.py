@@ -58,6 +58,11 @@ class Slow:
             except OSError:
                 pass
 
+    def end(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes who accepts, which close() does not
+        self.listener.close()
+        self.cut()
+
     def cut(self):
         for pair in self.pairs:
             for s in pair:
@@ -143,8 +148,7 @@ def scenario_long_list(box):
             "why", ""), 30)
     finally:
         reader.stop()
-        slow.listener.close()
-        slow.cut()
+        slow.end()
     check("nobody who read saw a gap", reader.wrong == [] and reader.count > 1000,
           (reader.count, reader.wrong[:3]))
 
