@@ -29,7 +29,7 @@ struct mapdb_config {
 	bool master;         /* the term is raised, a new environment gets a new history */
 	uint64_t log_rows;
 	uint64_t map_bytes;    /* 0: LOCATION_MAP_BYTES; it grows when it is full */
-	uint64_t lock_wait_ms; /* a replica waits so long for the writer's lock; 0: 10 s */
+	uint64_t lock_wait_ms; /* waits so long for the writer's lock; 0: 10 s */
 };
 
 #define MAPDB_HISTORY_LEN (2 * LOCATION_HISTORY_LEN + 1)

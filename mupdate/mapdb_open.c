@@ -332,7 +332,7 @@ mapdb_open(const struct mapdb_config *c, struct err *err)
 	m->conf.cluster = m->cluster = xstrdup(c->cluster);
 	m->log_rows = c->log_rows;
 	if (c->master)
-		r = open_env(&m->conf, &m->env, err) == KV_OK ? prepare(m, err) : -1;
+		r = open_patiently(&m->conf, &m->env, err) == KV_OK ? prepare(m, err) : -1;
 	else
 		r = open_replica(m, err);
 	if (r == -1)

@@ -585,6 +585,27 @@ TEST(a_lock_that_somebody_holds_for_good_is_left_to_him)
 	mapdb_close(&m);
 }
 
+TEST(a_master_whose_lock_somebody_holds_says_so_and_leaves_its_list_alone)
+{
+	struct node n = { .world = NULL };
+	struct mapdb_config c = {
+		.dir = n.dir, .cluster = "lab", .master = true, .log_rows = 10, .lock_wait_ms = 300
+	};
+	struct err err = { "" };
+	struct mapdb *m;
+	pid_t pid;
+
+	snprintf(n.dir, sizeof(n.dir), "%s/master", test_dir());
+	pid = hold_lock(n.dir);
+	assert_null(mapdb_open(&c, &err));
+	assert_non_null(strstr(err.text, "does not go on"));
+	assert_false(is_aside(&n));
+	kill_child(pid);
+	m = mapdb_open(&c, &err);
+	test_check(m != NULL, "%s", err.text);
+	mapdb_close(&m);
+}
+
 TEST(a_writer_that_was_killed_leaves_no_lock_behind)
 {
 	struct node n = { .world = NULL };
