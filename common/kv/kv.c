@@ -31,6 +31,8 @@
 struct kv_env {
 	MDB_env *mdb;
 	char *data_path;
+	dev_t dev; /* of the file that is open */
+	ino_t ino;
 	MDB_dbi *dbis;
 	size_t table_count;
 	bool read_only;
@@ -178,18 +180,29 @@ lengthen_file(struct kv_env *env)
 		(void)!ftruncate(fd, (off_t)used);
 }
 
+/* Which file it is that we have open. */
+static int
+know_file(struct kv_env *env)
+{
+	struct stat st;
+	int fd;
+
+	if (mdb_env_get_fd(env->mdb, &fd) != 0 || fstat(fd, &st) == -1)
+		return errno;
+	env->dev = st.st_dev;
+	env->ino = st.st_ino;
+	return 0;
+}
+
 enum kv_file
 kv_check_file(struct kv_env *env)
 {
-	struct stat ours, there;
-	int fd;
+	struct stat st;
 
-	if (mdb_env_get_fd(env->mdb, &fd) != 0 || fstat(fd, &ours) == -1 ||
-	    stat(env->data_path, &there) == -1 || ours.st_dev != there.st_dev ||
-	    ours.st_ino != there.st_ino)
+	if (stat(env->data_path, &st) == -1 || st.st_dev != env->dev || st.st_ino != env->ino)
 		return KV_FILE_OTHER;
 	/* How much is used stands in the first pages. */
-	if (ours.st_size < META_BYTES || (uint64_t)ours.st_size < used_bytes(env))
+	if (st.st_size < META_BYTES || (uint64_t)st.st_size < used_bytes(env))
 		return KV_FILE_SHORT;
 	return KV_FILE_GOOD;
 }
@@ -259,6 +272,8 @@ open_env(struct kv_env *env, const struct kv_config *c)
 		rc = set_modes(c);
 	if (rc == 0 && !c->read_only)
 		lengthen_file(env);
+	if (rc == 0)
+		rc = know_file(env);
 	if (rc == 0 && kv_check_file(env) != KV_FILE_GOOD)
 		rc = MDB_CORRUPTED;
 	if (rc == 0)

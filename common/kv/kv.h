@@ -53,7 +53,7 @@ struct kv_config {
 
 /* KV_OK and *env_r, or why not (text in err). */
 enum kv_err kv_open(const struct kv_config *c, struct kv_env **env_r, struct err *err) MUST_CHECK;
-/* Costs two system calls: for those who keep an environment open that others may damage. */
+/* Costs a system call: for those who keep an environment open that others may damage. */
 enum kv_file {
 	KV_FILE_GOOD,
 	KV_FILE_OTHER, /* what lies at its path now is another file, or none */
