@@ -130,6 +130,7 @@ open_service(struct app *a)
 		.hostname = conf_common_hostname(c),
 		.cluster = conf_str(c, "cluster_id"),
 		.takeover = strcmp(conf_enum_text(c, "activate"), "takeover") == 0,
+		.by_octets = strcmp(conf_enum_text(c, "plain_order"), "octets") == 0,
 		.session_max = conf_int(c, "session_max"),
 		.login_ms = conf_ms(c, "login_timeout"),
 		.idle_ms = conf_ms(c, "idle_timeout"),

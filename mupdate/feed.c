@@ -33,7 +33,7 @@ struct feed {
 	size_t gone_len, gone_at; /* told again for what is in front of gone_at */
 	struct map *told;         /* such starts of names -> f itself */
 	bool announced;           /* the STREAM line is out (UPDATE SINCE) */
-	bool is_since, snapshot;
+	bool is_since, snapshot, by_octets;
 	/* one step */
 	const struct buf *out;
 	size_t stop_at;
@@ -60,6 +60,7 @@ feed_new(struct mapdb *db, struct mupdate_server *core, const struct feed_ask *a
 	f->kind = ask->kind;
 	f->lag_max = ask->lag_max;
 	f->is_since = ask->is_since;
+	f->by_octets = ask->by_octets && !mupdate_server_is_extended(core);
 	memcpy(f->tag, ask->tag, strlen(ask->tag) + 1);
 	/* A longer prefix matches nothing; so does this one, cut, which is one too long. */
 	snprintf(f->place, sizeof(f->place), "%.*s", SLICE_ARG(ask->place));
@@ -302,7 +303,7 @@ each_name(struct feed *f)
 		                            .whole = bang < place.n,
 		                            .after = last };
 
-	if (place.n > 0 || !mupdate_server_is_extended(f->core))
+	if (!f->by_octets && (place.n > 0 || !mupdate_server_is_extended(f->core)))
 		return mapdb_each_of(f->db, &by, on_name, f);
 	return mapdb_each_after(f->db, last, on_name, f);
 }
@@ -330,7 +331,9 @@ step_names(struct feed *f)
 		f->phase = CHANGES;
 	} else {
 		say_streaming(f);
-		start_again(f);
+		f->phase = LIVE;
+		if (!f->by_octets)
+			start_again(f);
 	}
 	return FEED_MORE;
 }

@@ -7,8 +7,9 @@
  * revision. Changes are read from the log of the map: a subscriber costs a number, not a
  * queue, and one that is too far behind is dropped.
  *
- * Plain peers are Cyrus', and get what Cyrus can take: its own order of names, "streaming
- * starts" before the changes, and then some names again (feed.c says why).
+ * Plain peers are Cyrus', and get what Cyrus can take: its own order of names (before 3.6 that
+ * of octets), "streaming starts" before the changes, and then some names again (feed.c says
+ * why).
  */
 #ifndef FEED_H
 #define FEED_H
@@ -33,6 +34,7 @@ struct feed_ask {
 	unsigned host_count; /* UPDATE: only these servers; 0: all */
 	const struct slice *hosts;
 	uint64_t lag_max;
+	bool by_octets; /* a plain peer wants the names in this order, not in Cyrus' */
 };
 
 /* Copies what it needs of ask; writes nothing yet. */

@@ -60,6 +60,7 @@ struct service_config {
 	const char *hostname, *cluster;
 	const char *master_url; /* NULL: we are the master */
 	bool takeover;
+	bool by_octets; /* the order of lists for plain peers; else that of Cyrus */
 	size_t session_max;
 	uint64_t login_ms, idle_ms, feed_stall_ms;
 	uint64_t feed_lag; /* a subscriber this many changes behind is dropped */

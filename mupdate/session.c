@@ -394,6 +394,7 @@ feed_start(struct session *sn, const struct mupdate_cmd *cmd, enum feed_kind kin
 		.host_count = cmd->host_count,
 		.hosts = cmd->hosts,
 		.lag_max = sn->conf->feed_lag,
+		.by_octets = sn->conf->by_octets,
 	};
 
 	/* A list that is not complete is of use only to the store that asks for its own. */

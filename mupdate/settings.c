@@ -20,6 +20,11 @@ const struct conf_def app_settings[] = {
 	  .help = "When a store activates a name that another one has. refuse: NO, and the "
 	          "conflict is listed. takeover: it gets the name, as RFC 3656 says; for "
 	          "clusters of Cyrus stores only." },
+	{ "plain_order", CONF_ENUM, "cyrus", .words = "cyrus octets", .flags = CONF_RESTART,
+	  .help = "The order of the names in lists for peers of other makes. Cyrus compares them "
+	          "line by line with its own, and takes what is not where it should be for "
+	          "gone. cyrus: as Cyrus 3.6 and later have it. octets: as Cyrus before 3.6 "
+	          "has it." },
 	{ "read_only", CONF_LIST,
 	  .help = "Identities that may only read, such as those of replicas." },
 	{ "master", CONF_ADDRESS, NULL, 3905, .flags = CONF_RESTART,

@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include <stdio.h>
+
 static void
 play_on(const char *script)
 {
@@ -507,31 +509,59 @@ TEST(what_goes_while_a_plain_subscriber_is_told_the_list_is_told_behind_it)
 	world_fini(&w);
 }
 
-TEST(lists_come_in_the_order_of_cyrus)
+/* The client is told them, and in this order. */
+static void
+check_order(struct world *w, const char *const names[], size_t n)
 {
-	static const char *const names[] = { "user.fred", "user.fred.a", "user.fred-x" };
-	struct buf script = BUF_INIT(SIZE_MAX);
 	static const char *const asks[] = { "LIST", "LIST \"be1.test!\"", "UPDATE" };
-	struct world w;
+	struct buf script = BUF_INIT(SIZE_MAX);
 
-	world_init(&w);
-	world_complete(&w);
-	world_login(&w, "client", "be1");
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		buf_printf(&script, "client > 1 RESERVE \"%s\" \"be1.test!\"\nclient < 1 OK *\n",
-		           names[i]);
 	for (size_t k = 0; k < ARRAY_LEN(asks); k++) {
 		buf_printf(&script, "client > L %s\n", asks[k]);
-		for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		for (size_t i = 0; i < n; i++)
 			buf_printf(&script,
 			           "client < L RESERVE {%zu+}\nclient < %s {9+}\n"
 			           "client < be1.test!\n",
 			           strlen(names[i]), names[i]);
 		buf_add_str(&script, "client < L OK *\n");
 	}
-	play_run(w.play, buf_cstr(&script));
+	play_run(w->play, buf_cstr(&script));
 	buf_fini(&script);
-	world_fini(&w);
+}
+
+TEST(lists_come_in_the_order_of_cyrus)
+{
+	static const char *const of_cyrus[] = { "user.fred", "user.fred.a", "user.fred-x" };
+	static const char *const of_octets[] = { "user.fred", "user.fred-x", "user.fred.a" };
+
+	for (int by_octets = 0; by_octets < 2; by_octets++) {
+		struct world w;
+
+		world_init(&w);
+		w.by_octets = by_octets == 1;
+		world_stop_master(&w);
+		world_start_master(&w, true);
+		world_complete(&w);
+		world_login(&w, "client", "be1");
+		for (size_t i = 0; i < ARRAY_LEN(of_cyrus); i++) {
+			char line[128];
+
+			snprintf(line, sizeof(line),
+			         "client > 1 RESERVE \"%s\" \"be1.test!\"\nclient < 1 OK *\n",
+			         of_cyrus[i]);
+			play_run(w.play, line);
+		}
+		play_run(w.play,
+		         "client > 2 RESERVE \"user.fred.b\" \"be1.test!\"\nclient < 2 OK *\n"
+		         "client > 3 DELETE \"user.fred.b\"\nclient < 3 OK *\n");
+		check_order(&w, w.by_octets ? of_octets : of_cyrus, ARRAY_LEN(of_cyrus));
+		if (w.by_octets)
+			play_run(w.play, "client is silent\n");
+		else
+			play_run(w.play, "client < L RESERVE {11+}\nclient < user.fred-x {9+}\n"
+			                 "client < be1.test!\nclient is silent\n");
+		world_fini(&w);
+	}
 }
 
 TEST(what_cyrus_takes_for_gone_is_told_again)

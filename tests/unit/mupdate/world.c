@@ -74,6 +74,7 @@ open_service(struct node *n, const char *master_url, bool takeover)
 		.cluster = "lab",
 		.master_url = master_url,
 		.takeover = takeover,
+		.by_octets = n->world->by_octets,
 		.session_max = WORLD_SESSIONS,
 		.login_ms = 60000,
 		.idle_ms = 1800000,

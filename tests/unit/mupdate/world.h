@@ -29,6 +29,7 @@ struct world {
 	struct auth *auth;
 	struct node master, replica;
 	uint64_t map_bytes; /* of databases opened from here on; 0: as always */
+	bool by_octets;     /* the setting plain_order, of nodes that start from here on */
 };
 
 /* Players: "client", "other", "third" connect to the master, "reader" to the replica.
