@@ -68,7 +68,7 @@ uint64_t mapdb_set_over(struct mapdb *m, const struct location *loc, bool left,
 bool mapdb_index_servers(struct mapdb *m) MUST_CHECK;
 /* mapdb_terms.c, in the open write transaction. */
 void mapdb_terms_add(struct mapdb *m, uint64_t term, uint64_t begun);
-bool mapdb_terms_any(struct mapdb *m);
+uint64_t mapdb_terms_last(struct mapdb *m); /* 0: none */
 void mapdb_terms_clear(struct mapdb *m);
 void mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r);
 void mapdb_log_clear(struct mapdb *m);

@@ -246,10 +246,12 @@ check_known(struct mapdb *m, struct err *err)
 static void
 start_term(struct mapdb *m)
 {
-	/* A list that came from a master, or from a version that kept no terms: where its last
-	 * one began matters to nobody. */
-	if (!mapdb_terms_any(m) && m->next.term > 0)
+	/* A list that came from another master, or from a version that kept no terms: where its
+	 * last one began matters to nobody, and of those before nothing is known. */
+	if (mapdb_terms_last(m) != m->next.term) {
+		mapdb_terms_clear(m);
 		mapdb_terms_add(m, m->next.term, 0);
+	}
 	mapdb_next_term(m);
 	mapdb_terms_add(m, m->next.term, m->next.revision);
 }

@@ -74,18 +74,20 @@ mapdb_terms_add(struct mapdb *m, uint64_t term, uint64_t begun)
 		drop_first(m);
 }
 
-bool
-mapdb_terms_any(struct mapdb *m)
+uint64_t
+mapdb_terms_last(struct mapdb *m)
 {
-	uint64_t term, begun;
+	uint64_t last = 0, begun;
 
-	return find_term(m->txn, 0, &term, &begun);
+	for (uint64_t at = 0, t; find_term(m->txn, at, &t, &begun); at = t + 1)
+		last = t;
+	return last;
 }
 
 void
 mapdb_terms_clear(struct mapdb *m)
 {
-	while (mapdb_terms_any(m) && kv_txn_error(m->txn) == KV_OK)
+	while (mapdb_terms_last(m) != 0 && kv_txn_error(m->txn) == KV_OK)
 		drop_first(m);
 }
 

@@ -194,6 +194,8 @@ def test_half_a_login_by_each_mechanism(site):
         for how, steps in HALVES:
             login_part(site, how, steps).close()
     held = [login_part(site, how, steps) for how, steps in HALVES]
+    held.append(login_part(site, "plain", 0))
+    assert held[-1].say("s STARTTLS").startswith(b"s OK")  # and no handshake
     start = time.monotonic()
     for client in held:
         assert client.is_closed(LOGIN_SECONDS + 2)

@@ -295,6 +295,32 @@ TEST(since_when_may_be_anything)
 	world_fini(&w);
 }
 
+TEST(master_and_replica_may_change_places_and_change_back)
+{
+	struct world w;
+	char first[256];
+	uint64_t term;
+
+	three_users(&w, false);
+	for (int i = 0; i < 4; i++) {
+		world_stop_replica(&w);
+		world_stop_master(&w);
+		memcpy(first, w.master.dir, sizeof(first));
+		memcpy(w.master.dir, w.replica.dir, sizeof(w.master.dir));
+		memcpy(w.replica.dir, first, sizeof(first));
+		world_start_master(&w, false);
+		world_login(&w, "client", "be1");
+		activate(&w, i % 2 == 0 ? "user.d" : "user.e");
+		world_start_replica(&w);
+		assert_true(replica_is_following(w.replica.replica));
+		assert_int_equal(mapdb_info(w.master.db)->state, LOCATION_MAP_COMPLETE);
+		term = mapdb_info(w.master.db)->term;
+		assert_int_equal(mapdb_info(w.replica.db)->term, term);
+		play_run(w.play, "wait 1m\n");
+	}
+	world_fini(&w);
+}
+
 /* Its list is as old as its last word from the master that is no more. */
 TEST(a_replica_that_becomes_the_master_knows_what_it_has_missed)
 {
