@@ -579,14 +579,17 @@ static void
 on_deadline(void *ctx)
 {
 	struct session *sn = ctx;
+	bool may_speak;
 
 	/* A Cyrus slave that follows says nothing for days. */
 	if (sn->feed != NULL && sn->feed_live && !mupdate_server_is_extended(sn->core))
 		return;
-	if (!sn->is_held && !is_in_plain_list(sn))
+	/* In a handshake there is no way to say anything. */
+	may_speak = !is_in_plain_list(sn) && !sn->in_handshake;
+	if (!sn->is_held && may_speak)
 		mupdate_server_reply(sn->core, "*", MUPDATE_BYE, MUPDATE_CODE_NONE,
 		                     "idle for too long");
-	session_end(sn, "idle", !is_in_plain_list(sn));
+	session_end(sn, "idle", may_speak);
 }
 
 static void
