@@ -364,31 +364,35 @@ is_in_plain_list(const struct session *sn)
 	       !mupdate_server_is_extended(sn->core);
 }
 
-/* May a peer who wants the changes since a revision have just these? One that has more than this
- * list ever had proves that the list is an old copy. */
-static bool
-is_part(struct session *sn, const struct mupdate_cmd *cmd)
+/* Of what a peer has who wants the changes since a revision. One that has more than this list ever
+ * had proves that the list is an old copy, of which nothing is told, also when the new one cannot
+ * be begun now. */
+static enum mapdb_kin
+kin_of(struct session *sn, const struct mupdate_cmd *cmd)
 {
 	enum mapdb_kin kin;
 
 	if (!cmd->is_since || !slice_ieq_str(cmd->history, mapdb_info(sn->conf->db)->history))
-		return false;
+		return MAPDB_KIN_UNKNOWN;
 	kin = mapdb_compare(sn->conf->db, sn->term, cmd->revision);
+	if (kin == MAPDB_KIN_AHEAD && sn->conf->master_url != NULL)
+		return MAPDB_KIN_UNKNOWN;
 	if (kin == MAPDB_KIN_AHEAD)
 		service_start_history(sn->service, sn);
-	return kin == MAPDB_KIN_PART;
+	return kin;
 }
 
 /* LIST and UPDATE: the core waits until the list is told. */
 static void
 feed_start(struct session *sn, const struct mupdate_cmd *cmd, enum feed_kind kind)
 {
+	enum mapdb_kin kin = kin_of(sn, cmd);
 	struct feed_ask ask = {
 		.kind = kind,
 		.tag = cmd->tag,
 		.place = cmd->place,
 		.is_since = cmd->is_since,
-		.is_part = is_part(sn, cmd),
+		.is_part = kin == MAPDB_KIN_PART,
 		.history = cmd->history,
 		.revision = cmd->revision,
 		.host_count = cmd->host_count,
@@ -402,8 +406,9 @@ feed_start(struct session *sn, const struct mupdate_cmd *cmd, enum feed_kind kin
 		session_end(sn, "the list is not complete", false);
 		return;
 	}
-	if (!is_complete(sn) &&
-	    (kind == FEED_UPDATE || !cmd->has_place || sn->conf->master_url != NULL)) {
+	if (kin == MAPDB_KIN_AHEAD ||
+	    (!is_complete(sn) &&
+	     (kind == FEED_UPDATE || !cmd->has_place || sn->conf->master_url != NULL))) {
 		mupdate_server_reply(sn->core, cmd->tag, MUPDATE_NO, MUPDATE_CODE_LATER,
 		                     "the list is not complete");
 		return;
