@@ -246,20 +246,39 @@ delete_next(void *ctx, enum mbox_result r)
 	(void)store_delete(i->store, j->names[j->count - j->at], false, delete_next, j);
 }
 
-/* Names below, then the name itself. */
+struct tree {
+	struct job *job;
+	struct slice top;
+	struct slice *names; /* NULL: they are counted */
+	size_t count;
+};
+
+static bool
+on_tree(void *ctx, const struct mbox_info *info)
+{
+	struct tree *t = ctx;
+
+	if (!slice_eq(info->name, t->top) && !mbox_name_is_below(info->name, t->top))
+		return true;
+	if (t->names != NULL)
+		t->names[t->count] = arena_slice_dup(t->job->arena, info->name);
+	t->count++;
+	return true;
+}
+
+/* Names below, then the name itself. All of them, or who asked would be told too much. */
 static void
 delete_tree(struct job *j, struct slice name)
 {
-	struct slice *all;
-	size_t n = 0;
+	struct store *store = j->instance->store;
+	struct tree t = { .job = j, .top = name };
 
-	j->names = arena_array(j->arena, LIST_MOST, sizeof(*j->names));
-	store_each(j->instance->store, name, collect, j);
-	all = j->names;
-	for (size_t k = 0; k < j->count; k++)
-		if (slice_eq(all[k], name) || mbox_name_is_below(all[k], name))
-			all[n++] = all[k];
-	j->count = n;
+	store_each(store, name, on_tree, &t);
+	t.names = arena_array(j->arena, t.count + 1, sizeof(*t.names));
+	t.count = 0;
+	store_each(store, name, on_tree, &t);
+	j->names = t.names;
+	j->count = t.count;
 	delete_next(j, MBOX_OK);
 }
 
