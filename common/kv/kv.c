@@ -23,10 +23,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/xalloc.h"
+
+#define FULL_DISK_BLOCKS 16
 
 struct kv_env {
 	MDB_env *mdb;
@@ -418,6 +421,19 @@ kv_end(struct kv_txn **txn)
 	*txn = NULL;
 }
 
+/* Of a write that the disk took a part of LMDB says EIO. */
+static int
+name_full_disk(struct kv_env *env, int rc)
+{
+	struct statvfs disk;
+	int fd;
+
+	if (rc == EIO && mdb_env_get_fd(env->mdb, &fd) == 0 && fstatvfs(fd, &disk) == 0 &&
+	    disk.f_bavail < FULL_DISK_BLOCKS)
+		return ENOSPC;
+	return rc;
+}
+
 enum kv_err
 kv_commit(struct kv_txn **txn, struct err *err)
 {
@@ -427,7 +443,7 @@ kv_commit(struct kv_txn **txn, struct err *err)
 	must(t->write);
 	*txn = NULL;
 	if (t->error == KV_OK) {
-		rc = mdb_txn_commit(t->mdb);
+		rc = name_full_disk(t->env, mdb_txn_commit(t->mdb));
 		t->env->map_full = t->env->map_full || rc == MDB_MAP_FULL;
 		t->mdb = NULL;
 		if (rc == 0)

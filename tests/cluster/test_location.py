@@ -306,6 +306,7 @@ def test_a_full_disk_at_the_master(small_disk):
     assert refused is None or b" OK" in refused or b"[UNAVAILABLE]" in refused, refused
     mail.ok("SELECT INBOX")
     site.send(user)
+    assert "No space left on device" in open(site["master"].log).read()
     # room again
     os.unlink(used)
     site.cluster.disk("64m")
