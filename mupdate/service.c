@@ -234,7 +234,9 @@ service_commit(struct service *s)
 	struct err err = { "" };
 	enum mapdb_outcome outcome;
 
-	if (!mapdb_is_open(s->conf.db))
+	/* What is open at a replica is the stream's, and whoever ends it has to know what became
+	 * of it: the revisions behind it would hide that it is missing. */
+	if (!mapdb_is_open(s->conf.db) || s->conf.master_url != NULL)
 		return true;
 	outcome = mapdb_commit(s->conf.db, &err);
 	if (outcome != MAPDB_DONE)

@@ -86,7 +86,8 @@ const struct service_config *service_config(const struct service *s);
 bool service_begin(struct service *s) MUST_CHECK;
 /* sn has an answer that waits for the group. */
 void service_join(struct service *s, struct session *sn);
-/* Ends the group, if one is open; then tells the subscribers. False: it is not on disk. */
+/* Ends the group, if one is open; then tells the subscribers. False: it is not on disk. At a
+ * replica there are no groups. */
 bool service_commit(struct service *s);
 /* The map has changed by other hands (a replica's stream): tell the subscribers. */
 void service_kick(struct service *s);

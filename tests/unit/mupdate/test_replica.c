@@ -239,6 +239,26 @@ TEST(a_master_that_has_much_to_tell_is_not_silent)
 	world_fini(&w);
 }
 
+/* Else the replica would not learn of a commit that failed, and go on behind it. */
+TEST(what_is_open_in_the_map_is_the_replicas_alone_to_commit)
+{
+	const struct location loc = { .name = SLICE_INIT("user.b"),
+		                      .server = SLICE_INIT("be1.test"),
+		                      .state = LOCATION_ACTIVE };
+	struct world w;
+
+	both(&w);
+	world_login(&w, "reader", "any");
+	assert_int_equal(mapdb_begin(w.replica.db, NULL), 0);
+	(void)mapdb_set(w.replica.db, &loc, false);
+	play_run(w.play, "reader > 1 LIST\nreader << 1 OK *\n");
+	assert_true(service_commit(w.replica.service));
+	assert_true(mapdb_is_open(w.replica.db));
+	mapdb_abort(w.replica.db);
+	same(&w);
+	world_fini(&w);
+}
+
 /* ---- barriers ------------------------------------------------------------------------------------ */
 
 static void
