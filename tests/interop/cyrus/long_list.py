@@ -1,15 +1,17 @@
 """Our replica behind a Cyrus master with many names, which comes slowly, breaks off, starts anew:
-who reads the list meanwhile sees no gap."""
+who reads the list meanwhile sees no gap. A Cyrus front end behind our master likewise."""
 import glob
 import os
 import random
+import signal
 import socket
 import threading
 import time
 
 import lab
 from mixed import Raw
-from parties import BE1, BE2, MASTER, REPLICA, SPARE, check
+from murder import complete_master, following, seen, start_anew
+from parties import BE1, BE2, FE, MASTER, REPLICA, SPARE, check
 from roost import until
 from wire import reached
 
@@ -32,9 +34,12 @@ class Slow:
             except OSError:
                 return
             try:
-                far = socket.create_connection((self.target, 3905), 5)
+                far = socket.socket()
+                far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # holds the master up
+                far.connect((self.target, 3905))
             except OSError:
                 near.close()
+                far.close()
                 continue
             self.pairs.append((near, far))
             threading.Thread(target=self.carry, args=(far, near, True), daemon=True).start()
@@ -167,3 +172,48 @@ def check_slow(raw, slow, replica, detail, follows):
     until("what was changed meanwhile", lambda: replica.find(name(0)).get("server") == BE2 and
           replica.find(name(NAMES - 1))["found"] == "none")
     slow.rate = 1 << 30
+
+
+# ---- a Cyrus front end behind our master -------------------------------------------------------
+
+WIDE = 1000
+
+
+def scenario_slow_front(box):
+    """What it hears in the middle of a list must not be the end of the list for it."""
+    master = complete_master(box)
+    raw = Raw(MASTER, "be1")
+    acl = "".join(f"u{k:06}\tlrs\t" for k in range(900))
+    for i in range(WIDE):
+        raw.ask(f'ACTIVATE "{name(i)}" "{BE1}!default" {{{len(acl)}+}}\r\n{acl}')
+    slow = Slow(SPARE, MASTER)
+    front = box.front("fe", FE, SPARE)
+    front.start()
+    until("the front end follows", lambda: following(master))
+    until("and has the list", lambda: len(seen(front)) == WIDE)
+    try:
+        for how, word in ((signal.SIGTERM, "stopped"), (signal.SIGKILL, "killed")):
+            slow.rate, slow.told = 4 << 20, 0
+            slow.cut()
+            until("a part of a slow list", lambda: slow.told > 2 << 20, 30)
+            for process in master.programs.values():
+                process.send_signal(how)
+                process.wait(10)
+            slow.rate = 1 << 30
+            check(f"{word} in the middle of a list, our master leaves the old one to the front end",
+                  not gap(front))
+            master.start("roost-mupdate")
+            until("the front end follows again", lambda: following(master), 30)
+        start_anew(master)
+        check("a list that is being made anew is not told", not gap(front))
+    finally:
+        slow.end()
+
+
+def gap(front):
+    """For as long as it takes the front end to come again, and more."""
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        if len(seen(front)) != WIDE:
+            return len(seen(front))
+    return 0
