@@ -348,6 +348,7 @@ def test_what_the_master_said_yes_to_survives_sigkill(own):
         assert there == sorted(there, reverse=True)  # none without those before it
         client.close()
     own.cluster.wait_settled()
+    assert "event=map.old" not in open(own["master"].log).read()  # it is no old copy
 
 
 def test_an_old_copy_of_the_list(own):
@@ -447,7 +448,7 @@ def test_a_damaged_list_is_later_and_heals(own, many, damage, when):
     it and takes the list anew."""
     folder = os.path.join(own.cluster.dir, "data", "fe1-location")
     data, lock = os.path.join(folder, "data.mdb"), os.path.join(folder, "lock.mdb")
-    assert codes(own, many) == {250}
+    c.wait_until("each worker to have the list", lambda: codes(own, 4 * many) == {250})
     client = own.raw_imap(many[0], "fe1", "INBOX")
     if when != "in use":
         own["fe1-replica"].stop()
