@@ -91,7 +91,6 @@ mapdb_put_new_history(struct mapdb *m)
 {
 	uint8_t history[LOCATION_HISTORY_LEN];
 
-	mapdb_next_term(m);
 	ids_random(history, sizeof(history));
 	mapdb_put_history(m, history);
 }
@@ -105,6 +104,7 @@ mapdb_next_term(struct mapdb *m)
 void
 mapdb_start_history(struct mapdb *m)
 {
+	mapdb_next_term(m);
 	mapdb_put_new_history(m);
 	mapdb_log_clear(m);
 	mapdb_terms_clear(m);

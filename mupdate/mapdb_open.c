@@ -198,6 +198,7 @@ first_time(struct mapdb *m)
 	mapdb_put_u64(m, "oldest", 1);
 	m->next.oldest = 1;
 	if (m->conf.master) {
+		mapdb_next_term(m);
 		mapdb_put_new_history(m);
 		mapdb_set_state(m, LOCATION_MAP_REBUILDING);
 	}

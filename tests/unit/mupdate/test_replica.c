@@ -221,6 +221,27 @@ TEST(a_plain_list_that_has_lost_most_names_is_not_taken)
 	world_fini(&w);
 }
 
+TEST(a_replica_of_a_cyrus_master_may_follow_one_of_ours_later)
+{
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	play_run(w.play, "client > 1 ACTIVATE \"user.a\" \"be1.test!p\" \"\"\nclient < 1 OK *\n"
+	                 "wait 1m\n");
+	play_add_server(w.play, "fake", "127.0.0.1:3905");
+	world_start_replica(&w);
+	play_plain_list(&w, 1);
+	assert_true(replica_is_following(w.replica.replica));
+	world_listen_master(&w);
+	play_run(w.play, "fake closes\nwait 6s\n");
+	assert_true(replica_is_following(w.replica.replica));
+	assert_int_equal(mapdb_info(w.master.db)->state, LOCATION_MAP_COMPLETE);
+	same(&w);
+	world_fini(&w);
+}
+
 TEST(a_master_that_has_much_to_tell_is_not_silent)
 {
 	struct world w;

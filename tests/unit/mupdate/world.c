@@ -98,11 +98,17 @@ on_accept(void *ctx, struct conn **c)
 }
 
 void
+world_listen_master(struct world *w)
+{
+	fakenet_listen(play_loop(w->play), MASTER, on_accept, &w->master);
+}
+
+void
 world_start_master_with(struct world *w, bool fresh, bool takeover)
 {
 	w->master.db = open_db(&w->master, fresh, true);
 	open_service(&w->master, NULL, takeover);
-	fakenet_listen(play_loop(w->play), MASTER, on_accept, &w->master);
+	world_listen_master(w);
 }
 
 void

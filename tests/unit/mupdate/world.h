@@ -41,6 +41,8 @@ void world_complete(struct world *w);
 /* Stops and starts a master with the same or (fresh) with a new database. */
 void world_stop_master(struct world *w);
 void world_start_master(struct world *w, bool fresh);
+/* Who connects from here on reaches the master, and not what play_add_server() has put there. */
+void world_listen_master(struct world *w);
 /* takeover: the setting activate. */
 void world_start_master_with(struct world *w, bool fresh, bool takeover);
 void world_start_replica(struct world *w);
