@@ -12,9 +12,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/must.h"
 #include "base/xalloc.h"
 #include "net/loop_impl.h"
+
+#define DEFERRED_US 10000 /* so long deferred calls run before I/O is looked at */
 
 struct call {
 	loop_fn *fn;
@@ -27,6 +30,7 @@ struct loop {
 	struct event *run_deferred;
 	struct list deferred; /* struct call */
 	struct list running;  /* struct call: the rest of those that run just now */
+	struct list woken;    /* struct call: the same of those that were posted */
 	bool in_deferred;
 	pthread_mutex_t lock; /* guards posted */
 	struct list posted;   /* struct call, from any thread */
@@ -52,17 +56,14 @@ move_calls(struct list *from, struct list *to)
 }
 
 static void
-run_calls(struct loop *l)
+run_first(struct list *calls)
 {
-	struct call *c;
+	struct call *c = LIST_FIRST(calls, struct call, link);
+	struct call now = *c;
 
-	while ((c = LIST_FIRST(&l->running, struct call, link)) != NULL) {
-		struct call now = *c;
-
-		list_del(&c->link);
-		free(c);
-		now.fn(now.ctx);
-	}
+	list_del(&c->link);
+	free(c);
+	now.fn(now.ctx);
 }
 
 static void
@@ -70,13 +71,18 @@ on_deferred(UNUSED evutil_socket_t fd, UNUSED short what, void *ctx)
 {
 	struct loop *l = ctx;
 
-	/* What a call defers runs in the next turn: no call can starve the loop. An event that
-	 * is made active here would still be of this turn, a timer is looked at behind I/O. */
+	/* What a call defers runs in the next turn, and so do the rest of many: nobody can starve
+	 * the loop. An event that is made active here would still be of this turn, a timer is
+	 * looked at behind I/O. */
+	uint64_t end_us = clock_mono_us() + DEFERRED_US;
+
 	l->in_deferred = true;
-	move_calls(&l->deferred, &l->running);
-	run_calls(l);
+	if (list_is_empty(&l->running))
+		move_calls(&l->deferred, &l->running);
+	while (!list_is_empty(&l->running) && clock_mono_us() <= end_us)
+		run_first(&l->running);
 	l->in_deferred = false;
-	if (!list_is_empty(&l->deferred))
+	if (!list_is_empty(&l->running) || !list_is_empty(&l->deferred))
 		must(event_add(l->run_deferred, &(struct timeval){ 0, 0 }) == 0);
 }
 
@@ -89,9 +95,10 @@ on_wake(evutil_socket_t fd, UNUSED short what, void *ctx)
 	if (read(fd, &count, sizeof(count)) == -1)
 		must(errno == EAGAIN || errno == EINTR);
 	pthread_mutex_lock(&l->lock);
-	move_calls(&l->posted, &l->running);
+	move_calls(&l->posted, &l->woken);
 	pthread_mutex_unlock(&l->lock);
-	run_calls(l);
+	while (!list_is_empty(&l->woken))
+		run_first(&l->woken);
 }
 
 struct loop *
@@ -106,6 +113,7 @@ loop_new(void)
 	must(event_base_priority_init(l->base, 2) == 0);
 	list_init(&l->deferred);
 	list_init(&l->running);
+	list_init(&l->woken);
 	list_init(&l->posted);
 	must(pthread_mutex_init(&l->lock, NULL) == 0);
 	l->run_deferred = event_new(l->base, -1, 0, on_deferred, l);
@@ -134,6 +142,7 @@ void
 loop_forget(struct loop *l, const void *ctx)
 {
 	forget_in(&l->running, ctx);
+	forget_in(&l->woken, ctx);
 	forget_in(&l->deferred, ctx);
 	pthread_mutex_lock(&l->lock);
 	forget_in(&l->posted, ctx);
@@ -159,11 +168,13 @@ loop_free(struct loop **lp)
 	if (l == NULL)
 		return;
 	/* Frees that were deferred still happen; they may defer more. */
-	for (int i = 0; i < 8 && !list_is_empty(&l->deferred); i++) {
+	for (int i = 0; i < 8; i++) {
 		move_calls(&l->deferred, &l->running);
-		run_calls(l);
+		while (!list_is_empty(&l->running))
+			run_first(&l->running);
 	}
 	drop_calls(&l->deferred);
+	drop_calls(&l->woken);
 	drop_calls(&l->posted);
 	event_free(l->run_deferred);
 	event_free(l->wake);

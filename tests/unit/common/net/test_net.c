@@ -441,6 +441,7 @@ struct chain {
 	int fd;
 	unsigned turns;
 	bool heard;
+	unsigned turns_then;
 };
 
 static void
@@ -457,9 +458,14 @@ one_more_turn(void *ctx)
 }
 
 static void
-chain_heard(void *ctx, UNUSED int fd, UNUSED unsigned events)
+chain_heard(void *ctx, int fd, UNUSED unsigned events)
 {
-	((struct chain *)ctx)->heard = true;
+	struct chain *c = ctx;
+	char byte;
+
+	assert_int_equal(read(fd, &byte, 1), 1);
+	c->heard = true;
+	c->turns_then = c->turns;
 }
 
 TEST(who_works_in_turns_lets_others_be_heard)
@@ -474,6 +480,44 @@ TEST(who_works_in_turns_lets_others_be_heard)
 	loop_defer(c.loop, one_more_turn, &c);
 	loop_run(c.loop);
 	assert_true(c.heard);
+	watch_free(&watch);
+	close(fds[0]);
+	close(fds[1]);
+	loop_free(&c.loop);
+}
+
+#define WORKERS 200
+
+static void
+work_a_while(void *ctx)
+{
+	struct chain *c = ctx;
+	uint64_t start = clock_mono_us();
+
+	while (clock_mono_us() - start < 1000)
+		continue;
+	if (++c->turns == WORKERS)
+		loop_stop(c->loop);
+}
+
+/* Each takes little, all of them together a fifth of a second. */
+TEST(many_who_work_a_little_let_others_be_heard)
+{
+	struct chain c = { .loop = loop_new() };
+	struct watch *watch;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	watch = watch_new(c.loop, fds[0], WATCH_READ, chain_heard, &c);
+	for (int i = 0; i < WORKERS; i++)
+		loop_defer(c.loop, work_a_while, &c);
+	/* behind what is deferred already: it is there when the first turn is over */
+	c.fd = fds[1];
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	loop_run(c.loop);
+	assert_int_equal(c.turns, WORKERS);
+	assert_true(c.heard);
+	assert_true(c.turns_then < WORKERS);
 	watch_free(&watch);
 	close(fds[0]);
 	close(fds[1]);
