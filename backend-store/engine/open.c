@@ -173,7 +173,7 @@ stop_threads(struct engine *e)
 	pthread_mutex_unlock(&e->lock);
 	if (e->has_indexer)
 		pthread_join(e->indexer, NULL);
-	else if (e->kv != NULL)
+	else if (e->kv != NULL && !e->config.manual_index)
 		while (indexer_step(e))
 			;
 }

@@ -10,7 +10,8 @@
  *     whole of it is written anew in a fresh segment and synced before anything is served,
  *     since reading it proves only that it is in the page cache.
  * A batch in a later segment that begins at or before the last LSN read is such a second
- * writing: it replaces what was read from there on. Old tails are never appended to.
+ * writing: when it is whole it replaces what was read from there on. Old tails are never
+ * appended to.
  *
  * One batch is held in memory (`pending`) until the next shows that it is settled.
  */
@@ -280,9 +281,43 @@ look_for_gap(struct recovery *r, const struct record_batch *batch, uint64_t at)
 		note_damage(r, "batches missing", from, at);
 }
 
+static bool
+is_whole(const struct recovery *r, const struct record_batch *batch, uint64_t at)
+{
+	char *bytes = xmalloc(batch->bytes + 1);
+	struct slice rest = slice_make(bytes, batch->bytes), head, body;
+	struct record_header h;
+	bool whole = segment_read(r->e, r->fd, bytes, batch->bytes, at + RECORD_BATCH_BYTES) == 0;
+
+	for (uint32_t i = 0; whole && i < batch->records; i++) {
+		whole = read_record(r, rest, &h, &head, &body) == RECORD_WHOLE;
+		rest = whole ? slice_skip(rest, record_bytes(&h)) : rest;
+	}
+	free(bytes);
+	return whole;
+}
+
+/* A second writing that was torn itself: the first one still is what counts. */
+static void
+keep_first_writing(struct recovery *r, const struct record_batch *batch)
+{
+	const struct engine_tx *tx;
+
+	free_list(&r->beyond);
+	r->bad = 0;
+	r->seen = MAX(r->seen, batch->first_lsn + batch->records - 1);
+	r->last = batch->first_lsn;
+	LIST_EACH (tx, &r->settled, const struct engine_tx, link)
+		r->last = MAX(r->last, tx->first_lsn + tx->count - 1);
+}
+
 static int
 on_batch(struct recovery *r, const struct record_batch *batch, uint64_t at)
 {
+	if (r->last >= batch->first_lsn && !is_whole(r, batch, at)) {
+		keep_first_writing(r, batch);
+		return 0;
+	}
 	if (r->last >= batch->first_lsn)
 		supersede(r, batch->first_lsn);
 	else if (r->bad != 0 && batch->durable < r->last)

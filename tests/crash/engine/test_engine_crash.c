@@ -222,7 +222,7 @@ open_with_cuts(struct book *b, uint64_t seed)
 	struct err err;
 
 	for (unsigned i = 0; i < 3; i++) {
-		disk_cut_after(b->disk, 1 + draw(b) % 6);
+		disk_cut_after(b->disk, 1 + draw(b) % 9); /* its second writing of the tail too */
 		if (book_open(b, &err) && !disk_is_cut(b->disk))
 			break;
 		engine_close(&b->e);

@@ -510,7 +510,7 @@ open_with_cuts(struct site *s)
 	struct err err;
 
 	for (unsigned i = 0; i < 3; i++) {
-		disk_cut_after(s->disk, 1 + draw(s, 6));
+		disk_cut_after(s->disk, 1 + draw(s, 9)); /* the tail's second writing, too */
 		if (world_try_open(&s->w, &err) && !disk_is_cut(s->disk))
 			break;
 		store_close(&s->w.store);

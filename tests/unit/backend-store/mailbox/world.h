@@ -15,7 +15,7 @@
 /* How the store is run: every test should hold in each. */
 enum world_mode {
 	WORLD_PLAIN,     /* indexed soon */
-	WORLD_UNINDEXED, /* nothing is indexed until it is closed */
+	WORLD_UNINDEXED, /* nothing is indexed until it is opened again */
 	WORLD_COLD,      /* what nobody has open leaves the memory at once */
 	WORLD_MODES,
 };
