@@ -4,6 +4,7 @@
  * Row of the table `engine.blobs`, key be64 blob id:
  *   u64 segment, u64 offset of the record, u32 head bytes, u32 body bytes,
  *   u64 sum of head, u64 sum of body, u32 references
+ * Segment 0: not met in the log (yet), in a rebuild.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -41,8 +42,8 @@ parse_row(struct slice row, struct blob_place *p, uint32_t *refs_r)
 	return !r.bad && p->head_bytes >= ENGINE_GUID_LEN;
 }
 
-static bool
-find_row(struct engine *e, struct kv_txn *txn, uint64_t id, struct blob_place *p, uint32_t *refs_r)
+bool
+blob_find(struct engine *e, struct kv_txn *txn, uint64_t id, struct blob_place *p, uint32_t *refs_r)
 {
 	uint8_t key[8];
 	struct slice row;
@@ -78,6 +79,17 @@ segment_fd(struct engine *e, uint64_t segment)
 }
 
 void
+blob_fd_forget(struct engine *e, uint64_t segment)
+{
+	for (size_t i = 0; i < ENGINE_FDS; i++) {
+		if (e->fds[i].fd == -1 || e->fds[i].segment != segment)
+			continue;
+		(void)e->os->ops->close(e->os, e->fds[i].fd);
+		e->fds[i].fd = -1;
+	}
+}
+
+void
 blob_fds_close(struct engine *e)
 {
 	for (size_t i = 0; i < ENGINE_FDS; i++) {
@@ -102,8 +114,8 @@ locate(struct engine *e, uint64_t id, struct blob_place *p, uint32_t *refs_r)
 	}
 	if (kv_begin_read(e->kv, &txn, NULL) != KV_OK)
 		return ENGINE_FAILED;
-	if (find_row(e, txn, id, p, refs_r))
-		result = ENGINE_OK;
+	if (blob_find(e, txn, id, p, refs_r))
+		result = p->segment != 0 ? ENGINE_OK : ENGINE_CORRUPT;
 	else
 		result = kv_txn_error(txn) == KV_OK ? ENGINE_ABSENT : ENGINE_FAILED;
 	kv_end(&txn);
@@ -211,28 +223,117 @@ engine_blob_read(struct engine *e, uint64_t id, uint64_t from, uint64_t n, struc
 	return check_sum(&p, slice_skip(buf_slice(out), before), p.body_sum, id, out);
 }
 
+/* ---- rows ------------------------------------------------------------------------------ */
+
+uint64_t
+blob_record_bytes(const struct blob_place *p)
+{
+	struct record_header h = { .head_bytes = p->head_bytes, .body_bytes = p->body_bytes };
+
+	return record_bytes(&h);
+}
+
+static void
+put_row(struct engine *e, struct kv_txn *txn, uint64_t id, const struct blob_place *p,
+        uint32_t refs)
+{
+	struct buf row = BUF_INIT(256);
+	uint8_t key[8];
+
+	num_put_be64(key, id);
+	blob_place_add(&row, p, refs);
+	kv_put(txn, e->t_blobs, slice_make(key, 8), buf_slice(&row));
+	buf_fini(&row);
+}
+
+void
+blob_count_row(struct engine *e, struct slice row)
+{
+	struct blob_place p;
+	uint32_t refs;
+
+	if (parse_row(row, &p, &refs))
+		account_add(e, p.segment, 1, (int64_t)blob_record_bytes(&p));
+}
+
+/* A body, or compaction's copy of one: the references stay. A copy of one whose last reference
+ * went meanwhile is of no use; in a rebuild they may still come. */
+void
+blob_apply(struct engine *e, struct kv_txn *txn, const struct engine_item *it)
+{
+	uint64_t id = it->header.object;
+	struct blob_place was;
+	uint32_t refs = 0;
+	bool known = blob_find(e, txn, id, &was, &refs);
+
+	if (!known && id != it->header.lsn && e->pass != PASS_BODIES)
+		return;
+	if (known)
+		account_add(e, was.segment, -1, -(int64_t)blob_record_bytes(&was));
+	account_add(e, it->place.segment, 1, (int64_t)blob_record_bytes(&it->place));
+	put_row(e, txn, id, &it->place, refs);
+}
+
+/* A rebuild meets facts about bodies that are gone, since later facts take the last reference:
+ * they are counted without a place. And each object is as new as its snapshot, so that a body on
+ * its way from one to the other may be in none for a while: blob_settle() decides in the end. */
+static bool
+find_or_imagine(struct engine *e, struct kv_txn *txn, uint64_t id, struct blob_place *p,
+                uint32_t *refs_r)
+{
+	if (blob_find(e, txn, id, p, refs_r))
+		return true;
+	*p = (struct blob_place){ .head_bytes = ENGINE_GUID_LEN };
+	*refs_r = 0;
+	return e->pass != PASS_LIVE;
+}
+
 void
 engine_apply_ref(struct engine *e, struct kv_txn *txn, uint64_t id, int delta)
 {
-	struct buf row = BUF_INIT(256);
 	struct blob_place p;
 	uint8_t key[8];
 	uint32_t refs;
 
 	must(delta == 1 || delta == -1);
-	if (!find_row(e, txn, id, &p, &refs)) {
+	if (!find_or_imagine(e, txn, id, &p, &refs)) {
 		log_error(NULL, "engine.ref_without_blob blob=%llu delta=%d",
 		          (unsigned long long)id, delta);
 		return;
 	}
+	refs = delta == 1 ? refs + 1 : refs - MIN(refs, 1u);
 	num_put_be64(key, id);
-	if (delta == -1 && refs <= 1) {
+	if (refs == 0 && e->pass == PASS_LIVE) {
+		account_add(e, p.segment, -1, -(int64_t)blob_record_bytes(&p));
 		(void)kv_del(txn, e->t_blobs, slice_make(key, 8));
 	} else {
-		blob_place_add(&row, &p, delta == 1 ? refs + 1 : refs - 1);
-		kv_put(txn, e->t_blobs, slice_make(key, 8), buf_slice(&row));
+		put_row(e, txn, id, &p, refs);
 	}
-	buf_fini(&row);
+}
+
+void
+blob_settle(struct engine *e, struct kv_txn *txn)
+{
+	struct kv_cursor *c = kv_cursor_new(txn, e->t_blobs);
+	struct slice key, row;
+
+	for (bool more = kv_cursor_seek(c, SLICE(""), &key, &row); more;
+	     more = kv_cursor_next(c, &key, &row)) {
+		struct blob_place p;
+		uint32_t refs;
+
+		if (!parse_row(row, &p, &refs))
+			continue;
+		if (refs == 0) {
+			account_add(e, p.segment, -1, -(int64_t)blob_record_bytes(&p));
+			kv_cursor_del(c);
+		} else if (p.segment == 0) {
+			log_error(NULL, "engine.damaged what=\"body missing\" blob=%llu",
+			          (unsigned long long)num_get_be64((const uint8_t *)key.p));
+			e->damaged++;
+		}
+	}
+	kv_cursor_free(&c);
 }
 
 static bool
@@ -272,7 +373,7 @@ engine_apply_blob(struct engine *e, struct kv_txn *txn, uint64_t id, struct engi
 	int fd, rc;
 
 	b_r->id = id;
-	if (!find_row(e, txn, id, &p, &b_r->refs))
+	if (!blob_find(e, txn, id, &p, &b_r->refs))
 		return false;
 	it = applied_item(e, id);
 	if (it != NULL)

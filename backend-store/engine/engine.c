@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "base/xalloc.h"
 #include "engine/engine_impl.h"
 
@@ -156,14 +157,64 @@ engine_add_fact(struct engine_tx *tx, uint64_t object, uint16_t kind, struct sli
 	return add_payload(tx, ENGINE_FACT, object, kind, payload);
 }
 
-uint64_t
-engine_add_snapshot(struct engine_tx *tx, uint64_t object, uint16_t kind, struct slice part,
-                    bool last)
+/* ---- for compaction -------------------------------------------------------------------- */
+
+bool
+snapshot_read(struct slice payload, struct snapshot_mark *m, struct slice *rows_r)
 {
-	return add_payload(tx, last ? ENGINE_SNAPSHOT_LAST : ENGINE_SNAPSHOT, object, kind, part);
+	struct num_reader r = num_reader_of(payload);
+
+	m->as_of = num_read_u64(&r);
+	m->id = num_read_u64(&r);
+	m->part = num_read_u32(&r);
+	*rows_r = r.rest;
+	return !r.bad;
+}
+
+void
+engine_add_snapshot(struct engine_tx *tx, uint64_t object, const struct snapshot_mark *m,
+                    struct slice rows, bool last)
+{
+	struct buf b = BUF_INIT(SIZE_MAX);
+
+	buf_add_u64(&b, m->as_of);
+	buf_add_u64(&b, m->id);
+	buf_add_u32(&b, m->part);
+	buf_add_slice(&b, rows);
+	(void)add_payload(tx, last ? ENGINE_SNAPSHOT_LAST : ENGINE_SNAPSHOT, object, 0,
+	                  buf_slice(&b));
+	buf_fini(&b);
+}
+
+void
+engine_add_copy(struct engine_tx *tx, uint64_t id, struct slice head, struct slice body)
+{
+	struct engine_item *it = add_item(tx, ENGINE_BLOB, id, 0);
+
+	it->head = slice_make(slice_dup(head), head.n);
+	it->pieces = xcalloc(1, sizeof(*it->pieces));
+	it->pieces[0] = body;
+	it->piece_count = 1;
+	it->header.head_bytes = (uint32_t)head.n;
+	it->header.body_bytes = (uint32_t)body.n;
+	tx->weight++;
+	tx->has_blob = true;
+	tx->bytes += record_bytes(&it->header);
 }
 
 /* ---- committing ------------------------------------------------------------------------ */
+
+/* Small facts go on at the floor, and stop where they would take the last file from compaction,
+ * which alone gives space back. */
+static bool
+is_full_for(struct engine *e, const struct engine_tx *tx, uint64_t queued)
+{
+	if (!e->full || (tx->flags & ENGINE_TX_COMPACT))
+		return false;
+	if (tx->has_blob || !(tx->flags & ENGINE_TX_SMALL))
+		return true;
+	return e->tight && queued + tx->bytes + RECORD_BATCH_BYTES > e->room;
+}
 
 static enum engine_err
 may_commit(struct engine *e, const struct engine_tx *tx)
@@ -174,11 +225,11 @@ may_commit(struct engine *e, const struct engine_tx *tx)
 		return ENGINE_FAILED;
 	if (tx->too_big)
 		return ENGINE_TOOBIG;
-	if (e->full && (tx->has_blob || !(tx->flags & ENGINE_TX_SMALL)))
-		return ENGINE_FULL;
 	pthread_mutex_lock(&e->lock);
 	queued = e->queued_bytes;
 	pthread_mutex_unlock(&e->lock);
+	if (is_full_for(e, tx, queued))
+		return ENGINE_FULL;
 	/* a first one passes whatever its size: it could never be taken otherwise */
 	if (queued != 0 && queued + tx->bytes > e->config.queue_bytes)
 		return ENGINE_BUSY;
@@ -329,6 +380,7 @@ engine_forget_indexed(void *ctx)
 	}
 	if (last != 0 && e->client->indexed != NULL)
 		e->client->indexed(e->client_ctx, last);
+	compactor_on_indexed(e);
 }
 
 void
@@ -386,4 +438,5 @@ engine_get_stats(struct engine *e, struct engine_stats *s)
 	pthread_mutex_lock(&e->lock);
 	s->queued_bytes = e->queued_bytes;
 	pthread_mutex_unlock(&e->lock);
+	compactor_get_stats(e, &s->compact);
 }

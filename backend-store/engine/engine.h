@@ -66,6 +66,14 @@ struct engine_record {
 	struct slice payload;
 };
 
+/* Objects are what a snapshot is of. An id below ENGINE_OBJECT_OWN is the LSN of the fact that
+ * made the object, so that nothing older speaks of it; the ids from there on are the client's
+ * to give. */
+#define ENGINE_OBJECT_OWN (1ull << 62)
+typedef void engine_object_fn(void *ctx, uint64_t object);
+/* Part of a snapshot; borrowed. Any size below ENGINE_BLOB_MAX, better some 100 KB. */
+typedef void engine_part_fn(void *ctx, struct slice rows);
+
 struct engine_client {
 	/* Changes the client's tables for one record, on the indexer thread (or, in
 	 * recovery, on the caller's of engine_open). Deterministic: depends on the
@@ -75,9 +83,36 @@ struct engine_client {
 	             const struct engine_record *r);
 	/* On the loop: everything up to and with lsn is in the committed index. */
 	void (*indexed)(void *ctx, uint64_t lsn);
+	/* Compaction (engine/compact.c), on a thread of its own; NULL: it never is. */
+	const struct engine_compact_client *compact;
 	/* Index tables of the client; numbers 0..count-1 in kv calls. */
 	const char *const *tables;
 	size_t table_count;
+};
+
+/* Before a file of the log may go, what its facts say must be said by snapshots. */
+struct engine_compact_client {
+	/* Calls fn for each object whose state the fact is a part of. True: no snapshot has it;
+	 * it has to be logged once more as it is. */
+	bool (*concerns)(void *ctx, struct kv_txn *txn, const struct engine_record *r,
+	                 engine_object_fn *fn, void *fn_ctx);
+	/* All that the index has of an object, in parts that apply() takes as SNAPSHOT in a
+	 * rebuild. No part: there is no such object (any more). -1: it cannot be read. */
+	int (*dump)(void *ctx, struct kv_txn *txn, uint64_t object, engine_part_fn *fn,
+	            void *fn_ctx);
+	/* About how many bytes that is. */
+	uint64_t (*weigh)(void *ctx, struct kv_txn *txn, uint64_t object);
+	/* Facts about several objects: whoever reads one in a rebuild may find that one of
+	 * them is newer than the fact. The snapshot of this object is always as new as that of
+	 * any other. */
+	uint64_t common;
+};
+
+/* When the log is compacted, and how fast. */
+struct engine_compact_policy {
+	bool on;
+	unsigned dead_percent; /* of a file, that make it worth its while */
+	uint64_t rate;         /* bytes a second read and written; 0: no limit */
 };
 
 struct engine_config {
@@ -108,7 +143,8 @@ void engine_close(struct engine **e);
 typedef void engine_commit_fn(void *ctx, enum engine_err result, uint64_t last_lsn);
 
 enum {
-	ENGINE_TX_SMALL = 1, /* frees space in the long run: taken also at the disk floor */
+	ENGINE_TX_SMALL = 1, /* frees space in the long run: taken also at the disk floor,
+			      * but not what compaction needs of it */
 };
 
 /* One at a time: commit or abort before the next begins. */
@@ -123,8 +159,6 @@ uint64_t engine_add_blob(struct engine_tx *tx, const struct slice *pieces, size_
 /* payload is copied. Returns the LSN. */
 uint64_t engine_add_fact(struct engine_tx *tx, uint64_t object, uint16_t kind,
                          struct slice payload);
-uint64_t engine_add_snapshot(struct engine_tx *tx, uint64_t object, uint16_t kind,
-                             struct slice part, bool last);
 
 /* Takes *tx. Not OK: refused now, fn will not be called, the LSNs are given back. */
 enum engine_err engine_commit(struct engine_tx **tx, engine_commit_fn *fn, void *ctx) MUST_CHECK;
@@ -158,6 +192,30 @@ void engine_apply_ref(struct engine *e, struct kv_txn *txn, uint64_t blob_id, in
 bool engine_apply_blob(struct engine *e, struct kv_txn *txn, uint64_t blob_id,
                        struct engine_blob *b_r, struct slice *summary_r) MUST_CHECK;
 
+/* In a rebuild: the newest snapshot of the object has what the fact of this LSN says. */
+bool engine_apply_is_old(struct engine *e, struct kv_txn *txn, uint64_t object,
+                         uint64_t lsn) MUST_CHECK;
+/* The index is being made anew, of a log that has holes: facts may speak of what is gone. */
+bool engine_apply_is_rebuild(const struct engine *e);
+/* The object is gone: its snapshots are of no use. */
+void engine_apply_gone(struct engine *e, struct kv_txn *txn, uint64_t object);
+
+/* ---- compaction ------------------------------------------------------------------------ */
+
+/* Off until set. */
+void engine_set_compaction(struct engine *e, const struct engine_compact_policy *p);
+/* Compacts now whatever has a fifth to give, whether it is worth it or not; on or off. False:
+ * that is under way already, or cannot be until a restart. */
+bool engine_compact(struct engine *e);
+
+struct engine_compact_stats {
+	uint64_t live_bytes, dead_bytes; /* of the files that are full, when last looked at */
+	uint64_t copied_bytes, dropped, dropped_bytes; /* since the start */
+	uint64_t kept_damaged;                         /* files that cannot go, since the start */
+	bool on, working, forced;
+	uint64_t segment; /* being compacted; 0: none */
+};
+
 /* ---- state ------------------------------------------------------------------------------ */
 
 struct engine_stats {
@@ -166,6 +224,7 @@ struct engine_stats {
 	uint64_t queued_bytes, free_bytes, segments;
 	uint64_t damaged; /* places found damaged by recovery */
 	bool failed, full;
+	struct engine_compact_stats compact;
 };
 void engine_get_stats(struct engine *e, struct engine_stats *s_r);
 /* Looks at the free space, soon: writing looks too, but who is full does not write. Once a

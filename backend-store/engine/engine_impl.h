@@ -59,13 +59,53 @@ struct segment {
 	int fd;
 };
 
+/* How one file is read. */
+struct segment_reader {
+	struct engine *e;
+	struct record_segment seg;
+	int fd;
+	uint64_t size;
+};
+
+/* Which snapshot, and (of a part) which of its parts; part of a row: how many. */
+struct snapshot_mark {
+	uint64_t as_of; /* everything of its object up to this LSN is in it */
+	uint64_t id;    /* an LSN no other snapshot has */
+	uint32_t part;
+};
+
+/* What the index will be told of the files with the next commit. Of the indexer. */
+struct account {
+	struct map *deltas; /* number of a file -> struct account_delta; NULL: none yet */
+	uint64_t *torn;     /* files whose tail was written anew, or never counted */
+	size_t torn_count;
+	struct buf dropped, gone; /* (L) u64 each: files, objects */
+};
+enum { ACCOUNT_TORN = 1 };
+struct account_row {
+	uint64_t bodies, bytes;
+	bool torn;
+};
+
+/* What applying does: as ever, or one of the passes over the whole log that rebuild an index
+ * (recovery.c). */
+enum apply_pass { PASS_LIVE, PASS_BODIES, PASS_SNAPSHOTS, PASS_FACTS };
+
+struct compactor;
+
 struct fd_slot {
 	uint64_t segment;
 	uint64_t used; /* turn of the last use */
 	int fd;
 };
 
-enum { ENGINE_T_META, ENGINE_T_BLOBS, ENGINE_T_COUNT }; /* behind the client's tables */
+enum {
+	ENGINE_T_META,
+	ENGINE_T_BLOBS,
+	ENGINE_T_SEGMENTS,
+	ENGINE_T_OBJECTS,
+	ENGINE_T_COUNT
+}; /* behind the client's tables */
 
 struct engine {
 	struct engine_config config;
@@ -75,7 +115,7 @@ struct engine {
 	struct os *os;
 	struct loop *loop;
 	struct kv_env *kv;
-	unsigned t_meta, t_blobs;
+	unsigned t_meta, t_blobs, t_segments, t_objects;
 	int lock_fd;
 	uint64_t store_id;
 
@@ -110,10 +150,18 @@ struct engine {
 	struct engine_tx *applying;
 	struct buf summary;
 	bool index_failed;
+	struct account account;
+	enum apply_pass pass;
+
+	struct compactor *compactor;
 
 	atomic_bool failed, full;
+	/* so little is free that only compaction gets a new file */
+	atomic_bool tight;
 	_Atomic uint64_t indexed_lsn, free_bytes, batches, transactions, bytes_written, syncs,
 		segments;
+	_Atomic uint64_t room;           /* in the file being written */
+	_Atomic uint64_t replay_segment; /* where recovery would begin: older files rest */
 };
 
 void engine_tx_free(struct engine_tx **tx);
@@ -126,6 +174,58 @@ void segment_close(struct engine *e, struct segment *s);
 /* Numbers of the segment files there are, ascending; the caller frees. -1: unreadable. */
 int segment_list(struct engine *e, uint64_t **numbers_r, size_t *count_r);
 int segment_read(struct engine *e, int fd, void *p, size_t n, uint64_t at);
+
+/* segment_read.c */
+int segment_open(struct segment_reader *in_r, struct engine *e, uint64_t number);
+void segment_end(struct segment_reader *in);
+/* UNUSED: made ahead and never begun. HEADLESS: its header was torn, or is damaged; the
+ * file is left alone and its number not used again. ALIEN: err says why. */
+enum segment_state { SEGMENT_OURS, SEGMENT_UNUSED, SEGMENT_HEADLESS, SEGMENT_ALIEN };
+enum segment_state segment_read_header(struct segment_reader *in, uint64_t number, struct err *err);
+bool segment_batch_at(const struct segment_reader *in, uint64_t at, struct record_batch *b_r);
+/* The first valid batch at or behind *at, on 8-byte places. */
+bool segment_scan(const struct segment_reader *in, uint64_t *at, struct record_batch *b_r);
+/* One record of a batch, at the beginning of rest. LOST: its length is not known, so neither
+ * is what follows. */
+enum record_state { RECORD_WHOLE, RECORD_BODY_BAD, RECORD_BAD, RECORD_LOST };
+enum record_state segment_read_record(const struct segment_reader *in, struct slice rest,
+                                      struct record_header *h_r, struct slice *head_r,
+                                      struct slice *body_r);
+
+/* account.c. Changes reach the index by account_flush(), at the end of its transaction. */
+int account_open(struct engine *e, struct err *err); /* counts what an older version did not */
+void account_fini(struct engine *e);
+void account_add(struct engine *e, uint64_t segment, int bodies, int64_t bytes);
+void account_note_torn(struct engine *e, uint64_t segment);
+void account_snapshot(struct engine *e, struct kv_txn *txn, const struct engine_item *it);
+void account_flush(struct engine *e, struct kv_txn *txn);
+void account_committed(struct engine *e, bool ok);
+/* False: nothing is known, all is 0. */
+bool account_get(struct engine *e, struct kv_txn *txn, uint64_t segment, struct account_row *row_r);
+/* From compaction's thread, for the indexer's next account_begin(). */
+void account_note_dropped(struct engine *e, uint64_t segment);
+void account_note_gone(struct engine *e, uint64_t object);
+void account_begin(struct engine *e, struct kv_txn *txn);
+/* The newest complete snapshot. */
+bool account_get_object(struct engine *e, struct kv_txn *txn, uint64_t object,
+                        struct snapshot_mark *m_r);
+
+/* engine.c: for compaction */
+#define ENGINE_TX_COMPACT 0x100 /* goes on where the disk is full */
+#define SNAPSHOT_HEAD_BYTES 20
+/* Payload of a SNAPSHOT: u64 as of, u64 id, u32 part, then the client's. */
+bool snapshot_read(struct slice payload, struct snapshot_mark *m_r, struct slice *rows_r);
+void engine_add_snapshot(struct engine_tx *tx, uint64_t object, const struct snapshot_mark *m,
+                         struct slice rows, bool last);
+/* A blob once more; body is the caller's until the commit's callback. */
+void engine_add_copy(struct engine_tx *tx, uint64_t id, struct slice head, struct slice body);
+
+/* compact.c */
+void compactor_start(struct engine *e);
+void compactor_stop(struct engine *e); /* its thread */
+void compactor_free(struct engine *e); /* when the writer is done */
+void compactor_on_indexed(struct engine *e);
+void compactor_get_stats(struct engine *e, struct engine_compact_stats *s_r);
 
 /* writer.c */
 void *writer_main(void *ctx);
@@ -147,5 +247,15 @@ int recovery_run(struct engine *e, struct err *err);
 /* blob.c */
 void blob_place_add(struct buf *out, const struct blob_place *p, uint32_t refs);
 void blob_fds_close(struct engine *e);
+void blob_fd_forget(struct engine *e, uint64_t segment);
+void blob_apply(struct engine *e, struct kv_txn *txn, const struct engine_item *it);
+void blob_count_row(struct engine *e, struct slice row);
+/* Where it lies by the index. False: it is not there. */
+bool blob_find(struct engine *e, struct kv_txn *txn, uint64_t id, struct blob_place *p_r,
+               uint32_t *refs_r);
+/* Bytes of its record. */
+uint64_t blob_record_bytes(const struct blob_place *p);
+/* The end of a rebuild: rows without a reference go, those without a place are damage. */
+void blob_settle(struct engine *e, struct kv_txn *txn);
 
 #endif

@@ -15,54 +15,90 @@
 #define RETRY_S 1
 
 static void
-apply_record(struct engine *e, struct kv_txn *txn, const struct engine_item *it)
+apply_fact(struct engine *e, struct kv_txn *txn, const struct engine_item *it, struct slice payload)
 {
 	const struct record_header *h = &it->header;
 	struct engine_record r = { h->lsn, h->object, h->kind, (enum engine_record_type)h->type,
-		                   it->body };
+		                   payload };
 
-	if (h->type == ENGINE_BLOB) {
-		uint8_t key[8];
-		struct buf row = BUF_INIT(256);
-
-		/* compaction's copy of a known blob keeps its references */
-		num_put_be64(key, h->object);
-		blob_place_add(&row, &it->place, 0);
-		kv_put(txn, e->t_blobs, slice_make(key, 8), buf_slice(&row));
-		buf_fini(&row);
-		return;
-	}
 	if (e->client->apply(e->client_ctx, e, txn, &r) == -1)
 		log_error(NULL, "engine.record_skipped lsn=%llu kind=%u object=%llu",
 		          (unsigned long long)r.lsn, r.kind, (unsigned long long)r.object);
 }
 
+/* What the index has already needs no snapshot: it is only noted, and read in a rebuild. */
+static void
+apply_snapshot(struct engine *e, struct kv_txn *txn, const struct engine_item *it)
+{
+	struct snapshot_mark m, newest;
+	struct slice rows;
+
+	if (e->pass == PASS_LIVE || e->pass == PASS_BODIES)
+		account_snapshot(e, txn, it);
+	else if (e->pass == PASS_SNAPSHOTS && snapshot_read(it->body, &m, &rows) &&
+	         account_get_object(e, txn, it->header.object, &newest) && newest.id == m.id)
+		apply_fact(e, txn, it, rows);
+}
+
+static void
+apply_record(struct engine *e, struct kv_txn *txn, const struct engine_item *it)
+{
+	switch (it->header.type) {
+	case ENGINE_BLOB:
+		if (e->pass != PASS_SNAPSHOTS)
+			blob_apply(e, txn, it);
+		break;
+	case ENGINE_SNAPSHOT:
+	case ENGINE_SNAPSHOT_LAST:
+		apply_snapshot(e, txn, it);
+		break;
+	default:
+		if (e->pass == PASS_LIVE || e->pass == PASS_FACTS)
+			apply_fact(e, txn, it, it->body);
+	}
+}
+
+/* Where replay may begin: the file of the last transaction applied. */
+static void
+put_checkpoint(struct engine *e, struct kv_txn *txn, uint64_t lsn, uint64_t segment)
+{
+	uint8_t raw[24];
+
+	num_put_le64(raw, lsn);
+	num_put_le64(raw + 8, segment);
+	num_put_le64(raw + 16, e->store_id);
+	kv_put(txn, e->t_meta, SLICE("applied"), slice_make(raw, sizeof(raw)));
+}
+
 int
 indexer_apply(struct engine *e, struct list *txs, struct err *err)
 {
+	bool counts = e->pass == PASS_LIVE || e->pass == PASS_FACTS, ok;
+	uint64_t last = 0, segment = 0;
 	struct engine_tx *tx;
 	struct kv_txn *txn;
-	uint8_t raw[24];
-	uint64_t last = 0;
 
 	if (kv_begin_write(e->kv, &txn, err) != KV_OK)
 		return -1;
+	account_begin(e, txn);
 	LIST_EACH (tx, txs, struct engine_tx, link) {
 		e->applying = tx;
 		for (size_t i = 0; i < tx->count; i++)
 			apply_record(e, txn, &tx->items[i]);
 		last = tx->first_lsn + tx->count - 1;
-		/* where replay may begin: the segment of the last one applied */
-		num_put_le64(raw + 8, tx->items[0].place.segment);
+		segment = tx->items[0].place.segment;
 	}
 	e->applying = NULL;
-	num_put_le64(raw, last);
-	num_put_le64(raw + 16, e->store_id);
-	kv_put(txn, e->t_meta, SLICE("applied"), slice_make(raw, sizeof(raw)));
-	if (kv_commit(&txn, err) != KV_OK)
-		return -1;
-	e->indexed_lsn = last;
-	return 0;
+	account_flush(e, txn);
+	if (counts)
+		put_checkpoint(e, txn, last, segment);
+	ok = kv_commit(&txn, err) == KV_OK;
+	account_committed(e, ok);
+	if (ok && counts) {
+		e->replay_segment = segment;
+		e->indexed_lsn = last;
+	}
+	return ok ? 0 : -1;
 }
 
 /* Moves up to a commit's worth. With the lock. */

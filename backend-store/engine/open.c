@@ -61,10 +61,14 @@ make(const struct engine_config *c, const struct engine_client *client, void *cl
 	e->client_ctx = client_ctx;
 	e->t_meta = (unsigned)client->table_count + ENGINE_T_META;
 	e->t_blobs = (unsigned)client->table_count + ENGINE_T_BLOBS;
+	e->t_segments = (unsigned)client->table_count + ENGINE_T_SEGMENTS;
+	e->t_objects = (unsigned)client->table_count + ENGINE_T_OBJECTS;
 	e->lock_fd = -1;
 	e->current.fd = e->ahead.fd = -1;
 	e->unindexed = map_new();
 	buf_init(&e->summary, 2 * ENGINE_SUMMARY_MAX);
+	buf_init(&e->account.dropped, SIZE_MAX);
+	buf_init(&e->account.gone, SIZE_MAX);
 	for (size_t i = 0; i < ENGINE_FDS; i++)
 		e->fds[i].fd = -1;
 	pthread_mutex_init(&e->lock, NULL);
@@ -95,6 +99,8 @@ open_index(struct engine *e, struct err *err)
 		tables[i] = e->client->tables[i];
 	tables[e->t_meta] = "engine.meta";
 	tables[e->t_blobs] = "engine.blobs";
+	tables[e->t_segments] = "engine.segments";
+	tables[e->t_objects] = "engine.objects";
 	rc = kv_open(&c, &e->kv, err);
 	free(tables);
 	free(dir);
@@ -142,6 +148,7 @@ engine_open(const struct engine_config *c, const struct engine_client *client, v
 		return NULL;
 	}
 	writer_look_at_space(e);
+	compactor_start(e);
 	return e;
 }
 
@@ -197,7 +204,9 @@ engine_close(struct engine **ep)
 	if (e == NULL)
 		return;
 	must(e->building == NULL);
+	compactor_stop(e);
 	stop_threads(e);
+	compactor_free(e);
 	loop_forget(e->loop, e);
 	free_list(&e->to_index);
 	free_list(&e->indexed);
@@ -210,6 +219,7 @@ engine_close(struct engine **ep)
 	kv_close(&e->kv);
 	map_free(&e->unindexed);
 	buf_fini(&e->summary);
+	account_fini(e);
 	if (e->lock_fd != -1)
 		close(e->lock_fd);
 	pthread_mutex_destroy(&e->lock);

@@ -22,9 +22,6 @@
 #include "base/num.h"
 #include "base/xalloc.h"
 #include "engine/engine_impl.h"
-#include "hash/hash.h"
-
-#define SCAN_BYTES (1u << 20)
 
 struct recovery {
 	struct engine *e;
@@ -33,11 +30,10 @@ struct recovery {
 	uint64_t expected; /* next LSN; 0: nothing read yet */
 	uint64_t seen;     /* highest LSN met anywhere, torn ones included */
 	uint64_t durable;  /* highest mark met */
+	uint64_t previous; /* number of the file read before */
+	uint64_t ours;     /* files that are there */
 
-	/* the segment being read */
-	struct record_segment seg;
-	int fd;
-	uint64_t size;
+	struct segment_reader in; /* the segment being read */
 
 	/* the batch held back */
 	char *bytes;         /* its records; items borrow from it */
@@ -45,6 +41,7 @@ struct recovery {
 	struct list beyond;  /* whole ones behind it: they count only if it is damage */
 	uint64_t bad;        /* records that are not what was written */
 	uint64_t last;       /* LSN of its last record as its headers say */
+	uint64_t tail;       /* number of the file it lies in */
 };
 
 static void
@@ -71,9 +68,11 @@ drop_pending(struct recovery *r)
 static void
 note_damage(struct recovery *r, const char *what, uint64_t lsn, uint64_t at)
 {
+	if (r->e->pass != PASS_LIVE && r->e->pass != PASS_FACTS)
+		return; /* the last pass meets it, too */
 	r->e->damaged++;
 	log_error(NULL, "engine.damaged what=\"%s\" lsn=%llu segment=%016llx offset=%llu", what,
-	          (unsigned long long)lsn, (unsigned long long)r->seg.number,
+	          (unsigned long long)lsn, (unsigned long long)r->in.seg.number,
 	          (unsigned long long)at);
 }
 
@@ -100,25 +99,6 @@ add_record(struct engine_tx *tx, const struct record_header *h, struct slice hea
 		it->body = slice_make(slice_dup(body), body.n);
 	}
 	tx->bytes += record_bytes(h);
-}
-
-enum record_state { RECORD_WHOLE, RECORD_BODY_BAD, RECORD_BAD, RECORD_LOST };
-
-/* One record of the batch at p. LOST: its length is not known, so neither is what follows. */
-static enum record_state
-read_record(const struct recovery *r, struct slice rest, struct record_header *h,
-            struct slice *head, struct slice *body)
-{
-	if (rest.n < RECORD_HEADER_BYTES || !record_get_header((const uint8_t *)rest.p, h) ||
-	    h->segment_id != r->seg.id || record_bytes(h) > rest.n)
-		return RECORD_LOST;
-	*head = slice_make(rest.p + RECORD_HEADER_BYTES, h->head_bytes);
-	*body = slice_make(head->p + head->n, h->body_bytes);
-	if (hash_of(*head) != h->head_sum)
-		return RECORD_BAD;
-	if (hash_of(*body) != h->body_sum)
-		return h->type == ENGINE_BLOB ? RECORD_BODY_BAD : RECORD_BAD;
-	return RECORD_WHOLE;
 }
 
 struct batch_reader {
@@ -181,7 +161,7 @@ read_records(struct recovery *r, const struct record_batch *batch, uint64_t at)
 
 	r->last = batch->first_lsn + batch->records - 1;
 	for (uint32_t i = 0; i < batch->records; i++) {
-		enum record_state state = read_record(r, rest, &h, &head, &body);
+		enum record_state state = segment_read_record(&r->in, rest, &h, &head, &body);
 		struct blob_place place;
 
 		if (state == RECORD_LOST) {
@@ -189,8 +169,8 @@ read_records(struct recovery *r, const struct record_batch *batch, uint64_t at)
 			b.tx_bad = true;
 			break;
 		}
-		place = (struct blob_place){ r->seg.number, at,         h.head_bytes,
-			                     h.body_bytes,  h.head_sum, h.body_sum };
+		place = (struct blob_place){ r->in.seg.number, at,         h.head_bytes,
+			                     h.body_bytes,     h.head_sum, h.body_sum };
 		take_record(&b, state, &h, head, body, &place);
 		at += record_bytes(&h);
 		rest = slice_skip(rest, record_bytes(&h));
@@ -237,7 +217,8 @@ apply(struct recovery *r)
 		err_prefix(r->err, "recovery of %s", r->e->dir);
 		return -1;
 	}
-	r->applied = r->e->indexed_lsn;
+	if (r->e->pass == PASS_LIVE || r->e->pass == PASS_FACTS)
+		r->applied = r->e->indexed_lsn;
 	return 0;
 }
 
@@ -261,6 +242,7 @@ supersede(struct recovery *r, uint64_t lsn)
 {
 	struct engine_tx *tx;
 
+	account_note_torn(r->e, r->tail);
 	LIST_EACH (tx, &r->settled, struct engine_tx, link) {
 		if (tx->first_lsn >= lsn) {
 			list_del(&tx->link);
@@ -281,16 +263,26 @@ look_for_gap(struct recovery *r, const struct record_batch *batch, uint64_t at)
 		note_damage(r, "batches missing", from, at);
 }
 
+/* Torn, and gone before it was answered. */
+static void
+leave_out_torn(struct recovery *r)
+{
+	account_note_torn(r->e, r->tail);
+	free_list(&r->beyond);
+	r->bad = 0;
+}
+
 static bool
 is_whole(const struct recovery *r, const struct record_batch *batch, uint64_t at)
 {
 	char *bytes = xmalloc(batch->bytes + 1);
 	struct slice rest = slice_make(bytes, batch->bytes), head, body;
 	struct record_header h;
-	bool whole = segment_read(r->e, r->fd, bytes, batch->bytes, at + RECORD_BATCH_BYTES) == 0;
+	bool whole =
+		segment_read(r->e, r->in.fd, bytes, batch->bytes, at + RECORD_BATCH_BYTES) == 0;
 
 	for (uint32_t i = 0; whole && i < batch->records; i++) {
-		whole = read_record(r, rest, &h, &head, &body) == RECORD_WHOLE;
+		whole = segment_read_record(&r->in, rest, &h, &head, &body) == RECORD_WHOLE;
 		rest = whole ? slice_skip(rest, record_bytes(&h)) : rest;
 	}
 	free(bytes);
@@ -303,8 +295,8 @@ keep_first_writing(struct recovery *r, const struct record_batch *batch)
 {
 	const struct engine_tx *tx;
 
-	free_list(&r->beyond);
-	r->bad = 0;
+	leave_out_torn(r);
+	account_note_torn(r->e, r->in.seg.number);
 	r->seen = MAX(r->seen, batch->first_lsn + batch->records - 1);
 	r->last = batch->first_lsn;
 	LIST_EACH (tx, &r->settled, const struct engine_tx, link)
@@ -321,12 +313,13 @@ on_batch(struct recovery *r, const struct record_batch *batch, uint64_t at)
 	if (r->last >= batch->first_lsn)
 		supersede(r, batch->first_lsn);
 	else if (r->bad != 0 && batch->durable < r->last)
-		free_list(&r->beyond), r->bad = 0; /* torn, and gone before it was answered */
+		leave_out_torn(r);
 	if (settle(r) == -1)
 		return -1;
 	look_for_gap(r, batch, at);
+	r->tail = r->in.seg.number;
 	r->bytes = xmalloc(batch->bytes + 1);
-	if (segment_read(r->e, r->fd, r->bytes, batch->bytes, at + RECORD_BATCH_BYTES) == -1) {
+	if (segment_read(r->e, r->in.fd, r->bytes, batch->bytes, at + RECORD_BATCH_BYTES) == -1) {
 		note_damage(r, "unreadable", batch->first_lsn, at);
 		memset(r->bytes, 0, batch->bytes);
 	}
@@ -339,124 +332,45 @@ on_batch(struct recovery *r, const struct record_batch *batch, uint64_t at)
 
 /* ---- segments --------------------------------------------------------------------------------- */
 
-static bool
-parse_batch(const struct recovery *r, const uint8_t *raw, uint64_t at, struct record_batch *b)
-{
-	return record_get_batch(raw, b) && b->segment_id == r->seg.id && b->records != 0 &&
-	       b->first_lsn > b->durable && b->first_lsn + b->records > b->first_lsn &&
-	       b->bytes >= (uint64_t)b->records * RECORD_HEADER_BYTES &&
-	       at + RECORD_BATCH_BYTES <= r->size && b->bytes <= r->size - at - RECORD_BATCH_BYTES;
-}
-
-static bool
-batch_at(const struct recovery *r, uint64_t at, struct record_batch *b)
-{
-	uint8_t raw[RECORD_BATCH_BYTES];
-
-	return at + sizeof(raw) <= r->size &&
-	       segment_read(r->e, r->fd, raw, sizeof(raw), at) == 0 && parse_batch(r, raw, at, b);
-}
-
-/* The first valid batch at or behind `at`, on 8-byte places. */
-static bool
-scan(const struct recovery *r, uint64_t *at, struct record_batch *b)
-{
-	uint8_t *chunk = xmalloc(SCAN_BYTES);
-	bool found = false;
-
-	while (!found && *at + RECORD_BATCH_BYTES <= r->size) {
-		size_t n = (size_t)MIN((uint64_t)SCAN_BYTES, r->size - *at), i;
-
-		if (segment_read(r->e, r->fd, chunk, n, *at) == -1) {
-			*at += 4096; /* a bad sector: look behind it */
-			continue;
-		}
-		for (i = 0; !found && i + RECORD_BATCH_BYTES <= n; i += 8)
-			if (num_get_le32(chunk + i) != 0 && parse_batch(r, chunk + i, *at + i, b)) {
-				found = true;
-				break;
-			}
-		*at += i;
-	}
-	free(chunk);
-	return found;
-}
-
 static int
 read_batches(struct recovery *r)
 {
 	uint64_t at = RECORD_SEGMENT_BYTES;
 	struct record_batch b;
+	bool any = false;
 
-	for (;;) {
-		if (!batch_at(r, at, &b) && !scan(r, &at, &b))
+	for (;; any = true) {
+		if (!segment_batch_at(&r->in, at, &b) && !segment_scan(&r->in, &at, &b)) {
+			/* nothing was written to it for good: a tail, too */
+			if (!any)
+				account_note_torn(r->e, r->in.seg.number);
 			return 0;
+		}
 		if (on_batch(r, &b, at) == -1)
 			return -1;
 		at += RECORD_BATCH_BYTES + b.bytes;
 	}
 }
 
-enum segment_state { SEGMENT_OURS, SEGMENT_UNUSED, SEGMENT_HEADLESS, SEGMENT_ALIEN };
-
-static bool
-is_zero(const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i] != 0)
-			return false;
-	return true;
-}
-
-/* UNUSED: made ahead and never begun. HEADLESS: its header was torn, or is damaged; the
- * file is left alone and its number not used again. */
-static enum segment_state
-read_header(struct recovery *r, uint64_t number)
-{
-	uint8_t raw[RECORD_SEGMENT_BYTES];
-	int rc;
-
-	if (r->size == 0)
-		return SEGMENT_UNUSED;
-	if (r->size < sizeof(raw) || segment_read(r->e, r->fd, raw, sizeof(raw), 0) == -1)
-		return SEGMENT_HEADLESS;
-	rc = record_get_segment(raw, &r->seg);
-	if (rc == 0)
-		return is_zero(raw, sizeof(raw)) ? SEGMENT_UNUSED : SEGMENT_HEADLESS;
-	if (rc == -1) {
-		err_set(r->err, "segment %016llx of %s is of another version; nothing was touched",
-		        (unsigned long long)number, r->e->log_dir);
-		return SEGMENT_ALIEN;
-	}
-	if (r->seg.store_id != r->e->store_id || r->seg.number != number) {
-		err_set(r->err,
-		        "segment %016llx in %s belongs to another store (its number or store id "
-		        "differ); nothing was touched",
-		        (unsigned long long)number, r->e->log_dir);
-		return SEGMENT_ALIEN;
-	}
-	return SEGMENT_OURS;
-}
-
 static int
 read_segment(struct recovery *r, uint64_t number)
 {
 	enum segment_state state;
-	char path[512];
 	int rc = 0;
 
-	segment_path(r->e, number, path);
-	r->fd = r->e->os->ops->open(r->e->os, path, false);
-	if (r->fd == -1) {
-		err_set_errno(r->err, "cannot open %s", path);
+	if (segment_open(&r->in, r->e, number) == -1) {
+		err_set_errno(r->err, "cannot open segment %016llx of %s",
+		              (unsigned long long)number, r->e->log_dir);
 		return -1;
 	}
-	r->size = (uint64_t)MAX(r->e->os->ops->size(r->e->os, r->fd), 0);
-	state = read_header(r, number);
+	if (number != r->previous + 1)
+		r->expected = UINT64_MAX; /* those between were dropped: no gap */
+	r->previous = number;
+	state = segment_read_header(&r->in, number, r->err);
 	if (state == SEGMENT_OURS) {
-		r->e->segments++;
+		r->ours++;
 		r->e->current.number = number;
-		r->seen = MAX(r->seen, r->seg.prev_lsn);
+		r->seen = MAX(r->seen, r->in.seg.prev_lsn);
 		rc = read_batches(r);
 	} else if (state == SEGMENT_HEADLESS) {
 		log_warning(NULL, "engine.segment_without_header segment=%016llx",
@@ -465,28 +379,18 @@ read_segment(struct recovery *r, uint64_t number)
 	} else if (state == SEGMENT_ALIEN) {
 		rc = -1;
 	}
-	(void)r->e->os->ops->close(r->e->os, r->fd);
+	segment_end(&r->in);
 	return rc;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------- */
+/* ---- the tail ------------------------------------------------------------------------------------ */
 
-static uint64_t
-read_checkpoint(struct recovery *r)
+/* Where what is in the index ends, the first writing of the rest is of no use: a file with such
+ * a tail goes before the one that has the second writing (compact.c). */
+static bool
+is_tail_torn(const struct recovery *r)
 {
-	struct kv_txn *txn;
-	struct slice row;
-	uint64_t segment = 0;
-
-	if (kv_begin_read(r->e->kv, &txn, r->err) != KV_OK)
-		return UINT64_MAX;
-	if (kv_get(txn, r->e->t_meta, SLICE("applied"), &row) && row.n == 24) {
-		r->applied = num_get_le64((const uint8_t *)row.p);
-		segment = num_get_le64((const uint8_t *)row.p + 8);
-	}
-	kv_end(&txn);
-	r->e->indexed_lsn = r->applied;
-	return segment;
+	return r->bad != 0 || !list_is_empty(&r->beyond) || !list_is_empty(&r->settled);
 }
 
 /* The tail: whole transactions of the last batch, which nothing behind it confirms. They
@@ -496,58 +400,211 @@ save_tail(struct recovery *r)
 {
 	struct engine *e = r->e;
 
+	/* The index holds only what was synced: what it holds needs no second writing. */
+	drop_applied(r, &r->settled);
+	if (is_tail_torn(r))
+		account_note_torn(e, r->tail);
 	free_list(&r->beyond);
 	r->bad = 0;
 	e->durable = MAX(r->durable, r->applied);
 	if (list_is_empty(&r->settled))
 		return 0;
-	/* The index holds only what was synced: what it holds needs no second writing. */
-	drop_applied(r, &r->settled);
-	if (!list_is_empty(&r->settled)) {
-		uint64_t first = LIST_FIRST(&r->settled, struct engine_tx, link)->first_lsn;
-
-		e->durable = MIN(e->durable, first - 1);
-		if (writer_write(e, &r->settled) == -1) {
-			err_set_errno(r->err, "recovery of %s: the tail of the log cannot be saved",
-			              e->dir);
-			return -1;
-		}
+	e->durable =
+		MIN(e->durable, LIST_FIRST(&r->settled, struct engine_tx, link)->first_lsn - 1);
+	if (writer_write(e, &r->settled) == -1) {
+		err_set_errno(r->err, "recovery of %s: the tail of the log cannot be saved",
+		              e->dir);
+		return -1;
 	}
 	return apply(r);
 }
 
-static int
-run(struct recovery *r)
-{
-	uint64_t start = read_checkpoint(r), *numbers;
+struct files {
+	uint64_t *numbers;
 	size_t count;
+};
+
+/* All from number `start` on. */
+static int
+read_files(struct recovery *r, const struct files *f, uint64_t start)
+{
 	int rc = 0;
 
-	if (start == UINT64_MAX)
+	r->previous = start != 0 ? start - 1 : 0;
+	r->ours = 0;
+	for (size_t i = 0; i < f->count && rc == 0; i++) {
+		if (f->numbers[i] >= start)
+			rc = read_segment(r, f->numbers[i]);
+		else
+			r->ours++;
+	}
+	return rc;
+}
+
+/* ---- an index made anew ------------------------------------------------------------------------ */
+
+/*
+ * Compaction leaves holes in the log: what they had is in newer copies and snapshots. So the
+ * log is read three times: bodies, and which snapshot of each object is the newest; what these
+ * snapshots say; and the facts that are newer than the snapshot of what they speak of. Until
+ * that is done a mark stands in the index; whoever finds it begins again.
+ */
+static int
+set_mark(struct engine *e, bool on, struct err *err)
+{
+	struct kv_txn *txn;
+	size_t tables = e->client->table_count + ENGINE_T_COUNT;
+
+	if (kv_begin_write(e->kv, &txn, err) != KV_OK)
 		return -1;
-	if (segment_list(r->e, &numbers, &count) == -1) {
+	if (on) {
+		for (size_t i = 0; i < tables; i++)
+			kv_clear(txn, (unsigned)i);
+		kv_put(txn, e->t_meta, SLICE("rebuilding"), SLICE("1"));
+		kv_put(txn, e->t_meta, SLICE("counted"), SLICE("1"));
+	} else {
+		blob_settle(e, txn);
+		account_flush(e, txn);
+		(void)kv_del(txn, e->t_meta, SLICE("rebuilding"));
+	}
+	if (kv_commit(&txn, err) == KV_OK)
+		return 0;
+	account_committed(e, false);
+	return -1;
+}
+
+static void
+begin_pass(struct recovery *r, enum apply_pass pass)
+{
+	drop_pending(r);
+	r->e->pass = pass;
+	r->expected = r->durable = r->applied = 0;
+	r->e->current.number = 0;
+}
+
+/* A pass that changes nothing in the log: its tail counts as it will when it is saved. */
+static int
+read_pass(struct recovery *r, const struct files *f, enum apply_pass pass)
+{
+	begin_pass(r, pass);
+	if (read_files(r, f, 0) == -1)
+		return -1;
+	free_list(&r->beyond);
+	return apply(r);
+}
+
+/* Unknown: as if there were. */
+static bool
+has_snapshots(struct engine *e)
+{
+	struct kv_txn *txn;
+	bool any;
+
+	if (kv_begin_read(e->kv, &txn, NULL) != KV_OK)
+		return true;
+	any = kv_count(txn, e->t_objects) != 0;
+	kv_end(&txn);
+	return any;
+}
+
+static int
+rebuild(struct recovery *r, const struct files *f)
+{
+	struct engine *e = r->e;
+
+	log_warning(NULL, "engine.rebuild dir=%s files=%zu", e->dir, f->count);
+	if (set_mark(e, true, r->err) == -1 || read_pass(r, f, PASS_BODIES) == -1 ||
+	    (has_snapshots(e) && read_pass(r, f, PASS_SNAPSHOTS) == -1))
+		return -1;
+	begin_pass(r, PASS_FACTS);
+	if (read_files(r, f, 0) == -1 || save_tail(r) == -1 || set_mark(e, false, r->err) == -1)
+		return -1;
+	e->pass = PASS_LIVE;
+	return 0;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------- */
+
+struct checkpoint {
+	uint64_t applied, segment;
+	bool there; /* and good */
+};
+
+static int
+read_checkpoint(struct engine *e, struct checkpoint *c, struct err *err)
+{
+	struct kv_txn *txn;
+	struct slice row;
+
+	*c = (struct checkpoint){ 0 };
+	if (kv_begin_read(e->kv, &txn, err) != KV_OK)
+		return -1;
+	if (kv_get(txn, e->t_meta, SLICE("applied"), &row) && row.n == 24 &&
+	    !kv_has(txn, e->t_meta, SLICE("rebuilding"))) {
+		c->applied = num_get_le64((const uint8_t *)row.p);
+		c->segment = num_get_le64((const uint8_t *)row.p + 8);
+		c->there = true;
+	}
+	kv_end(&txn);
+	return 0;
+}
+
+/* Compaction leaves alone what is at or behind the checkpoint. A hole there: the index is an old
+ * one, put back by somebody, and cannot follow the log any more. */
+static bool
+is_too_old(const struct engine *e, const struct checkpoint *c, const struct files *f)
+{
+	uint64_t next = c->segment;
+	bool hole = false;
+
+	if (!c->there)
+		return false;
+	for (size_t i = 0; i < f->count; i++)
+		if (f->numbers[i] >= c->segment)
+			hole = hole || f->numbers[i] != next++;
+	if (!hole && next > c->segment)
+		return false;
+	log_error(NULL, "engine.index_too_old dir=%s segment=%016llx", e->dir,
+	          (unsigned long long)c->segment);
+	return true;
+}
+
+static int
+run(struct recovery *r, const struct checkpoint *c)
+{
+	struct files f;
+	int rc;
+
+	if (segment_list(r->e, &f.numbers, &f.count) == -1) {
 		err_set_errno(r->err, "cannot list %s", r->e->log_dir);
 		return -1;
 	}
-	for (size_t i = 0; i < count && rc == 0; i++) {
-		if (numbers[i] >= start)
-			rc = read_segment(r, numbers[i]);
-		else
-			r->e->segments++;
+	if ((!c->there && f.count != 0) || is_too_old(r->e, c, &f)) {
+		rc = rebuild(r, &f);
+	} else {
+		r->applied = r->e->indexed_lsn = c->applied;
+		r->e->replay_segment = c->segment;
+		rc = read_files(r, &f, c->segment);
+		if (rc == 0)
+			rc = save_tail(r);
 	}
-	free(numbers);
-	return rc == 0 ? save_tail(r) : -1;
+	r->e->segments += r->ours;
+	free(f.numbers);
+	return rc;
 }
 
 int
 recovery_run(struct engine *e, struct err *err)
 {
-	struct recovery r = { .e = e, .err = err, .fd = -1 };
+	struct recovery r = { .e = e, .err = err, .in.fd = -1 };
+	struct checkpoint c;
 	int rc;
 
 	list_init(&r.settled);
 	list_init(&r.beyond);
-	rc = run(&r);
+	if (read_checkpoint(e, &c, err) == -1 || account_open(e, err) == -1)
+		return -1;
+	rc = run(&r, &c);
 	drop_pending(&r);
 	if (rc == -1)
 		return -1;

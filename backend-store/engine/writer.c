@@ -16,6 +16,7 @@
 #include "hash/hash.h"
 
 #define BATCH_BYTES_MOST (64ull << 20) /* more waits for the next batch */
+#define TIGHT_EXTRA (16ull << 20)      /* beyond the file that is left for compaction */
 
 static void
 seal_item(struct engine *e, struct engine_item *it, uint64_t at)
@@ -113,6 +114,9 @@ make_room(struct engine *e, uint64_t bytes)
 		segment_close(e, &e->ahead);
 	if (e->ahead.fd == -1 && make_ahead(e, need) == -1)
 		return -1;
+	/* What was allocated and not used goes back. */
+	if (e->current.fd != -1)
+		(void)e->os->ops->truncate(e->os, e->current.fd, e->current.at);
 	segment_close(e, &e->current);
 	e->current = e->ahead;
 	e->ahead.fd = -1;
@@ -156,6 +160,7 @@ writer_write(struct engine *e, struct list *txs)
 	if (rc == -1 || e->os->ops->fdatasync(e->os, e->current.fd) == -1)
 		return -1;
 	e->current.at = at;
+	e->room = e->current.bytes - at;
 	e->durable = last;
 	e->batches++;
 	e->syncs++;
@@ -174,6 +179,7 @@ writer_look_at_space(struct engine *e)
 		log_warning(NULL, "engine.space full=%d free_bytes=%lld floor_bytes=%llu", full,
 		            (long long)free_bytes, (unsigned long long)e->config.floor_bytes);
 	e->full = full;
+	e->tight = (uint64_t)MAX(free_bytes, 0) < e->config.segment_bytes + TIGHT_EXTRA;
 }
 
 /* Takes from the queue what one batch may hold. With the lock. */

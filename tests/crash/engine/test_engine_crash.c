@@ -1,9 +1,11 @@
 /*
  * The engine's promises under power cuts: what was published is there afterwards, no
- * transaction is there in part, bodies read back, and it can be cut again at once.
+ * transaction is there in part, bodies read back, and it can be cut again at once. The same
+ * while the log is compacted; and an index made anew of a log that was is the same index.
  *
  * The client: an account book. A transaction takes an amount from one account and gives
- * it to another, and files a body that tells about it; the sum stays 0.
+ * it to another, and files a body that tells about it; the sum stays 0. Bodies are thrown
+ * away again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,15 +23,24 @@
 #define ACCOUNTS 8
 #define FACT_MOVE 1
 #define FACT_BODY 2
-#define TXS_MOST 400
+#define FACT_DROP 3
+#define TXS_MOST 600
+/* Objects of compaction. */
+#define OF_ACCOUNT(n) (ENGINE_OBJECT_OWN + 1 + (n))
+#define OF_BODY(n) (ENGINE_OBJECT_OWN + 1000 + (n))
 
 enum { T_ACCOUNTS, T_BODIES, T_COUNT };
+/* The engine's own are behind them. */
+enum { T_META = T_COUNT, T_BLOBS, T_SEGMENTS };
 static const char *const tables[] = { "accounts", "bodies" };
 
 struct moving {
 	struct book *b;
 	unsigned number;
 };
+
+/* Of a body: was it thrown away? */
+enum fate { KEPT, PERHAPS, DROPPED };
 
 struct book {
 	struct disk *disk;
@@ -40,6 +51,9 @@ struct book {
 	unsigned next;
 	bool published[TXS_MOST];
 	struct moving moves[TXS_MOST];
+	enum fate fate[TXS_MOST];
+	uint64_t dropped_files; /* by earlier openings */
+	bool compacts;
 	char *text[TXS_MOST]; /* bodies in flight */
 };
 
@@ -65,30 +79,100 @@ get_account(struct kv_txn *txn, uint64_t account)
 }
 
 static int
-apply(UNUSED void *ctx, struct engine *e, struct kv_txn *txn, const struct engine_record *r)
+apply_move(struct engine *e, struct kv_txn *txn, const struct engine_record *r)
 {
 	uint8_t key[8], row[8];
+	int64_t now =
+		get_account(txn, r->object) + (int64_t)num_get_le64((const uint8_t *)r->payload.p);
 
-	num_put_be64(key, r->object);
-	if (r->kind == FACT_MOVE) {
-		int64_t now = get_account(txn, r->object) +
-		              (int64_t)num_get_le64((const uint8_t *)r->payload.p);
-
-		num_put_le64(row, (uint64_t)now);
-		kv_put(txn, T_ACCOUNTS, slice_make(key, 8), slice_make(row, 8));
+	if (engine_apply_is_old(e, txn, OF_ACCOUNT(r->object), r->lsn))
 		return 0;
-	}
-	must(r->kind == FACT_BODY);
-	/* only once: replay that came twice would show */
-	must(!kv_get(txn, T_BODIES, slice_make(key, 8), &(struct slice){ NULL, 0 }));
-	engine_apply_ref(e, txn, num_get_le64((const uint8_t *)r->payload.p), 1);
-	kv_put(txn, T_BODIES, slice_make(key, 8), r->payload);
+	num_put_be64(key, r->object);
+	num_put_le64(row, (uint64_t)now);
+	kv_put(txn, T_ACCOUNTS, slice_make(key, 8), slice_make(row, 8));
 	return 0;
 }
 
-static const struct engine_client client = { .apply = apply,
-	                                     .tables = tables,
-	                                     .table_count = T_COUNT };
+static int
+apply_body(struct engine *e, struct kv_txn *txn, const struct engine_record *r)
+{
+	uint8_t key[8];
+	struct slice row;
+	bool there;
+
+	if (engine_apply_is_old(e, txn, OF_BODY(r->object), r->lsn))
+		return 0;
+	num_put_be64(key, r->object);
+	there = kv_get(txn, T_BODIES, slice_make(key, 8), &row);
+	if (r->kind == FACT_BODY) {
+		must(!there); /* only once: replay that came twice would show */
+		engine_apply_ref(e, txn, num_get_le64((const uint8_t *)r->payload.p), 1);
+		kv_put(txn, T_BODIES, slice_make(key, 8), r->payload);
+	} else if (there) {
+		engine_apply_ref(e, txn, num_get_le64((const uint8_t *)row.p), -1);
+		(void)kv_del(txn, T_BODIES, slice_make(key, 8));
+		engine_apply_gone(e, txn, OF_BODY(r->object));
+	}
+	return 0;
+}
+
+/* The row as it is. */
+static int
+apply_snapshot(struct engine *e, struct kv_txn *txn, const struct engine_record *r)
+{
+	bool account = r->object < OF_BODY(0);
+	uint8_t key[8];
+
+	num_put_be64(key, r->object - (account ? OF_ACCOUNT(0) : OF_BODY(0)));
+	if (r->payload.n == 0)
+		return 0;
+	kv_put(txn, account ? T_ACCOUNTS : T_BODIES, slice_make(key, 8), r->payload);
+	if (!account)
+		engine_apply_ref(e, txn, num_get_le64((const uint8_t *)r->payload.p), 1);
+	return 0;
+}
+
+static int
+apply(UNUSED void *ctx, struct engine *e, struct kv_txn *txn, const struct engine_record *r)
+{
+	if (r->type != ENGINE_FACT)
+		return apply_snapshot(e, txn, r);
+	return r->kind == FACT_MOVE ? apply_move(e, txn, r) : apply_body(e, txn, r);
+}
+
+static bool
+concerns(UNUSED void *ctx, UNUSED struct kv_txn *txn, const struct engine_record *r,
+         engine_object_fn *fn, void *fn_ctx)
+{
+	fn(fn_ctx, r->kind == FACT_MOVE ? OF_ACCOUNT(r->object) : OF_BODY(r->object));
+	return false;
+}
+
+static int
+dump(UNUSED void *ctx, struct kv_txn *txn, uint64_t object, engine_part_fn *fn, void *fn_ctx)
+{
+	bool account = object < OF_BODY(0);
+	uint8_t key[8];
+	struct slice row;
+
+	num_put_be64(key, object - (account ? OF_ACCOUNT(0) : OF_BODY(0)));
+	if (kv_get(txn, account ? T_ACCOUNTS : T_BODIES, slice_make(key, 8), &row))
+		fn(fn_ctx, row);
+	return 0;
+}
+
+static uint64_t
+weigh(UNUSED void *ctx, UNUSED struct kv_txn *txn, UNUSED uint64_t object)
+{
+	return 80;
+}
+
+static const struct engine_compact_client compact_client = { .concerns = concerns,
+	                                                     .dump = dump,
+	                                                     .weigh = weigh };
+static const struct engine_client client = {
+	.apply = apply, .compact = &compact_client, .tables = tables, .table_count = T_COUNT
+};
 
 static bool
 book_open(struct book *b, struct err *err)
@@ -151,6 +235,29 @@ begin_move(struct book *b)
 	(void)!engine_commit(&tx, on_commit, m);
 }
 
+static void
+on_dropped(void *ctx, enum engine_err result, UNUSED uint64_t lsn)
+{
+	struct moving *m = ctx;
+
+	if (result == ENGINE_OK)
+		m->b->fate[m->number] = DROPPED;
+}
+
+static void
+begin_drop(struct book *b)
+{
+	unsigned number = (unsigned)(draw(b) % b->next);
+	struct engine_tx *tx;
+
+	if (!b->published[number] || b->fate[number] != KEPT)
+		return;
+	tx = engine_begin(b->e, ENGINE_TX_SMALL);
+	engine_add_fact(tx, number, FACT_DROP, SLICE(""));
+	if (engine_commit(&tx, on_dropped, &b->moves[number]) == ENGINE_OK)
+		b->fate[number] = PERHAPS;
+}
+
 /* ---- what must hold ----------------------------------------------------------------------- */
 
 static void
@@ -185,8 +292,12 @@ check_book(struct book *b, uint64_t seed)
 
 		num_put_be64(key, object);
 		there = kv_get(txn, T_BODIES, slice_make(key, 8), &row);
-		test_check(there || !b->published[i], "seed %llu: transaction %u was lost",
+		test_check(there || !b->published[i] || b->fate[i] != KEPT,
+		           "seed %llu: transaction %u was lost", (unsigned long long)seed, i);
+		test_check(!there || b->fate[i] != DROPPED, "seed %llu: body %u is there again",
 		           (unsigned long long)seed, i);
+		if (b->fate[i] == PERHAPS) /* it has been seen now */
+			b->fate[i] = there ? KEPT : DROPPED;
 		if (!there)
 			continue;
 		/* what was shown once stays */
@@ -203,8 +314,13 @@ work(struct book *b, unsigned turns)
 	for (unsigned i = 0; i < turns && b->next < TXS_MOST; i++) {
 		unsigned burst = 1 + draw(b) % 4;
 
-		while (burst-- > 0 && b->next < TXS_MOST)
+		while (burst-- > 0 && b->next < TXS_MOST) {
 			begin_move(b);
+			for (unsigned k = 0; b->compacts && k < 2; k++)
+				begin_drop(b);
+		}
+		if (b->compacts && draw(b) % 4 == 0)
+			(void)engine_compact(b->e);
 		fakenet_settle(b->loop);
 		if (!disk_is_cut(b->disk) && draw(b) % 5 == 0) {
 			engine_index_now(b->e);
@@ -293,6 +409,367 @@ TEST(nothing_published_is_lost_by_power_cuts)
 		life(seed);
 }
 
+/* ---- compaction ------------------------------------------------------------------------------ */
+
+static void
+add_table(struct book *b, unsigned table, size_t from, struct buf *out)
+{
+	struct kv_txn *txn;
+	struct kv_cursor *c;
+	struct slice key, row;
+
+	assert_int_equal(engine_read(b->e, &txn, NULL), KV_OK);
+	c = kv_cursor_new(txn, table);
+	for (bool more = kv_cursor_seek(c, SLICE(""), &key, &row); more;
+	     more = kv_cursor_next(c, &key, &row)) {
+		buf_printf(out, "%u ", table);
+		for (size_t i = 0; i < key.n; i++)
+			buf_printf(out, "%02x", (uint8_t)key.p[i]);
+		buf_add_str(out, " ");
+		for (size_t i = from; i < row.n; i++)
+			buf_printf(out, "%02x", (uint8_t)row.p[i]);
+		buf_add_str(out, "\n");
+	}
+	kv_cursor_free(&c);
+	kv_end(&txn);
+}
+
+static void
+describe(struct book *b, struct buf *out)
+{
+	add_table(b, T_ACCOUNTS, 0, out);
+	add_table(b, T_BODIES, 0, out);
+	/* but for the places: the last batch is written once more */
+	add_table(b, T_BLOBS, 16, out);
+}
+
+static void
+drop_index(struct book *b)
+{
+	char command[400];
+
+	snprintf(command, sizeof(command), "rm -rf '%s/index'", b->dir);
+	must(system(command) == 0);
+}
+
+/* The first line that differs. */
+static void
+compare(const struct buf *was, const struct buf *is, uint64_t seed)
+{
+	struct slice a = buf_slice(was), b = buf_slice(is);
+
+	while (a.n != 0 || b.n != 0) {
+		struct slice old = slice_cut(&a, '\n'), new = slice_cut(&b, '\n');
+
+		test_check(slice_eq(old, new), "seed %llu: another index: %.*s instead of %.*s",
+		           (unsigned long long)seed, SLICE_ARG(new), SLICE_ARG(old));
+	}
+}
+
+/* The bodies in each file are those that lie there. */
+static void
+check_account(struct book *b, uint64_t seed)
+{
+	uint64_t bodies[300] = { 0 };
+	struct kv_txn *txn;
+	struct kv_cursor *c;
+	struct slice key, row;
+
+	assert_int_equal(engine_read(b->e, &txn, NULL), KV_OK);
+	c = kv_cursor_new(txn, T_BLOBS);
+	for (bool more = kv_cursor_seek(c, SLICE(""), &key, &row); more;
+	     more = kv_cursor_next(c, &key, &row))
+		bodies[num_get_le64((const uint8_t *)row.p) % ARRAY_LEN(bodies)]++;
+	kv_cursor_free(&c);
+	c = kv_cursor_new(txn, T_SEGMENTS);
+	for (bool more = kv_cursor_seek(c, SLICE(""), &key, &row); more;
+	     more = kv_cursor_next(c, &key, &row)) {
+		uint64_t *found = &bodies[num_get_be64((const uint8_t *)key.p)];
+
+		test_check(*found == num_get_le64((const uint8_t *)row.p),
+		           "seed %llu: another number of bodies", (unsigned long long)seed);
+		*found = 0;
+	}
+	kv_cursor_free(&c);
+	kv_end(&txn);
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
+		test_check(bodies[i] == 0, "seed %llu: bodies of nobody's file",
+		           (unsigned long long)seed);
+}
+
+/* Before it is closed. */
+static void
+note_stats(struct book *b, uint64_t seed)
+{
+	struct engine_stats stats;
+
+	engine_get_stats(b->e, &stats);
+	b->dropped_files += stats.compact.dropped;
+	test_check(stats.compact.kept_damaged == 0, "seed %llu: a file was taken for damaged",
+	           (unsigned long long)seed);
+}
+
+/* Whatever the index says, a new one made of the log says. */
+static void
+check_rebuild(struct book *b, uint64_t seed)
+{
+	struct buf was = BUF_INIT(SIZE_MAX), is = BUF_INIT(SIZE_MAX);
+	struct engine_stats stats;
+	struct err err;
+
+	engine_index_now(b->e);
+	fakenet_settle(b->loop);
+	engine_index_now(b->e);
+	describe(b, &was);
+	note_stats(b, seed);
+	engine_close(&b->e);
+	drop_index(b);
+	test_check(book_open(b, &err), "seed %llu: %s", (unsigned long long)seed, err.text);
+	engine_get_stats(b->e, &stats);
+	test_check(stats.damaged == 0, "seed %llu: holes were taken for damage",
+	           (unsigned long long)seed);
+	describe(b, &is);
+	compare(&was, &is, seed);
+	check_account(b, seed);
+	buf_fini(&was);
+	buf_fini(&is);
+}
+
+static uint64_t
+life_with_compaction(uint64_t seed)
+{
+	struct book *b = book_new(seed);
+	struct engine_stats stats;
+	struct err err;
+	uint64_t dropped;
+
+	b->compacts = true;
+	test_check(book_open(b, &err), "%s", err.text);
+	for (unsigned cut = 0; cut < 6; cut++) {
+		disk_cut_after(b->disk, 1 + draw(b) % 150);
+		work(b, 60);
+		note_stats(b, seed);
+		engine_close(&b->e);
+		if (draw(b) % 4 == 0)
+			disk_process_died(b->disk);
+		else
+			disk_power_on(b->disk);
+		if (draw(b) % 4 == 0)
+			drop_index(b);
+		open_with_cuts(b, seed);
+		engine_get_stats(b->e, &stats);
+		test_check(stats.damaged == 0, "seed %llu: something was taken for damage",
+		           (unsigned long long)seed);
+		check_book(b, seed);
+		check_account(b, seed);
+		if (draw(b) % 2 == 0)
+			check_rebuild(b, seed);
+	}
+	(void)engine_compact(b->e);
+	fakenet_settle(b->loop);
+	check_rebuild(b, seed);
+	check_book(b, seed);
+	dropped = b->dropped_files;
+	book_free(b);
+	return dropped;
+}
+
+TEST(compaction_loses_nothing_by_power_cuts_and_the_log_gives_the_same_index)
+{
+	const char *from = getenv("SEED"), *many = getenv("SEEDS");
+	uint64_t first = from != NULL ? strtoull(from, NULL, 10) : 3001;
+	uint64_t count = many != NULL ? strtoull(many, NULL, 10) : 150, dropped = 0;
+
+	for (uint64_t seed = first; seed < first + count; seed++)
+		dropped += life_with_compaction(seed);
+	test_check(dropped > count, "only %llu files were dropped", (unsigned long long)dropped);
+}
+
+/* Fills some files and throws most of it away. */
+static void
+fill(struct book *b, unsigned count)
+{
+	struct err err;
+
+	test_check(book_open(b, &err), "%s", err.text);
+	for (unsigned i = 0; i < count; i++) {
+		begin_move(b);
+		fakenet_settle(b->loop);
+	}
+	for (unsigned i = 0; i < 3 * count; i++) {
+		begin_drop(b);
+		fakenet_settle(b->loop);
+	}
+	engine_index_now(b->e);
+	fakenet_settle(b->loop);
+}
+
+static void
+run_compaction(struct book *b, struct engine_stats *stats_r)
+{
+	for (unsigned i = 0; i < 500; i++) {
+		fakenet_settle(b->loop);
+		engine_index_now(b->e);
+	}
+	engine_get_stats(b->e, stats_r);
+}
+
+/* Somebody puts back an index that is older than the last compaction. */
+TEST(an_index_that_cannot_follow_the_log_is_made_anew)
+{
+	struct book *b = book_new(5401);
+	struct engine_stats stats;
+	char command[1000];
+	struct err err;
+
+	fill(b, 60);
+	engine_close(&b->e);
+	snprintf(command, sizeof(command), "cp -r '%s/index' '%s/old'", b->dir, b->dir);
+	must(system(command) == 0);
+	fill(b, 120);
+	assert_true(engine_compact(b->e));
+	run_compaction(b, &stats);
+	assert_true(stats.compact.dropped > 2);
+	engine_close(&b->e);
+	snprintf(command, sizeof(command), "rm -rf '%s/index' && mv '%s/old' '%s/index'", b->dir,
+	         b->dir, b->dir);
+	must(system(command) == 0);
+	test_check(book_open(b, &err), "%s", err.text);
+	engine_get_stats(b->e, &stats);
+	assert_int_equal(stats.damaged, 0);
+	check_book(b, 5401);
+	check_account(b, 5401);
+	book_free(b);
+}
+
+/* The index of a version that did not count yet. */
+TEST(what_was_not_counted_is_counted_once)
+{
+	static const char *const all[] = { "accounts",     "bodies",          "engine.meta",
+		                           "engine.blobs", "engine.segments", "engine.objects" };
+	struct book *b = book_new(5301);
+	struct buf was = BUF_INIT(SIZE_MAX), is = BUF_INIT(SIZE_MAX);
+	struct kv_config c = { .tables = all, .table_count = 6, .map_bytes = 64 << 20 };
+	char dir[400];
+	struct kv_env *kv;
+	struct kv_txn *txn;
+	struct err err;
+
+	fill(b, 60);
+	add_table(b, T_SEGMENTS, 0, &was);
+	engine_close(&b->e);
+	snprintf(dir, sizeof(dir), "%s/index", b->dir);
+	c.dir = dir;
+	assert_int_equal(kv_open(&c, &kv, &err), KV_OK);
+	assert_int_equal(kv_begin_write(kv, &txn, &err), KV_OK);
+	kv_clear(txn, T_SEGMENTS);
+	assert_true(kv_del(txn, T_META, SLICE("counted")));
+	assert_int_equal(kv_commit(&txn, &err), KV_OK);
+	kv_close(&kv);
+	test_check(book_open(b, &err), "%s", err.text);
+	add_table(b, T_SEGMENTS, 0, &is);
+	compare(&was, &is, 5301);
+	buf_fini(&was);
+	buf_fini(&is);
+	book_free(b);
+}
+
+TEST(a_damaged_record_is_named_and_its_file_stays)
+{
+	unsigned named = 0;
+
+	for (uint64_t seed = 5001; seed < 5041; seed++) {
+		struct book *b = book_new(seed);
+		struct engine_stats stats;
+		uint64_t files;
+		struct err err;
+
+		fill(b, 120);
+		disk_damage(b->disk, 0, 64 + draw(b) % (disk_file_bytes(b->disk, 0) - 64));
+		assert_true(engine_compact(b->e));
+		engine_get_stats(b->e, &stats);
+		files = stats.segments;
+		run_compaction(b, &stats);
+		named += stats.compact.kept_damaged == 1;
+		assert_true(stats.compact.dropped >= 2);
+		assert_true(stats.segments < files);
+		engine_close(&b->e);
+		test_check(book_open(b, &err), "%s", err.text);
+		book_free(b);
+	}
+	/* padding between records may be hit: then nothing is wrong */
+	assert_true(named >= 36);
+}
+
+TEST(it_is_done_when_it_is_worth_it_and_on_a_full_disk_whatever_it_brings)
+{
+	struct engine_compact_policy p = { .on = true, .dead_percent = 99, .rate = 1 };
+	struct book *b = book_new(5101);
+	struct engine_stats stats;
+
+	fill(b, 120);
+	fakenet_advance(b->loop, 60000);
+	run_compaction(b, &stats);
+	assert_int_equal(stats.compact.dropped, 0); /* off */
+	engine_set_compaction(b->e, &p);
+	fakenet_advance(b->loop, 60000);
+	run_compaction(b, &stats);
+	assert_true(stats.compact.on && stats.compact.dead_bytes > 2 * 65536);
+	assert_int_equal(stats.compact.dropped, 0); /* not worth it */
+	p.dead_percent = 60;
+	p.rate = 0;
+	engine_set_compaction(b->e, &p);
+	fakenet_advance(b->loop, 20000);
+	run_compaction(b, &stats);
+	assert_true(stats.compact.dropped > 0);
+	check_rebuild(b, 5101);
+	p.dead_percent = 99;
+	p.rate = 1; /* but not now */
+	engine_set_compaction(b->e, &p);
+	for (unsigned i = 0; i < 100; i++) {
+		begin_move(b);
+		begin_drop(b);
+		fakenet_settle(b->loop);
+	}
+	engine_index_now(b->e);
+	disk_set_free_bytes(b->disk, 60 << 20);
+	engine_look_at_space(b->e);
+	fakenet_advance(b->loop, 20000);
+	run_compaction(b, &stats);
+	assert_true(stats.full);
+	assert_true(stats.compact.dropped > 0);
+	check_book(b, 5101);
+	book_free(b);
+}
+
+/* Small facts leave the last file to compaction. */
+TEST(what_frees_space_in_the_long_run_leaves_room_to_what_does_it_now)
+{
+	struct book *b = book_new(5201);
+	struct engine_stats stats;
+	struct engine_tx *tx;
+	uint8_t raw[2000] = { 0 };
+	unsigned taken = 0;
+
+	fill(b, 120);
+	disk_set_free_bytes(b->disk, 100 << 10);
+	engine_look_at_space(b->e);
+	for (;; taken++) {
+		tx = engine_begin(b->e, ENGINE_TX_SMALL);
+		engine_add_fact(tx, 1, FACT_MOVE, slice_make(raw, sizeof(raw)));
+		if (engine_commit(&tx, NULL, NULL) == ENGINE_FULL)
+			break;
+		fakenet_settle(b->loop);
+		assert_true(taken < 40); /* one file */
+	}
+	engine_index_now(b->e);
+	fakenet_settle(b->loop);
+	assert_true(engine_compact(b->e));
+	run_compaction(b, &stats);
+	assert_true(stats.compact.dropped > 0);
+	book_free(b);
+}
+
 /* ---- failures without a cut ------------------------------------------------------------------ */
 
 TEST(after_a_failed_sync_nothing_is_accepted_until_a_restart)
@@ -332,7 +809,7 @@ TEST(a_full_disk_refuses_bodies_and_takes_small_facts)
 	uint8_t guid[ENGINE_GUID_LEN] = { 0 }, raw[8] = { 0 };
 	struct err err;
 
-	disk_set_free_bytes(b->disk, 1000);
+	disk_set_free_bytes(b->disk, 60 << 20);
 	test_check(book_open(b, &err), "%s", err.text);
 	tx = engine_begin(b->e, 0);
 	(void)engine_add_blob(tx, &body, 1, guid, SLICE(""));

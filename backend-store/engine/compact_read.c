@@ -1,0 +1,745 @@
+/*
+ * compact_read - compaction's thread: which file, what of it is needed, reading that, and
+ * dropping the file. See compact.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "base/xalloc.h"
+#include "engine/compact_impl.h"
+
+#define LATER_MS (60u * 60 * 1000) /* until one that is not worth it is looked at again */
+#define RETRY_MS (60u * 1000)
+#define GROUP_BYTES (4u << 20) /* snapshots in memory, but for one that is larger */
+#define LEAST_PERCENT 20       /* dead bytes, for whoever is in need or forced */
+
+/* ---- which file --------------------------------------------------------------------------- */
+
+static void
+read_file(struct compactor *c, uint64_t number, struct compact_file *f)
+{
+	struct segment_reader in;
+	struct err err;
+
+	*f = (struct compact_file){ .number = number };
+	if (segment_open(&in, c->e, number) == -1)
+		return;
+	f->bytes = in.size;
+	f->rests = number < c->e->replay_segment;
+	f->ours = segment_read_header(&in, number, &err) == SEGMENT_OURS;
+	f->prev_lsn = f->ours ? in.seg.prev_lsn : 0;
+	segment_end(&in);
+}
+
+/* One that was being written then has another size now. */
+static bool
+take_known(struct compactor *c, uint64_t number, struct compact_file *f)
+{
+	for (size_t i = 0; i < c->file_count; i++) {
+		if (c->files[i].number != number || !c->files[i].rests)
+			continue;
+		*f = c->files[i];
+		return true;
+	}
+	return false;
+}
+
+static bool
+list_files(struct compactor *c)
+{
+	struct compact_file *files;
+	uint64_t *numbers;
+	size_t count;
+
+	if (segment_list(c->e, &numbers, &count) == -1)
+		return false;
+	files = xcalloc(count + 1, sizeof(*files));
+	for (size_t i = 0; i < count; i++)
+		if (!take_known(c, numbers[i], &files[i]))
+			read_file(c, numbers[i], &files[i]);
+	free(numbers);
+	free(c->files);
+	c->files = files;
+	c->file_count = count;
+	return true;
+}
+
+static bool
+is_full(const struct compactor *c, const struct compact_file *f)
+{
+	return f->ours && f->number < c->e->replay_segment;
+}
+
+/* Live and dead bytes of all that are full. */
+static bool
+count_bytes(struct compactor *c)
+{
+	uint64_t live = 0, dead = 0;
+	struct account_row row;
+	struct kv_txn *txn;
+	bool good;
+
+	if (kv_begin_read(c->e->kv, &txn, NULL) != KV_OK)
+		return false;
+	for (size_t i = 0; i < c->file_count; i++) {
+		struct compact_file *f = &c->files[i];
+
+		(void)account_get(c->e, txn, f->number, &row);
+		f->torn = row.torn;
+		f->live_bytes = MIN(row.bytes, f->bytes);
+		if (is_full(c, f)) {
+			live += f->live_bytes;
+			dead += f->bytes - f->live_bytes;
+		}
+	}
+	good = kv_txn_error(txn) == KV_OK;
+	kv_end(&txn);
+	c->live_bytes = live;
+	c->dead_bytes = dead;
+	return good;
+}
+
+bool
+compact_is_hungry(const struct compactor *c)
+{
+	return c->e->full || c->e->free_bytes < 2 * c->e->config.floor_bytes;
+}
+
+static bool
+is_worth_a_look(const struct compactor *c, const struct compact_file *f)
+{
+	bool need = c->forced || compact_is_hungry(c);
+	uint64_t percent = need ? LEAST_PERCENT : c->dead_percent;
+
+	if (!is_full(c, f) || f->damaged || (c->forced && f->number >= c->forced_end))
+		return false;
+	if (f->not_before_ms > clock_mono_ms() ||
+	    (f->unworthy_ms > clock_mono_ms() && !compact_is_hungry(c)))
+		return false;
+	return f->bytes - f->live_bytes >= f->bytes / 100 * percent;
+}
+
+/* A file whose tail was written anew by a recovery goes before the one that has that second
+ * writing: without it the first would count again, and what was torn would be damage. */
+void
+compact_pick(struct compactor *c)
+{
+	const struct compact_file *best = NULL, *before = NULL;
+
+	c->at.number = 0;
+	c->candidates = 0;
+	if (!list_files(c) || !count_bytes(c))
+		return;
+	if (!c->on && !c->forced)
+		return;
+	if (c->look_at_all)
+		for (size_t i = 0; i < c->file_count; i++)
+			c->files[i].not_before_ms = c->files[i].unworthy_ms = 0;
+	c->look_at_all = false;
+	for (size_t i = 0; i < c->file_count; i++) {
+		const struct compact_file *f = &c->files[i];
+		bool waits = before != NULL && before->torn;
+
+		if (f->ours)
+			before = f;
+		if (waits || !is_worth_a_look(c, f))
+			continue;
+		c->candidates++;
+		if (best == NULL || f->bytes - f->live_bytes > best->bytes - best->live_bytes)
+			best = f;
+	}
+	if (best != NULL)
+		c->at = *best;
+}
+
+static struct compact_file *
+file_at(struct compactor *c)
+{
+	for (size_t i = 0; i < c->file_count; i++)
+		if (c->files[i].number == c->at.number)
+			return &c->files[i];
+	must_not_reach(); /* it was picked from there */
+}
+
+/* The next one that is ours; the log never ends in a file that is full. */
+static const struct compact_file *
+file_behind(struct compactor *c, uint64_t number)
+{
+	for (size_t i = 0; i < c->file_count; i++)
+		if (c->files[i].number > number && c->files[i].ours)
+			return &c->files[i];
+	return NULL;
+}
+
+static void
+put_off(struct compactor *c, uint64_t ms)
+{
+	file_at(c)->not_before_ms = clock_mono_ms() + ms;
+	c->failed = true;
+}
+
+static void
+note_damage(struct compactor *c, const char *what, uint64_t lsn, uint64_t at)
+{
+	if (!file_at(c)->damaged)
+		c->damaged++;
+	file_at(c)->damaged = true;
+	c->failed = true;
+	log_error(NULL,
+	          "engine.compact_damaged what=\"%s\" lsn=%llu segment=%016llx offset=%llu "
+	          "text=\"the file stays as it is\"",
+	          what, (unsigned long long)lsn, (unsigned long long)c->at.number,
+	          (unsigned long long)at);
+}
+
+static bool
+open_file(struct compactor *c, struct segment_reader *in)
+{
+	struct err err;
+
+	if (segment_open(in, c->e, c->at.number) == 0 &&
+	    segment_read_header(in, c->at.number, &err) == SEGMENT_OURS)
+		return true;
+	segment_end(in);
+	note_damage(c, "header", 0, 0);
+	return false;
+}
+
+/* ---- what is needed ------------------------------------------------------------------------- */
+
+void
+compact_records_clear(struct compact_records *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		free((void *)(uintptr_t)r->v[i].payload.p);
+	free(r->v);
+	*r = (struct compact_records){ 0 };
+}
+
+void
+compact_forget(struct compactor *c)
+{
+	free(c->bodies);
+	c->bodies = NULL;
+	c->body_count = c->body_cap = c->body_at = 0;
+	c->body_bytes = 0;
+	for (size_t i = 0; i < c->object_count; i++)
+		free(c->objects[i]);
+	free(c->objects);
+	c->objects = NULL;
+	c->object_count = c->object_cap = c->object_at = 0;
+	map_free(&c->objects_by_id);
+	c->objects_by_id = map_new();
+	compact_records_clear(&c->keep);
+	compact_records_clear(&c->snapshots);
+	c->copy_count = 0;
+	c->snapshot_id = 0;
+	c->failed = false;
+}
+
+static void
+push_record(struct compact_records *r, const struct compact_record *rec, struct slice payload)
+{
+	if (r->count == r->cap) {
+		r->cap = r->cap != 0 ? r->cap * 2 : 16;
+		r->v = xreallocarray(r->v, r->cap, sizeof(*r->v));
+	}
+	r->v[r->count] = *rec;
+	r->v[r->count++].payload = slice_make(slice_dup(payload), payload.n);
+	r->bytes += payload.n;
+}
+
+static void
+need_body(struct compactor *c, uint64_t id, uint64_t at, uint64_t bytes)
+{
+	if (c->body_count == c->body_cap) {
+		c->body_cap = c->body_cap != 0 ? c->body_cap * 2 : 256;
+		c->bodies = xreallocarray(c->bodies, c->body_cap, sizeof(*c->bodies));
+	}
+	c->bodies[c->body_count++] = (struct compact_body){ id, at, bytes };
+	c->body_bytes += bytes;
+}
+
+static struct compact_object *
+need_object(struct compactor *c, uint64_t id, uint64_t lsn)
+{
+	struct compact_object *o = map_get(c->objects_by_id, map_key_u64(&id));
+
+	if (o != NULL) {
+		o->lsn = MAX(o->lsn, lsn);
+		return o;
+	}
+	if (c->object_count == c->object_cap) {
+		c->object_cap = c->object_cap != 0 ? c->object_cap * 2 : 64;
+		c->objects =
+			xreallocarray(c->objects, c->object_cap, sizeof(struct compact_object *));
+	}
+	o = xcalloc(1, sizeof(*o));
+	*o = (struct compact_object){ .id = id, .lsn = lsn };
+	c->objects[c->object_count++] = o;
+	(void)map_set(c->objects_by_id, map_key_u64(&id), o);
+	return o;
+}
+
+struct scanning {
+	struct compactor *c;
+	struct segment_reader in;
+	struct kv_txn *txn;
+	uint64_t lsn; /* of the fact being looked at */
+};
+
+/* An object of a fact: no newer snapshot has what it says. */
+static void
+on_object(void *ctx, uint64_t object)
+{
+	struct scanning *s = ctx;
+	struct snapshot_mark m;
+
+	if (!account_get_object(s->c->e, s->txn, object, &m) || m.as_of < s->lsn)
+		(void)need_object(s->c, object, s->lsn);
+}
+
+static void
+scan_fact(struct scanning *s, const struct record_header *h, struct slice body)
+{
+	struct engine *e = s->c->e;
+	struct engine_record r = { h->lsn, h->object, h->kind, ENGINE_FACT, body };
+
+	s->lsn = h->lsn;
+	if (e->client->compact->concerns(e->client_ctx, s->txn, &r, on_object, s))
+		push_record(&s->c->keep,
+		            &(struct compact_record){ .object = h->object, .kind = h->kind }, body);
+}
+
+static void
+scan_snapshot(struct scanning *s, const struct record_header *h, struct slice body)
+{
+	struct snapshot_mark m, newest;
+	struct compact_object *o;
+	struct slice rows;
+
+	if (!snapshot_read(body, &m, &rows) ||
+	    !account_get_object(s->c->e, s->txn, h->object, &newest) || newest.id != m.id)
+		return;
+	o = need_object(s->c, h->object, h->lsn);
+	o->newest = o->newest || h->type == ENGINE_SNAPSHOT_LAST;
+}
+
+static void
+scan_body(struct scanning *s, const struct record_header *h, uint64_t at)
+{
+	struct blob_place p;
+	uint32_t refs;
+
+	if (blob_find(s->c->e, s->txn, h->object, &p, &refs) && p.segment == s->c->at.number &&
+	    p.at == at)
+		need_body(s->c, h->object, at, record_bytes(h));
+}
+
+static void
+scan_record(struct scanning *s, const struct record_header *h, struct slice body, uint64_t at)
+{
+	switch (h->type) {
+	case ENGINE_BLOB:
+		scan_body(s, h, at);
+		break;
+	case ENGINE_SNAPSHOT:
+	case ENGINE_SNAPSHOT_LAST:
+		scan_snapshot(s, h, body);
+		break;
+	default:
+		scan_fact(s, h, body);
+	}
+}
+
+/* The records of a batch. What is bad in a tail that was written anew is no damage. */
+static void
+scan_records(struct scanning *s, const struct record_batch *b, uint64_t at, struct slice rest)
+{
+	struct compactor *c = s->c;
+	struct record_header h;
+	struct slice head, body;
+
+	for (uint32_t i = 0; i < b->records; i++) {
+		enum record_state state = segment_read_record(&s->in, rest, &h, &head, &body);
+
+		if (state != RECORD_WHOLE) {
+			if (b->first_lsn + i <= c->end_lsn)
+				note_damage(c, "record", b->first_lsn + i, at);
+			return;
+		}
+		if (h.lsn <= c->end_lsn)
+			scan_record(s, &h, body, at);
+		at += record_bytes(&h);
+		rest = slice_skip(rest, record_bytes(&h));
+	}
+}
+
+/* Sleeps as long as reading so many bytes may take; in small pieces, so that nobody who wants an
+ * end waits for it. */
+static void
+keep_pace(const struct compactor *c, uint64_t bytes)
+{
+	uint64_t rate = c->rate, ms = rate != 0 ? bytes * 1000 / rate : 0;
+
+	while (c->has_thread && ms != 0 && !c->stop && !c->e->full) {
+		uint64_t piece = MIN(ms, (uint64_t)100);
+
+		nanosleep(&(struct timespec){ 0, (long)piece * 1000000 }, NULL);
+		ms -= piece;
+	}
+}
+
+static void
+scan_batch(struct scanning *s, const struct record_batch *b, uint64_t at)
+{
+	struct compactor *c = s->c;
+	char *bytes = xmalloc(b->bytes + 1);
+
+	at += RECORD_BATCH_BYTES;
+	if (segment_read(c->e, s->in.fd, bytes, b->bytes, at) == -1) {
+		note_damage(c, "unreadable", b->first_lsn, at);
+	} else if (kv_begin_read(c->e->kv, &s->txn, NULL) == KV_OK) {
+		scan_records(s, b, at, slice_make(bytes, b->bytes));
+		if (kv_txn_error(s->txn) != KV_OK)
+			put_off(c, RETRY_MS);
+		kv_end(&s->txn);
+	} else {
+		put_off(c, RETRY_MS);
+	}
+	free(bytes);
+	c->seen_lsn = b->first_lsn + b->records - 1;
+	keep_pace(c, b->bytes);
+}
+
+static void
+scan_batches(struct scanning *s)
+{
+	struct compactor *c = s->c;
+	uint64_t at = RECORD_SEGMENT_BYTES, from;
+	struct record_batch b;
+
+	while (!c->failed && !c->stop) {
+		from = at;
+		if (!segment_batch_at(&s->in, at, &b)) {
+			if (!segment_scan(&s->in, &at, &b))
+				return;
+			if (b.first_lsn <= c->end_lsn)
+				note_damage(c, "batch header", b.first_lsn, from);
+			return;
+		}
+		if (b.first_lsn > c->end_lsn)
+			return; /* all of it is written anew elsewhere */
+		scan_batch(s, &b, at);
+		at += RECORD_BATCH_BYTES + b.bytes;
+	}
+}
+
+/* What copies and snapshots would cost. A snapshot serves all files that are candidates, so
+ * each bears its share. */
+static bool
+is_worth_it(struct compactor *c)
+{
+	struct engine *e = c->e;
+	uint64_t cost = c->body_bytes + c->keep.bytes, snapshots = 0, percent = c->dead_percent;
+	struct kv_txn *txn;
+
+	if (c->forced)
+		return true;
+	if (compact_is_hungry(c))
+		percent = LEAST_PERCENT;
+	if (kv_begin_read(e->kv, &txn, NULL) != KV_OK)
+		return false;
+	for (size_t i = 0; i < c->object_count; i++)
+		snapshots += e->client->compact->weigh(e->client_ctx, txn, c->objects[i]->id);
+	kv_end(&txn);
+	cost += snapshots / MAX(c->candidates, (size_t)1);
+	return cost <= c->at.bytes / 100 * (100 - percent / 2);
+}
+
+void
+compact_scan(struct compactor *c)
+{
+	struct scanning s = { .c = c };
+	const struct compact_file *behind = file_behind(c, c->at.number);
+
+	compact_forget(c);
+	must(behind != NULL); /* the log goes on behind what is full */
+	if (!open_file(c, &s.in))
+		return;
+	c->end_lsn = c->at.torn ? behind->prev_lsn : UINT64_MAX;
+	c->seen_lsn = c->at.prev_lsn;
+	scan_batches(&s);
+	segment_end(&s.in);
+	/* The next file says how far this one went. */
+	if (!c->failed && !c->stop && behind->number == c->at.number + 1 &&
+	    c->seen_lsn < behind->prev_lsn)
+		note_damage(c, "batches missing", c->seen_lsn + 1, 0);
+	if (!c->failed && !is_worth_it(c)) {
+		log_info(NULL, "engine.compact_not_worth segment=%016llx bodies=%zu objects=%zu",
+		         (unsigned long long)c->at.number, c->body_count, c->object_count);
+		file_at(c)->unworthy_ms = clock_mono_ms() + LATER_MS;
+		c->failed = true;
+		if (compact_is_hungry(c))
+			put_off(c, LATER_MS);
+	}
+}
+
+/* ---- copies -------------------------------------------------------------------------------- */
+
+static bool
+is_still_there(struct compactor *c, const struct compact_body *b)
+{
+	struct kv_txn *txn;
+	struct blob_place p;
+	uint32_t refs;
+	bool there;
+
+	if (kv_begin_read(c->e->kv, &txn, NULL) != KV_OK)
+		return true; /* a copy too much does no harm */
+	there = blob_find(c->e, txn, b->id, &p, &refs) && p.segment == c->at.number;
+	kv_end(&txn);
+	return there;
+}
+
+/* Behind what is in the chunk. */
+static bool
+read_body(struct compactor *c, const struct segment_reader *in, const struct compact_body *b)
+{
+	size_t at = c->chunk.len;
+	char *to = buf_extend(&c->chunk, b->bytes);
+	struct record_header h;
+	struct slice head, body;
+
+	if (segment_read(c->e, in->fd, to, b->bytes, b->at) == -1 ||
+	    segment_read_record(in, slice_make(to, b->bytes), &h, &head, &body) != RECORD_WHOLE ||
+	    h.type != ENGINE_BLOB || h.object != b->id) {
+		note_damage(c, "body", b->id, b->at);
+		return false;
+	}
+	if (c->copy_count == c->copy_cap) {
+		c->copy_cap = c->copy_cap != 0 ? c->copy_cap * 2 : 64;
+		c->copies = xreallocarray(c->copies, c->copy_cap, sizeof(*c->copies));
+	}
+	c->copies[c->copy_count++] = (struct compact_copy){ b->id, at + RECORD_HEADER_BYTES,
+		                                            h.head_bytes, h.body_bytes };
+	return true;
+}
+
+void
+compact_read_copies(struct compactor *c)
+{
+	struct segment_reader in;
+
+	c->copy_count = 0;
+	buf_clear(&c->chunk);
+	if (!open_file(c, &in))
+		return;
+	while (c->body_at < c->body_count && !c->failed && !c->stop) {
+		const struct compact_body *b = &c->bodies[c->body_at];
+
+		if (c->copy_count != 0 && c->chunk.len + b->bytes > c->chunk_bytes)
+			break;
+		if (is_still_there(c, b) && !read_body(c, &in, b))
+			break;
+		c->body_at++;
+	}
+	segment_end(&in);
+}
+
+/* ---- snapshots ------------------------------------------------------------------------------ */
+
+struct dumping {
+	struct compactor *c;
+	struct kv_txn *txn;
+	uint64_t as_of;
+	uint64_t object;
+	size_t first; /* in snapshots */
+};
+
+static void
+on_part(void *ctx, struct slice rows)
+{
+	struct dumping *d = ctx;
+	struct compact_record r = { .object = d->object, .mark = { .as_of = d->as_of } };
+
+	push_record(&d->c->snapshots, &r, rows);
+}
+
+/* Can another file have something of the object that is not newer than what this one has? A
+ * snapshot elsewhere is older than its place: what it shows was read before it was written. */
+static bool
+needs_tombstone(struct compactor *c, struct kv_txn *txn, const struct compact_object *o)
+{
+	uint64_t born = o->id < ENGINE_OBJECT_OWN ? o->id : 0;
+	struct snapshot_mark m;
+
+	if (!o->newest && account_get_object(c->e, txn, o->id, &m))
+		return true;
+	for (size_t i = 0; i < c->file_count; i++) {
+		const struct compact_file *f = &c->files[i], *behind;
+
+		if (!f->ours || f->number == c->at.number || f->prev_lsn + 1 > o->lsn)
+			continue;
+		behind = file_behind(c, f->number);
+		if (behind == NULL || f->torn || behind->prev_lsn >= born)
+			return true;
+	}
+	return false;
+}
+
+static bool
+dump_object(struct dumping *d, uint64_t object)
+{
+	struct engine *e = d->c->e;
+
+	d->object = object;
+	d->first = d->c->snapshots.count;
+	return e->client->compact->dump(e->client_ctx, d->txn, object, on_part, d) == 0;
+}
+
+/* There is no more of it; of one without anything an empty part. */
+static void
+end_object(struct dumping *d)
+{
+	struct compact_records *r = &d->c->snapshots;
+
+	if (r->count == d->first)
+		on_part(d, SLICE(""));
+	r->v[r->count - 1].last = true;
+}
+
+static bool
+dump_common(struct dumping *d)
+{
+	uint64_t common = d->c->e->client->compact->common;
+
+	if (common == 0)
+		return true;
+	if (!dump_object(d, common))
+		return false;
+	end_object(d);
+	return true;
+}
+
+static bool
+dump_needed(struct dumping *d, struct compact_object *o)
+{
+	struct compactor *c = d->c;
+
+	if (o->id == c->e->client->compact->common)
+		return true; /* it is there already */
+	if (!dump_object(d, o->id))
+		return false;
+	o->gone = c->snapshots.count == d->first && !needs_tombstone(c, d->txn, o);
+	if (!o->gone)
+		end_object(d);
+	return true;
+}
+
+static bool
+read_applied(struct engine *e, struct kv_txn *txn, uint64_t *lsn_r)
+{
+	struct slice row;
+
+	if (!kv_get(txn, e->t_meta, SLICE("applied"), &row) || row.n < 8)
+		return false;
+	*lsn_r = num_get_le64((const uint8_t *)row.p);
+	return true;
+}
+
+/* The common object is read first, out of the same state of the index. It is logged whenever
+ * the file has anything of anybody: facts of objects that are gone need it, too. */
+void
+compact_dump(struct compactor *c)
+{
+	struct engine *e = c->e;
+	struct dumping d = { .c = c };
+	bool good;
+
+	compact_records_clear(&c->snapshots);
+	if (kv_begin_read(e->kv, &d.txn, NULL) != KV_OK) {
+		put_off(c, RETRY_MS);
+		return;
+	}
+	good = read_applied(e, d.txn, &d.as_of) && dump_common(&d);
+	while (good && c->object_at < c->object_count && c->snapshots.bytes < GROUP_BYTES)
+		good = dump_needed(&d, c->objects[c->object_at++]);
+	if (!good || kv_txn_error(d.txn) != KV_OK) {
+		log_error(NULL, "engine.compact_unreadable object=%llu segment=%016llx",
+		          (unsigned long long)d.object, (unsigned long long)c->at.number);
+		put_off(c, LATER_MS);
+	}
+	kv_end(&d.txn);
+}
+
+/* ---- dropping -------------------------------------------------------------------------------- */
+
+/* The index knows that nothing of it is needed. */
+static bool
+is_free(struct compactor *c)
+{
+	const struct compact_file *behind = file_behind(c, c->at.number);
+	struct account_row row;
+	struct snapshot_mark m;
+	struct kv_txn *txn;
+	bool freed;
+
+	if (behind == NULL || kv_begin_read(c->e->kv, &txn, NULL) != KV_OK)
+		return false;
+	(void)account_get(c->e, txn, c->at.number, &row);
+	freed = row.bodies == 0;
+	for (size_t i = 0; freed && i < c->object_count; i++) {
+		const struct compact_object *o = c->objects[i];
+
+		freed = o->gone || (account_get_object(c->e, txn, o->id, &m) && m.as_of >= o->lsn);
+	}
+	freed = freed && kv_txn_error(txn) == KV_OK;
+	kv_end(&txn);
+	return freed;
+}
+
+/* Rows that speak of it go with the next commit. */
+static void
+forget_rows(struct compactor *c)
+{
+	account_note_dropped(c->e, c->at.number);
+	for (size_t i = 0; i < c->object_count; i++)
+		if (c->objects[i]->gone)
+			account_note_gone(c->e, c->objects[i]->id);
+}
+
+void
+compact_drop(struct compactor *c)
+{
+	struct engine *e = c->e;
+	char path[512];
+
+	if (!is_free(c)) {
+		log_warning(NULL, "engine.compact_not_free segment=%016llx",
+		            (unsigned long long)c->at.number);
+		put_off(c, LATER_MS);
+		return;
+	}
+	segment_path(e, c->at.number, path);
+	if (e->os->ops->unlink(e->os, path) == -1 ||
+	    e->os->ops->sync_dir(e->os, e->log_dir) == -1) {
+		/* Is it there after a power cut? Nothing may be built on either answer. */
+		log_error(NULL, "engine.compact_failed segment=%016llx error=%s",
+		          (unsigned long long)c->at.number, log_esc(strerror(errno)));
+		c->failed = true;
+		c->stop = true;
+		return;
+	}
+	forget_rows(c);
+	e->segments--;
+	c->dropped++;
+	c->dropped_bytes += c->at.bytes;
+	log_info(NULL, "engine.compact_dropped segment=%016llx bytes=%llu copied=%llu",
+	         (unsigned long long)c->at.number, (unsigned long long)c->at.bytes,
+	         (unsigned long long)c->body_bytes);
+}
