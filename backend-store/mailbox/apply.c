@@ -1,6 +1,9 @@
 /*
  * apply - facts become rows of the index, on the indexer thread or in recovery. Decides
  * nothing: what a fact says is so. See index.h.
+ *
+ * When an index is made anew of a log that was compacted (engine.h), what a newer snapshot has
+ * is left out, and what is said of mailboxes that are gone means nothing.
  */
 #include <string.h>
 
@@ -16,6 +19,26 @@ struct applying {
 	struct kv_txn *txn;
 	const struct engine_record *r;
 };
+
+static bool
+is_old(struct applying *a, uint64_t object)
+{
+	return engine_apply_is_old(a->e, a->txn, object, a->r->lsn);
+}
+
+/* Of what belongs to no mailbox: tombstones, moves. */
+static bool
+is_old_for_store(struct applying *a)
+{
+	return is_old(a, snapshot_object_of_store());
+}
+
+/* There is no such mailbox: right in a rebuild only. */
+static int
+absent(const struct applying *a)
+{
+	return engine_apply_is_rebuild(a->e) ? 0 : -1;
+}
 
 static int
 put_head(struct applying *a, const struct head *h)
@@ -75,9 +98,10 @@ apply_create(struct applying *a)
 	h.special_use = f.special_use;
 	h.uidvalidity = f.uidvalidity;
 	h.claim = f.claim;
-	if (put_head(a, &h) == -1)
+	if (!is_old(a, h.id) && put_head(a, &h) == -1)
 		return -1;
-	(void)kv_del(a->txn, T_TOMBS, f.name);
+	if (!is_old_for_store(a))
+		(void)kv_del(a->txn, T_TOMBS, f.name);
 	raise_uidvalidity(a, f.uidvalidity);
 	return 0;
 }
@@ -139,12 +163,13 @@ apply_delete(struct applying *a)
 	int64_t time;
 	uint8_t key[8];
 
-	if (!fact_delete_read(a->r->payload, &tombstone, &time) ||
-	    !copy_head(a, a->r->object, &b, &h)) {
-		buf_fini(&b);
+	if (!fact_delete_read(a->r->payload, &tombstone, &time))
 		return -1;
+	if (!copy_head(a, a->r->object, &b, &h)) {
+		buf_fini(&b);
+		return absent(a);
 	}
-	if (tombstone)
+	if (tombstone && !is_old_for_store(a))
 		put_tombstone(a, h.name, h.id, time);
 	drop_bodies(a, h.id);
 	delete_rows(a, T_MESSAGES, h.id);
@@ -152,8 +177,28 @@ apply_delete(struct applying *a)
 	delete_rows(a, T_VANISHED, h.id);
 	(void)kv_del(a->txn, T_HEADS, index_key_id(key, h.id));
 	(void)kv_del(a->txn, T_QUOTAS, index_key_id(key, h.id));
+	engine_apply_gone(a->e, a->txn, h.id);
 	buf_fini(&b);
 	return 0;
+}
+
+static int
+rename_one(struct applying *a, uint64_t id, struct slice name, bool tombstone, int64_t time)
+{
+	struct buf b = BUF_INIT(HEAD_BYTES_MOST);
+	struct head h;
+	int rc = absent(a);
+
+	if (copy_head(a, id, &b, &h)) {
+		if (tombstone && !is_old_for_store(a))
+			put_tombstone(a, h.name, h.id, time);
+		h.name = name;
+		rc = is_old(a, id) ? 0 : put_head(a, &h);
+	}
+	if (rc == 0 && !is_old_for_store(a))
+		(void)kv_del(a->txn, T_TOMBS, name);
+	buf_fini(&b);
+	return rc;
 }
 
 static int
@@ -165,22 +210,10 @@ apply_rename(struct applying *a)
 	struct slice name;
 	uint64_t id;
 
-	while (!r.bad && r.rest.n != 0) {
-		struct buf b = BUF_INIT(HEAD_BYTES_MOST);
-		struct head h;
-
-		if (!fact_rename_pair_read(&r, &id, &name) || !copy_head(a, id, &b, &h)) {
-			buf_fini(&b);
+	while (!r.bad && r.rest.n != 0)
+		if (!fact_rename_pair_read(&r, &id, &name) ||
+		    rename_one(a, id, name, tombstone, time) == -1)
 			return -1;
-		}
-		if (tombstone)
-			put_tombstone(a, h.name, h.id, time);
-		(void)kv_del(a->txn, T_TOMBS, name);
-		h.name = name;
-		if (put_head(a, &h) == -1)
-			r.bad = true;
-		buf_fini(&b);
-	}
 	return r.bad ? -1 : 0;
 }
 
@@ -353,7 +386,11 @@ apply_to_mailbox(struct applying *a)
 	struct head h;
 	int rc = -1;
 
-	if (copy_head(a, a->r->object, &b, &h)) {
+	if (is_old(a, a->r->object))
+		return 0;
+	if (!copy_head(a, a->r->object, &b, &h)) {
+		rc = absent(a);
+	} else {
 		switch (a->r->kind) {
 		case FACT_APPEND:
 			rc = apply_append(a, &h);
@@ -398,8 +435,12 @@ apply_quota(struct applying *a)
 	struct quota_limits limits;
 	bool own;
 
-	if (!fact_quota_read(a->r->payload, &own, &limits) || !kv_has(a->txn, T_HEADS, id))
+	if (!fact_quota_read(a->r->payload, &own, &limits))
 		return -1;
+	if (!kv_has(a->txn, T_HEADS, id))
+		return absent(a);
+	if (is_old(a, a->r->object))
+		return 0;
 	if (own)
 		kv_put(a->txn, T_QUOTAS, id, a->r->payload);
 	else
@@ -420,6 +461,8 @@ apply_subscribe(struct applying *a)
 	if (r.bad || INDEX_USER_LEN + name.n > sizeof(bytes))
 		return -1;
 	key = index_key_sub(bytes, user, name);
+	if (is_old(a, snapshot_object_of_user(key)))
+		return 0;
 	if (on)
 		kv_put(a->txn, T_SUBS, key, SLICE(""));
 	else
@@ -474,7 +517,7 @@ static int
 apply_duplicate(struct applying *a)
 {
 	struct num_reader r = num_reader_of(a->r->payload);
-	struct slice key = num_read_bytes(&r, FACT_KEY_LEN);
+	struct slice key = num_read_bytes(&r, FACT_KEY_LEN), was;
 	uint64_t time = num_read_u64(&r), before = num_read_u64(&r);
 	uint8_t row[8 + INDEX_USER_LEN], by_time[8 + FACT_KEY_LEN];
 	uint8_t by_user[INDEX_USER_LEN + FACT_KEY_LEN];
@@ -482,6 +525,10 @@ apply_duplicate(struct applying *a)
 
 	if (r.bad || (r.rest.n != 0 && !known))
 		return -1;
+	/* compaction logs old ones once more */
+	if (kv_get(a->txn, T_DUPS, key, &was) && was.n >= 8 &&
+	    num_get_le64((const uint8_t *)was.p) > time)
+		return 0;
 	num_put_le64(row, time);
 	if (known)
 		memcpy(row + 8, r.rest.p, INDEX_USER_LEN);
@@ -503,12 +550,14 @@ apply_move(struct applying *a)
 
 	if (!fact_move_read(a->r->payload, &m))
 		return -1;
+	if (m.role == MOVE_IN)
+		raise_uidvalidity(a, m.uidvalidity);
+	if (is_old_for_store(a))
+		return 0;
 	if (m.state == MOVE_END)
 		(void)kv_del(a->txn, T_MOVES, m.user);
 	else
 		kv_put(a->txn, T_MOVES, m.user, a->r->payload);
-	if (m.role == MOVE_IN)
-		raise_uidvalidity(a, m.uidvalidity);
 	return 0;
 }
 
@@ -518,7 +567,7 @@ index_apply(UNUSED void *ctx, struct engine *e, struct kv_txn *txn, const struct
 	struct applying a = { e, txn, r };
 
 	if (r->type != ENGINE_FACT)
-		return -1;
+		return snapshot_apply(e, txn, r);
 	switch (r->kind) {
 	case FACT_CREATE:
 		return apply_create(&a);
@@ -535,7 +584,8 @@ index_apply(UNUSED void *ctx, struct engine *e, struct kv_txn *txn, const struct
 	case FACT_MOVE:
 		return apply_move(&a);
 	case FACT_CLEAR_TOMBSTONE:
-		(void)kv_del(txn, T_TOMBS, r->payload);
+		if (!is_old_for_store(&a))
+			(void)kv_del(txn, T_TOMBS, r->payload);
 		return 0;
 	default:
 		return apply_to_mailbox(&a);

@@ -24,6 +24,7 @@
 #include "engine/engine.h"
 #include "mailbox/mailbox.h"
 
+/* The numbers go to disk, in snapshots: add, never change. */
 enum index_table {
 	T_HEADS,
 	T_MESSAGES,
@@ -62,6 +63,13 @@ struct slice index_key_msg(uint8_t key[INDEX_KEY_MSG], uint64_t id, uint32_t uid
 struct slice index_user_key(uint8_t key[INDEX_USER_LEN], struct slice user);
 /* Key of a subscription into key (at least 16 + MBOX_NAME_MAX bytes). */
 struct slice index_key_sub(char *key, struct slice user, struct slice name);
+
+/* snapshot.c: what compaction of the log has to know. */
+extern const struct engine_compact_client snapshot_client;
+uint64_t snapshot_object_of_user(struct slice user_key);
+uint64_t snapshot_object_of_store(void);
+/* A part of a snapshot, in a rebuild. */
+int snapshot_apply(struct engine *e, struct kv_txn *txn, const struct engine_record *r);
 
 /* The engine client's apply(). */
 int index_apply(void *ctx, struct engine *e, struct kv_txn *txn, const struct engine_record *r);

@@ -25,6 +25,7 @@ on_indexed(void *ctx, uint64_t lsn)
 static const struct engine_client client = {
 	.apply = index_apply,
 	.indexed = on_indexed,
+	.compact = &snapshot_client,
 	.tables = index_tables,
 	.table_count = T_COUNT,
 };

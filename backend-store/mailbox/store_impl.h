@@ -12,7 +12,7 @@
  *   quota.c quota_set.c                              quota roots and what is used
  *   subscribe.c duplicates.c tombstones.c            the rest
  *   moving.c move_read.c move_write.c                moves of users (move.h)
- *   facts.c index.c apply.c                          what is on disk
+ *   facts.c index.c apply.c snapshot.c               what is on disk
  *
  * Decide on the tip, show the published. Each mailbox has its table as published, and the
  * list of its changes that are in the log and not published yet (struct change, absolute

@@ -5,7 +5,8 @@
  *
  * Operations run one after the other against a store and a model of it. The power goes in the
  * middle of one; after the recovery (with cuts of its own) the store is the model before that
- * operation, or the one after it.
+ * operation, or the one after it. The same while the log is compacted, and with an index that
+ * is made anew of such a log.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "disk/disk.h"
+#include "engine/engine.h"
 #include "fakenet/fakenet.h"
 #include "lib/test.h"
 #include "log/log.h"
@@ -82,6 +84,8 @@ struct site {
 	uint32_t uidvalidity; /* the highest ever seen */
 	uint64_t rng, seed;
 	int next_id;
+	bool compacts;
+	uint64_t dropped; /* files, by earlier openings */
 };
 
 static unsigned
@@ -485,6 +489,11 @@ work(struct site *s, unsigned most)
 
 		if (!think_of(s, &o))
 			continue;
+		if (s->compacts && draw(s, 8) == 0) {
+			(void)engine_compact(store_engine(s->w.store));
+			if (s->w.mode == WORLD_UNINDEXED && draw(s, 2) == 0)
+				engine_index_now(store_engine(s->w.store));
+		}
 		r = run(s, &o);
 		if (disk_is_cut(s->disk) && r != MBOX_OK)
 			return o;
@@ -601,6 +610,73 @@ life(uint64_t seed)
 		check_after(&s, &o);
 	}
 	site_close(&s);
+}
+
+static void
+count_dropped(struct site *s)
+{
+	struct engine_stats st;
+
+	engine_get_stats(store_engine(s->w.store), &st);
+	s->dropped += st.compact.dropped;
+}
+
+static void
+drop_index(struct site *s)
+{
+	char command[400];
+
+	snprintf(command, sizeof(command), "rm -rf '%s/index'", s->w.dir);
+	must(system(command) == 0);
+}
+
+static uint64_t
+life_with_compaction(uint64_t seed)
+{
+	static struct site s;
+	char what[40];
+
+	snprintf(what, sizeof(what), "seed %llu", (unsigned long long)seed);
+	site_open(&s, seed);
+	s.compacts = true;
+	for (unsigned cut = 0; cut < 6; cut++) {
+		struct op o;
+
+		disk_cut_after(s.disk, 1 + draw(&s, 250));
+		o = work(&s, 100);
+		count_dropped(&s);
+		store_close(&s.w.store);
+		if (draw(&s, 4) == 0)
+			disk_process_died(s.disk);
+		else
+			disk_power_on(s.disk);
+		if (draw(&s, 4) == 0)
+			drop_index(&s);
+		open_with_cuts(&s);
+		check_after(&s, &o);
+		if (draw(&s, 2) == 0) {
+			count_dropped(&s);
+			world_check_rebuild(&s.w, what);
+			must_be(&s, &s.model, &(struct op){ 0 }, "rebuilt");
+		}
+	}
+	s.dropped += world_compact(&s.w);
+	world_check_rebuild(&s.w, what);
+	must_be(&s, &s.model, &(struct op){ 0 }, "rebuilt in the end");
+	site_close(&s);
+	return s.dropped;
+}
+
+TEST(compaction_under_power_cuts_loses_nothing_and_brings_nothing_back)
+{
+	const char *from = getenv("SEED"), *many = getenv("SEEDS");
+	uint64_t first = from != NULL ? strtoull(from, NULL, 10) : 4001;
+	uint64_t count = many != NULL ? strtoull(many, NULL, 10) : 60, dropped = 0;
+
+	log_set_level(LOG_ERROR);
+	for (uint64_t seed = first; seed < first + count; seed++)
+		dropped += life_with_compaction(seed);
+	test_check(dropped > count, "only %llu files were dropped", (unsigned long long)dropped);
 }
 
 TEST(what_was_acknowledged_survives_power_cuts_and_the_rest_is_whole)

@@ -23,7 +23,7 @@ world_try_open(struct world *w, struct err *err)
 		.default_domain = "example.org",
 		.new_user.folders = folders,
 		.loop = w->loop,
-		.segment_bytes = 1u << 20,
+		.segment_bytes = w->os != NULL ? 64u << 10 : 1u << 20,
 		.floor_bytes = 1,
 		.manual_index = w->mode == WORLD_UNINDEXED,
 		.hot_bytes = w->mode == WORLD_COLD ? 1 : 0,
@@ -44,6 +44,92 @@ open_store(struct world *w)
 	struct err err;
 
 	test_check(world_try_open(w, &err), "%s", err.text);
+}
+
+static void
+add_table(struct kv_txn *txn, unsigned table, struct buf *out)
+{
+	struct kv_cursor *c = kv_cursor_new(txn, table);
+	struct slice key, row;
+
+	for (bool more = kv_cursor_seek(c, SLICE(""), &key, &row); more;
+	     more = kv_cursor_next(c, &key, &row)) {
+		buf_printf(out, "%s ", index_tables[table]);
+		for (size_t i = 0; i < key.n; i++)
+			buf_printf(out, "%02x", (uint8_t)key.p[i]);
+		buf_add_str(out, " ");
+		for (size_t i = 0; i < row.n; i++)
+			buf_printf(out, "%02x", (uint8_t)row.p[i]);
+		buf_add_str(out, "\n");
+	}
+	kv_cursor_free(&c);
+}
+
+static void
+describe_index(struct world *w, struct buf *out)
+{
+	struct kv_txn *txn;
+
+	assert_int_equal(engine_read(w->store->engine, &txn, NULL), KV_OK);
+	for (unsigned table = 0; table < T_COUNT; table++)
+		add_table(txn, table, out);
+	kv_end(&txn);
+}
+
+static void
+compare_lines(const struct buf *was, const struct buf *is, const char *what)
+{
+	struct slice a = buf_slice(was), b = buf_slice(is);
+
+	while (a.n != 0 || b.n != 0) {
+		struct slice old = slice_cut(&a, '\n'), new = slice_cut(&b, '\n');
+
+		test_check(slice_eq(old, new), "%s: another index: %.*s instead of %.*s", what,
+		           SLICE_ARG(slice_sub(new, 0, 800)), SLICE_ARG(slice_sub(old, 0, 800)));
+	}
+}
+
+void
+world_check_rebuild(struct world *w, const char *what)
+{
+	struct buf was = BUF_INIT(SIZE_MAX), is = BUF_INIT(SIZE_MAX);
+	struct engine_stats st;
+	char command[400];
+
+	fakenet_settle(w->loop);
+	engine_index_now(w->store->engine);
+	fakenet_settle(w->loop);
+	engine_index_now(w->store->engine);
+	describe_index(w, &was);
+	store_close(&w->store);
+	snprintf(command, sizeof(command), "rm -rf '%s/index'", w->dir);
+	must(system(command) == 0);
+	open_store(w);
+	engine_get_stats(w->store->engine, &st);
+	test_check(st.damaged == 0, "%s: the log was taken for damaged", what);
+	describe_index(w, &is);
+	compare_lines(&was, &is, what);
+	buf_fini(&was);
+	buf_fini(&is);
+}
+
+uint64_t
+world_compact(struct world *w)
+{
+	struct engine_stats before, after;
+
+	engine_index_now(w->store->engine);
+	engine_get_stats(w->store->engine, &before);
+	assert_true(engine_compact(w->store->engine));
+	for (unsigned i = 0; i < 1000; i++) {
+		fakenet_settle(w->loop);
+		engine_index_now(w->store->engine);
+		engine_get_stats(w->store->engine, &after);
+		if (!after.compact.working)
+			break;
+	}
+	assert_false(after.compact.working);
+	return after.compact.dropped - before.compact.dropped;
 }
 
 void

@@ -45,6 +45,11 @@ void world_dump(struct world *w, struct buf *out);
 /* Same, as a string from out, for comparing parts. */
 void world_dump_mailbox(struct world *w, const char *name, struct buf *out);
 
+/* Compacts all that can be; how many files went. */
+uint64_t world_compact(struct world *w);
+/* Closes, throws the index away, and opens: the new index is the old one. */
+void world_check_rebuild(struct world *w, const char *what);
+
 /* ---- calls that wait */
 enum mbox_result world_create(struct world *w, const char *name);
 enum mbox_result world_create_use(struct world *w, const char *name, const char *special_use);
