@@ -57,6 +57,9 @@ on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 	json_set_bool(detail, "failed", e.failed);
 	json_set_int(detail, "damaged", (int64_t)e.damaged);
 	json_set_int(detail, "free_bytes", (int64_t)e.free_bytes);
+	json_set_int(detail, "dead_bytes", (int64_t)e.compact.dead_bytes);
+	json_set_bool(detail, "compacting", e.compact.segment != 0);
+	json_set_int(detail, "damaged_segments", (int64_t)e.compact.kept_damaged);
 }
 
 /* ---- who --------------------------------------------------------------------------------------- */

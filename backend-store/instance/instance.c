@@ -137,6 +137,18 @@ quota_policy(const struct conf *c)
 	};
 }
 
+static void
+set_compaction(struct store *s, const struct conf *c)
+{
+	struct engine_compact_policy p = {
+		.on = conf_bool(c, "compact"),
+		.dead_percent = (unsigned)conf_percent(c, "compact_dead"),
+		.rate = conf_bytes(c, "compact_rate"),
+	};
+
+	engine_set_compaction(store_engine(s), &p);
+}
+
 /* For the cluster port off loopback: where there is a certificate. */
 static bool
 open_peer_tls(const struct conf *c, struct tls_ctx **tls_r, struct err *err)
@@ -170,6 +182,8 @@ open_store(struct instance *i, struct err *err)
 
 	i->store = store_open(&sc, err);
 	arena_free(&a);
+	if (i->store != NULL)
+		set_compaction(i->store, i->conf);
 	return i->store != NULL;
 }
 
@@ -314,6 +328,12 @@ on_tick(void *ctx)
 	metrics_set(&store_metrics[STORE_M_UNINDEXED], e.published_lsn - e.indexed_lsn);
 	metrics_set(&store_metrics[STORE_M_FREE], e.free_bytes);
 	metrics_set(&store_metrics[STORE_M_SEGMENTS], e.segments);
+	metrics_set(&store_metrics[STORE_M_LIVE], e.compact.live_bytes);
+	metrics_set(&store_metrics[STORE_M_DEAD], e.compact.dead_bytes);
+	metrics_set(&store_metrics[STORE_M_COPIED], e.compact.copied_bytes);
+	metrics_set(&store_metrics[STORE_M_DROPPED], e.compact.dropped);
+	metrics_set(&store_metrics[STORE_M_DROPPED_BYTES], e.compact.dropped_bytes);
+	metrics_set(&store_metrics[STORE_M_KEPT], e.compact.kept_damaged);
 	metrics_set(&store_metrics[STORE_M_DAMAGED], e.damaged);
 	metrics_set(&store_metrics[STORE_M_FULL], e.full);
 	metrics_set(&store_metrics[STORE_M_FAILED], e.failed);
@@ -342,6 +362,7 @@ instance_start(struct svc_worker *w, struct err *err)
 	control_start(i);
 	admin_start(i);
 	moves_start(i);
+	disk_start(i);
 	on_tick(i);
 	log_info(NULL, "store.start server=%s mailboxes=%llu", log_esc(i->server),
 	         (unsigned long long)store_count(i->store));
@@ -395,6 +416,7 @@ instance_reload(void *app, const struct conf *c, struct err *err)
 	tls_free(&master_tls); /* the link to the master keeps its own */
 	policy = quota_policy(c);
 	quota_set_policy(i->store, &policy);
+	set_compaction(i->store, c);
 	imap_service_set_conf(i->imap, c, tls);
 	lmtp_service_set_conf(i->lmtp, c, tls);
 	pop3_service_set_conf(i->pop3, c, tls);

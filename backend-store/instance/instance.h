@@ -30,6 +30,12 @@ enum {
 	STORE_M_UNINDEXED,
 	STORE_M_FREE,
 	STORE_M_SEGMENTS,
+	STORE_M_LIVE,
+	STORE_M_DEAD,
+	STORE_M_COPIED,
+	STORE_M_DROPPED,
+	STORE_M_DROPPED_BYTES,
+	STORE_M_KEPT,
 	STORE_M_DAMAGED,
 	STORE_M_FULL,
 	STORE_M_FAILED,
@@ -66,6 +72,7 @@ void control_start(struct instance *i);
 
 /* ---- moves.c: move.* ---- */
 void moves_start(struct instance *i);
+void disk_start(struct instance *i);
 
 /* ---- admin.c: mailbox.* and user.*; admin_acl.c, admin_quota.c: mailbox.acl.*, .quota.* ---- */
 void admin_start(struct instance *i);

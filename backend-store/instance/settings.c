@@ -29,6 +29,16 @@ const struct conf_def instance_settings[] = {
 	{ "free_floor", CONF_BYTES, "0", 0, 0, .flags = CONF_RESTART,
 	  .help = "With less free disk than this, deliveries are put off; 0: two log files and "
 	          "64 MiB." },
+	{ "compact", CONF_BOOL, "yes",
+	  .help = "Does the store give back the disk of what was deleted? What is still needed of "
+	          "a log file that is mostly dead is written anew, and the file goes. Without it "
+	          "only roostctl store compact does that." },
+	{ "compact_dead", CONF_PERCENT, "40", 5, 95,
+	  .help = "How much of a log file must be dead before it is worth that. With less "
+	          "than twice free_floor free, any file that has a fifth to give is." },
+	{ "compact_rate", CONF_BYTES, "16M",
+	  .help = "How many bytes a second are read and written for it, so that deliveries are not "
+	          "disturbed; 0: as fast as it goes, as on a full disk." },
 	{ "cache_bytes", CONF_BYTES, "256M", 1ull << 20, 0, .flags = CONF_RESTART,
 	  .help = "Message lists of mailboxes that nobody has open are kept in memory up to "
 	          "this." },
@@ -58,6 +68,22 @@ struct metric store_metrics[STORE_M_COUNT] = {
 	                                   "Records that are in the log and not in the index yet."),
 	[STORE_M_FREE] = METRIC_GAUGE("roost_store_free_bytes", NULL, "Free disk."),
 	[STORE_M_SEGMENTS] = METRIC_GAUGE("roost_store_segments", NULL, "Files of the log."),
+	[STORE_M_LIVE] = METRIC_GAUGE("roost_store_live_bytes", NULL,
+	                              "Bytes of full log files that are needed: bodies and "
+	                              "snapshots."),
+	[STORE_M_DEAD] = METRIC_GAUGE("roost_store_dead_bytes", NULL,
+	                              "Bytes of full log files that compaction can give back: "
+	                              "bodies of deleted messages, and records that a snapshot "
+	                              "can stand for."),
+	[STORE_M_COPIED] = METRIC_GAUGE("roost_store_compact_copied_bytes", NULL,
+	                                "Bodies that compaction has written anew."),
+	[STORE_M_DROPPED] = METRIC_GAUGE("roost_store_compact_dropped_segments", NULL,
+	                                 "Log files that compaction has dropped."),
+	[STORE_M_DROPPED_BYTES] = METRIC_GAUGE("roost_store_compact_dropped_bytes", NULL,
+	                                       "Bytes of the log files it has dropped."),
+	[STORE_M_KEPT] = METRIC_GAUGE("roost_store_compact_damaged_segments", NULL,
+	                              "Log files that stay, since compaction found them "
+	                              "damaged."),
 	[STORE_M_DAMAGED] = METRIC_GAUGE("roost_store_damaged", NULL,
 	                                 "Places found damaged when the store was opened."),
 	[STORE_M_FULL] =

@@ -58,6 +58,22 @@ const struct command commands[] = {
 	  "a store was set up anew: roostctl reconcile --store store1 --force\n"
 	  "a store is gone for good: roostctl reconcile --complete store9\n",
 	  cmd_reconcile },
+	{ "store space", "", 0, 0, OPT(STORE), "Disk of the stores of this host.",
+	  "What is free, how many files the log has, how much of the full ones is needed (bodies of\n"
+	  "messages, snapshots) and how much is dead, and what compaction does. Stores compact by\n"
+	  "themselves (the settings compact, compact_dead, compact_rate).",
+	  "all stores here: roostctl store space\n"
+	  "one, for a script: roostctl --json store space --store store1\n",
+	  cmd_store_space },
+	{ "store compact", "", 0, 0, OPT(STORE) | OPT(DRY_RUN),
+	  "Gives back the disk of what was deleted, now.",
+	  "Every full log file that has a fifth to give is compacted once, also with less than\n"
+	  "compact_dead, at the pace of compact_rate. The store begins and the command ends;\n"
+	  "`store space` shows how far it is. Users notice nothing.\n"
+	  "--dry-run: only shows what could be given back.",
+	  "how much would it be: roostctl store compact --dry-run\n"
+	  "one store: roostctl store compact --store store1\n",
+	  cmd_store_compact },
 	{ "compare", "", 0, 0, 0, "Do the lists of master and replicas agree?",
 	  "Compares every replica that can be asked with the master (or, without one, with the\n"
 	  "replica that knows most) by digests over ranges of names, and shows the first names\n"

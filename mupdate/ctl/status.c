@@ -77,6 +77,11 @@ describe_store(const struct json *d, struct buf *b)
 		table_bytes((uint64_t)json_get_int(d, "free_bytes", 0), free_space);
 		add_word(b, "%s free", free_space);
 	}
+	if (json_get_int(d, "damaged_segments", 0) > 0)
+		add_word(b, "%lld damaged log files stay",
+		         (long long)json_get_int(d, "damaged_segments", 0));
+	if (json_get_bool(d, "compacting", false))
+		add_word(b, "compacting");
 }
 
 /* Next hops of roost-smtp that do not work. */
