@@ -51,7 +51,8 @@ struct site {
 	struct loop *loop;
 	struct conf *conf;
 	struct side sides[SIDES];
-	unsigned ended; /* sessions that were to be ended: calls */
+	unsigned ended;   /* sessions that were to be ended: calls */
+	uint64_t dropped; /* files of the logs, by compaction */
 };
 
 /* ---- processes -------------------------------------------------------------------------- */
@@ -87,7 +88,7 @@ start(struct side *d)
 		                   .server = names[d->number],
 		                   .default_domain = "example.org",
 		                   .loop = s->loop,
-		                   .segment_bytes = 1u << 20,
+		                   .segment_bytes = 64u << 10,
 		                   .floor_bytes = 1,
 		                   .os = disk_os(d->disk) };
 	struct cluster_config cc = { .loop = s->loop,
@@ -114,6 +115,9 @@ start(struct side *d)
 	d->store = store_open(&sc, &err);
 	if (d->store == NULL)
 		return false;
+	/* meanwhile the log is compacted wherever there is something to give */
+	engine_set_compaction(store_engine(d->store),
+	                      &(struct engine_compact_policy){ .on = true, .dead_percent = 10 });
 	assert_true(addr_parse(slice_of(masters[d->number]), 0, &cc.master, NULL));
 	cc.store = tc.store = d->store;
 	d->cluster = cluster_new(&cc);
@@ -126,6 +130,12 @@ start(struct side *d)
 static void
 stop(struct side *d)
 {
+	struct engine_stats st;
+
+	if (d->store != NULL) {
+		engine_get_stats(store_engine(d->store), &st);
+		d->site->dropped += st.compact.dropped;
+	}
 	transfer_free(&d->transfer);
 	if (d->store != NULL)
 		store_set_names(d->store, NULL);
@@ -339,7 +349,7 @@ restart(struct side *d, bool power)
 
 /* False: the move was over before. */
 static bool
-die_at(unsigned victim, uint64_t operation, bool power, unsigned *moved)
+die_at(unsigned victim, uint64_t operation, bool power, unsigned *moved, uint64_t *dropped)
 {
 	uint8_t digest[DIGEST_LEN];
 	struct site s;
@@ -364,6 +374,7 @@ die_at(unsigned victim, uint64_t operation, bool power, unsigned *moved)
 	if (died)
 		check_goes_on(&s, what, digest);
 	site_fini(&s);
+	*dropped += s.dropped;
 	return died;
 }
 
@@ -371,10 +382,11 @@ static void
 die_everywhere(unsigned victim, bool power)
 {
 	unsigned moved = 0, cuts = 0;
-	uint64_t at = 1;
+	uint64_t at = 1, dropped = 0;
 
-	for (; die_at(victim, at, power, &moved); at++)
+	for (; die_at(victim, at, power, &moved, &dropped); at++)
 		cuts++;
+	assert_true(dropped > 0);
 	/* some come before the decision, some behind it */
 	test_check(cuts >= 5 && moved > 0 && moved < cuts, "%u of %u moved", moved, cuts);
 }
