@@ -65,11 +65,11 @@ imap_service_set_conf(struct imap_service *p, const struct conf *conf, struct tl
 
 	p->c.conf = conf;
 	p->c.tls = tls;
+	p->sessions.limit = conf_int(conf, "imap_max_sessions");
 	p->limits = (struct imap_limits){
 		.login_ms = conf_ms(conf, "imap_login_timeout"),
 		.idle_ms = conf_ms(conf, "imap_idle_timeout"),
 		.keepalive_ms = conf_ms(conf, "imap_idle_keepalive"),
-		.sessions = conf_int(conf, "imap_max_sessions"),
 		.message_bytes = message,
 		.command_bytes = command,
 		.before = { BEFORE_MAX, ARG_MAX_BYTES, BEFORE_MAX, 10 },
@@ -83,7 +83,7 @@ imap_service_new(const struct imap_service_config *c)
 	struct imap_service *p = xcalloc(1, sizeof(*p));
 
 	p->c = *c;
-	list_init(&p->sessions);
+	sessions_init(&p->sessions);
 	imap_service_set_conf(p, c->conf, c->tls);
 	return p;
 }
@@ -97,32 +97,22 @@ imap_service_free(struct imap_service **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
-	p->drained = NULL;
-	while ((s = LIST_FIRST(&p->sessions, struct imap_session, node)) != NULL)
+	sessions_forget_drain(&p->sessions);
+	while ((s = LIST_FIRST(&p->sessions.list, struct imap_session, node)) != NULL)
 		imap_session_end(s, "stop");
 	free(p);
 }
 
-void
-imap_service_lost_session(struct imap_service *p)
+static void
+wake(struct list *node)
 {
-	p->count--;
-	if (p->draining && p->count == 0 && p->drained != NULL)
-		p->drained(p->drained_ctx);
+	imap_session_wake(LIST_ITEM(node, struct imap_session, node));
 }
 
 void
 imap_service_drain(struct imap_service *p, void (*done)(void *ctx), void *ctx)
 {
-	struct imap_session *s;
-
-	p->draining = true;
-	LIST_EACH (s, &p->sessions, struct imap_session, node)
-		imap_session_wake(s);
-	p->drained = done;
-	p->drained_ctx = ctx;
-	if (p->count == 0)
-		done(ctx);
+	sessions_drain(&p->sessions, wake, done, ctx);
 }
 
 static bool
@@ -143,7 +133,7 @@ imap_service_end_user(struct imap_service *p, struct slice user)
 {
 	struct imap_session *s;
 
-	LIST_EACH (s, &p->sessions, struct imap_session, node)
+	LIST_EACH (s, &p->sessions.list, struct imap_session, node)
 		if (is_in(s, user))
 			imap_session_bye(s,
 			                 "[UNAVAILABLE] The mailboxes are being moved, come again",
@@ -153,7 +143,7 @@ imap_service_end_user(struct imap_service *p, struct slice user)
 size_t
 imap_service_count(const struct imap_service *p)
 {
-	return p->count;
+	return p->sessions.count;
 }
 
 static const char *
@@ -171,7 +161,7 @@ imap_service_each(const struct imap_service *p, imap_session_each_fn *fn, void *
 {
 	struct imap_session *s;
 
-	LIST_EACH (s, &p->sessions, struct imap_session, node) {
+	LIST_EACH (s, &p->sessions.list, struct imap_session, node) {
 		struct imap_session_info info = {
 			.session = s->id,
 			.peer = s->peer,

@@ -44,7 +44,7 @@ imap_session_wake(struct imap_session *s)
 {
 	if (s->ended)
 		return;
-	if (s->service->draining && (!s->logged_in || is_between_commands(s))) {
+	if (s->service->sessions.sends_away && (!s->logged_in || is_between_commands(s))) {
 		imap_session_bye(s, GOING_AWAY, "drain");
 		return;
 	}
@@ -192,9 +192,8 @@ imap_session_end(struct imap_session *s, const char *why)
 	view_free(&s->view);
 	loop_forget(p->c.loop, s);
 	link_end(&s->client);
-	list_del(&s->node);
 	loop_defer(p->c.loop, destroy, s);
-	imap_service_lost_session(p);
+	sessions_remove(&p->sessions, &s->node);
 }
 
 void
@@ -245,16 +244,15 @@ imap_session_start(struct imap_service *p, struct conn **c, bool tls)
 	s->service = p;
 	s->implicit_tls = tls;
 	session_init(s, conn_peer(*c));
-	list_add_tail(&p->sessions, &s->node);
-	p->count++;
+	sessions_add(&p->sessions, &s->node);
 	metrics_add(&imap_metrics[IMAP_M_SESSIONS], 1);
 	metrics_add(&imap_metrics[IMAP_M_CONNECTIONS], 1);
 	make_link(s, c);
-	if (p->draining) {
+	if (p->sessions.sends_away) {
 		imap_session_bye(s, GOING_AWAY, "drain");
 		return;
 	}
-	if (p->count > s->limits.sessions) {
+	if (sessions_are_too_many(&p->sessions)) {
 		imap_session_bye(s, "[UNAVAILABLE] Too many connections here, come again",
 		                 "too many sessions");
 		return;

@@ -60,10 +60,10 @@
 #include "mailbox/mailbox.h"
 #include "proto/imap_args.h"
 #include "proto/imap_cmd.h"
+#include "session/sessions.h"
 
 struct imap_limits {
 	uint64_t login_ms, idle_ms, keepalive_ms;
-	uint64_t sessions;
 	uint64_t message_bytes;               /* APPEND */
 	size_t command_bytes;                 /* line and literals of a command */
 	struct imap_cmd_limits before, after; /* the login */
@@ -72,11 +72,7 @@ struct imap_limits {
 struct imap_service {
 	struct imap_service_config c;
 	struct imap_limits limits;
-	struct list sessions;
-	size_t count;
-	bool draining;
-	void (*drained)(void *ctx);
-	void *drained_ctx;
+	struct sessions sessions;
 };
 
 /* ---- commands ------------------------------------------------------------------------------ */
@@ -185,8 +181,6 @@ void imap_session_touch(struct imap_session *s);
 #define IMAP_NO_ACCESS "You may not read the selected mailbox any more"
 
 /* ---- service.c -------------------------------------------------------------------------------- */
-
-void imap_service_lost_session(struct imap_service *p);
 
 /* ---- reply.c ---------------------------------------------------------------------------------- */
 

@@ -55,10 +55,10 @@ lmtp_service_set_conf(struct lmtp_service *p, const struct conf *conf, struct tl
 {
 	p->c.conf = conf;
 	p->c.tls = tls;
+	p->sessions.limit = conf_int(conf, "lmtp_max_sessions");
 	p->limits = (struct lmtp_limits){
 		.idle_ms = conf_ms(conf, "lmtp_timeout"),
 		.body_ms = conf_ms(conf, "lmtp_body_timeout"),
-		.sessions = conf_int(conf, "lmtp_max_sessions"),
 		.message_bytes = conf_bytes(conf, "lmtp_max_message"),
 		.refuse_over_quota = conf_enum(conf, "over_quota") == 1,
 		.rcpts = (unsigned)conf_int(conf, "lmtp_max_recipients"),
@@ -72,7 +72,7 @@ lmtp_service_new(const struct lmtp_service_config *c)
 
 	p->c = *c;
 	p->refs = 1;
-	list_init(&p->sessions);
+	sessions_init(&p->sessions);
 	lmtp_service_set_conf(p, c->conf, c->tls);
 	return p;
 }
@@ -93,39 +93,31 @@ lmtp_service_free(struct lmtp_service **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
-	p->drained = NULL;
-	while ((s = LIST_FIRST(&p->sessions, struct lmtp_session, node)) != NULL)
+	sessions_forget_drain(&p->sessions);
+	while ((s = LIST_FIRST(&p->sessions.list, struct lmtp_session, node)) != NULL)
 		lmtp_session_end(s, "stop");
 	lmtp_service_unref(p);
 }
 
-void
-lmtp_service_lost_session(struct lmtp_service *p)
+static void
+send_away(struct list *node)
 {
-	p->count--;
-	if (p->draining && p->count == 0 && p->drained != NULL)
-		p->drained(p->drained_ctx);
+	struct lmtp_session *s = LIST_ITEM(node, struct lmtp_session, node);
+
+	if (s->delivery == NULL)
+		lmtp_session_say_going(s);
 }
 
 void
 lmtp_service_drain(struct lmtp_service *p, void (*done)(void *ctx), void *ctx)
 {
-	struct lmtp_session *s;
-
-	p->draining = true;
-	LIST_EACH (s, &p->sessions, struct lmtp_session, node)
-		if (s->delivery == NULL)
-			lmtp_session_say_going(s);
-	p->drained = done;
-	p->drained_ctx = ctx;
-	if (p->count == 0)
-		done(ctx);
+	sessions_drain(&p->sessions, send_away, done, ctx);
 }
 
 size_t
 lmtp_service_count(const struct lmtp_service *p)
 {
-	return p->count;
+	return p->sessions.count;
 }
 
 void
@@ -133,7 +125,7 @@ lmtp_service_each(const struct lmtp_service *p, lmtp_session_each_fn *fn, void *
 {
 	struct lmtp_session *s;
 
-	LIST_EACH (s, &p->sessions, struct lmtp_session, node) {
+	LIST_EACH (s, &p->sessions.list, struct lmtp_session, node) {
 		struct lmtp_session_info info = {
 			.session = s->id,
 			.peer = s->peer,

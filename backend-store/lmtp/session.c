@@ -64,9 +64,8 @@ lmtp_session_end(struct lmtp_session *s, const char *why)
 	auth_cancel(p->c.auth, s->auth_id);
 	lmtp_session_forget_transaction(s);
 	link_end(&s->client);
-	list_del(&s->node);
 	loop_defer(p->c.loop, session_free, s);
-	lmtp_service_lost_session(p);
+	sessions_remove(&p->sessions, &s->node);
 }
 
 /* ---- the core waits, or not -------------------------------------------------------------- */
@@ -106,7 +105,7 @@ settle(struct lmtp_session *s)
 		lmtp_session_end(s, "closed");
 	else if (smtp_server_is_over(s->core))
 		lmtp_session_end(s, "sent away");
-	else if (s->service->draining && s->delivery == NULL)
+	else if (s->service->sessions.sends_away && s->delivery == NULL)
 		lmtp_session_say_going(s);
 	else
 		update_pause(s);
@@ -358,8 +357,7 @@ session_begin(struct lmtp_session *s, struct conn **c)
 	};
 	s->core = smtp_server_new(&s->settings, false);
 	s->client = link_new(c, &client_ops, s, &limits);
-	list_add_tail(&p->sessions, &s->node);
-	p->count++;
+	sessions_add(&p->sessions, &s->node);
 	metrics_add(&lmtp_metrics[LMTP_M_SESSIONS], 1);
 	metrics_add(&lmtp_metrics[LMTP_M_CONNECTIONS], 1);
 	link_set_deadline(s->client, p->limits.idle_ms);
@@ -372,7 +370,7 @@ lmtp_session_start(struct lmtp_service *p, struct conn **c)
 
 	s->service = p;
 	session_begin(s, c);
-	if (p->count > p->limits.sessions) {
+	if (sessions_are_too_many(&p->sessions)) {
 		smtp_server_bye(s->core, 421, "4.3.2", "Too many sessions.", link_out(s->client));
 		lmtp_session_end(s, "too many sessions");
 		return;

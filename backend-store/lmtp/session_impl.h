@@ -14,11 +14,11 @@
 #include "mailbox/deliver.h"
 #include "mailbox/spool.h"
 #include "proto/smtp_server.h"
+#include "session/sessions.h"
 #include "tls/digest.h"
 
 struct lmtp_limits {
 	uint64_t idle_ms, body_ms;
-	uint64_t sessions;
 	uint64_t message_bytes;
 	unsigned rcpts;
 	bool refuse_over_quota; /* for good, instead of "later" */
@@ -27,13 +27,9 @@ struct lmtp_limits {
 struct lmtp_service {
 	struct lmtp_service_config c;
 	struct lmtp_limits limits;
-	struct list sessions;
-	size_t count;
+	struct sessions sessions;
 	uint64_t bytes_in_store; /* of messages the store has and has not answered for */
 	size_t refs;             /* deliveries that will look at bytes_in_store, and the owner */
-	bool draining;
-	void (*drained)(void *ctx);
-	void *drained_ctx;
 };
 
 /* Where a recipient's mail goes: one user, or several for a list. Heap strings. */
@@ -95,7 +91,6 @@ void lmtp_session_answered(struct lmtp_session *s);
 /* The transaction is over, whatever became of it. */
 void lmtp_session_forget_transaction(struct lmtp_session *s);
 /* A session is gone: the drain may be over. */
-void lmtp_service_lost_session(struct lmtp_service *p);
 void lmtp_service_unref(struct lmtp_service *p);
 
 /* ---- rcpt.c ---- */

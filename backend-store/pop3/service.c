@@ -41,10 +41,10 @@ pop3_service_set_conf(struct pop3_service *p, const struct conf *conf, struct tl
 {
 	p->c.conf = conf;
 	p->c.tls = tls;
+	p->sessions.limit = conf_int(conf, "pop3_max_sessions");
 	p->limits = (struct pop3_limits){
 		.login_ms = conf_ms(conf, "pop3_login_timeout"),
 		.idle_ms = conf_ms(conf, "pop3_idle_timeout"),
-		.sessions = conf_int(conf, "pop3_max_sessions"),
 	};
 }
 
@@ -54,7 +54,7 @@ pop3_service_new(const struct pop3_service_config *c)
 	struct pop3_service *p = xcalloc(1, sizeof(*p));
 
 	p->c = *c;
-	list_init(&p->sessions);
+	sessions_init(&p->sessions);
 	pop3_service_set_conf(p, c->conf, c->tls);
 	return p;
 }
@@ -68,36 +68,27 @@ pop3_service_free(struct pop3_service **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
-	p->drained = NULL;
-	LIST_EACH (s, &p->sessions, struct pop3_session, node)
+	sessions_forget_drain(&p->sessions);
+	while ((s = LIST_FIRST(&p->sessions.list, struct pop3_session, node)) != NULL)
 		session_end(s, "stop");
 	free(p);
 }
 
-void
-service_lost_session(struct pop3_service *p)
+static void
+send_away(struct list *node)
 {
-	p->count--;
-	if (p->draining && p->count == 0 && p->drained != NULL)
-		p->drained(p->drained_ctx);
+	struct pop3_session *s = LIST_ITEM(node, struct pop3_session, node);
+
+	if (s->logged_in)
+		return;
+	session_reply(s, "-ERR [SYS/TEMP] Going away, please come again.");
+	session_end(s, "drain");
 }
 
 void
 pop3_service_drain(struct pop3_service *p, void (*done)(void *ctx), void *ctx)
 {
-	struct pop3_session *s;
-
-	LIST_EACH (s, &p->sessions, struct pop3_session, node) {
-		if (s->logged_in)
-			continue;
-		session_reply(s, "-ERR [SYS/TEMP] Going away, please come again.");
-		session_end(s, "drain");
-	}
-	p->draining = true;
-	p->drained = done;
-	p->drained_ctx = ctx;
-	if (p->count == 0)
-		done(ctx);
+	sessions_drain(&p->sessions, send_away, done, ctx);
 }
 
 void
@@ -105,7 +96,7 @@ pop3_service_end_user(struct pop3_service *p, struct slice user)
 {
 	struct pop3_session *s;
 
-	LIST_EACH (s, &p->sessions, struct pop3_session, node)
+	LIST_EACH (s, &p->sessions.list, struct pop3_session, node)
 		if (s->logged_in && slice_eq_str(user, s->user))
 			session_end(s, "move");
 }
@@ -113,7 +104,7 @@ pop3_service_end_user(struct pop3_service *p, struct slice user)
 size_t
 pop3_service_count(const struct pop3_service *p)
 {
-	return p->count;
+	return p->sessions.count;
 }
 
 void
@@ -121,7 +112,7 @@ pop3_service_each(const struct pop3_service *p, pop3_session_each_fn *fn, void *
 {
 	struct pop3_session *s;
 
-	LIST_EACH (s, &p->sessions, struct pop3_session, node) {
+	LIST_EACH (s, &p->sessions.list, struct pop3_session, node) {
 		struct pop3_session_info info = {
 			.session = s->id,
 			.peer = s->peer,

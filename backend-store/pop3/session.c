@@ -63,8 +63,7 @@ session_end(struct pop3_session *s, const char *why)
 	if (s->drop.mailbox != NULL)
 		mailbox_release(&s->drop.mailbox);
 	link_end(&s->client);
-	list_del(&s->node);
-	service_lost_session(p);
+	sessions_remove(&p->sessions, &s->node);
 	loop_defer(l, session_free, s);
 }
 
@@ -356,8 +355,7 @@ session_begin(struct pop3_session *s, struct conn **c, bool tls)
 	};
 	s->core = pop3_server_new(&s->settings, tls);
 	s->client = link_new(c, &client_ops, s, NULL);
-	list_add_tail(&p->sessions, &s->node);
-	p->count++;
+	sessions_add(&p->sessions, &s->node);
 	metrics_add(&pop3_metrics[POP3_M_SESSIONS], 1);
 	metrics_add(&pop3_metrics[POP3_M_CONNECTIONS], 1);
 	link_set_deadline(s->client, p->limits.login_ms);
@@ -374,11 +372,11 @@ pop3_session_start(struct pop3_service *p, struct conn **c, bool tls)
 	if (tls) {
 		s->implicit_tls = true;
 		link_start_tls_server(s->client, p->c.tls);
-		if (p->count > p->limits.sessions)
+		if (sessions_are_too_many(&p->sessions))
 			session_end(s, "too many sessions");
 		return;
 	}
-	if (p->count > p->limits.sessions) {
+	if (sessions_are_too_many(&p->sessions)) {
 		session_reply(s, "-ERR [SYS/TEMP] Too many sessions.");
 		session_end(s, "too many sessions");
 		return;

@@ -15,20 +15,16 @@
 #include "pop3/session.h"
 #include "proto/dotbuf.h"
 #include "proto/pop3_server.h"
+#include "session/sessions.h"
 
 struct pop3_limits {
 	uint64_t login_ms, idle_ms;
-	uint64_t sessions;
 };
 
 struct pop3_service {
 	struct pop3_service_config c;
 	struct pop3_limits limits;
-	struct list sessions;
-	size_t count;
-	bool draining;
-	void (*drained)(void *ctx);
-	void *drained_ctx;
+	struct sessions sessions;
 };
 
 /* ---- the maildrop ------------------------------------------------------------------------ */
@@ -109,8 +105,6 @@ void session_end(struct pop3_session *s, const char *why);
 void session_reply(struct pop3_session *s, const char *line);
 /* Something moved: the inactivity timer starts anew. */
 void session_touch(struct pop3_session *s);
-/* A session is gone: the drain may be over. */
-void service_lost_session(struct pop3_service *p);
 
 /* Commands after the login. */
 void transaction_command(struct pop3_session *s, const struct pop3_event *ev);

@@ -76,7 +76,6 @@ read_limits(struct imap_limits *l, const struct conf *c)
 	l->store_ms = conf_ms(c, "imap_store_timeout");
 	l->guest_ms = conf_ms(c, "imap_guest_timeout");
 	l->stores = conf_int(c, "imap_max_stores");
-	l->sessions = conf_int(c, "imap_max_sessions");
 	l->before = (struct imap_cmd_limits){ BEFORE_MAX, IMAP_ARG_MAX, BEFORE_MAX, 10 };
 	l->after = (struct imap_cmd_limits){ conf_bytes(c, "imap_max_line"), IMAP_ARG_MAX,
 		                             conf_bytes(c, "imap_max_literal"), 10000 };
@@ -89,7 +88,8 @@ imap_proxy_new(const struct imap_proxy_config *c)
 
 	p->c = *c;
 	read_limits(&p->limits, c->conf);
-	list_init(&p->sessions);
+	sessions_init(&p->sessions);
+	p->sessions.limit = conf_int(c->conf, "imap_max_sessions");
 	return p;
 }
 
@@ -102,44 +102,32 @@ imap_proxy_free(struct imap_proxy **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
-	p->draining = false;
-	while ((s = LIST_FIRST(&p->sessions, struct imap_session, node)) != NULL)
+	sessions_forget_drain(&p->sessions);
+	while ((s = LIST_FIRST(&p->sessions.list, struct imap_session, node)) != NULL)
 		imap_session_end(s, "the program ends");
 	free(p);
 }
 
-void
-imap_proxy_lost_session(struct imap_proxy *p)
+static void
+send_away(struct list *node)
 {
-	must(p->count > 0);
-	p->count--;
-	if (p->draining && p->count == 0)
-		p->drained(p->drained_ctx);
+	struct imap_session *s = LIST_ITEM(node, struct imap_session, node);
+
+	if (imap_session_is_idle(s))
+		imap_session_bye(s, "[UNAVAILABLE] This server is going down, come again",
+		                 "drained");
 }
 
 void
 imap_proxy_drain(struct imap_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx)
 {
-	struct imap_session *s;
-
-	p->draining = true;
-	p->sends_away = !may_stay;
-	p->drained = done;
-	p->drained_ctx = ctx;
-	if (p->count == 0) {
-		done(ctx);
-		return;
-	}
-	LIST_EACH (s, &p->sessions, struct imap_session, node)
-		if (p->sends_away && imap_session_is_idle(s))
-			imap_session_bye(s, "[UNAVAILABLE] This server is going down, come again",
-			                 "drained");
+	sessions_drain(&p->sessions, may_stay ? NULL : send_away, done, ctx);
 }
 
 size_t
 imap_proxy_count(const struct imap_proxy *p)
 {
-	return p->count;
+	return p->sessions.count;
 }
 
 static const char *
@@ -155,7 +143,7 @@ imap_proxy_each(const struct imap_proxy *p, imap_session_each_fn *fn, void *ctx)
 {
 	struct imap_session *s;
 
-	LIST_EACH (s, &p->sessions, struct imap_session, node) {
+	LIST_EACH (s, &p->sessions.list, struct imap_session, node) {
 		struct imap_session_info info = {
 			.session = s->id,
 			.peer = s->peer,

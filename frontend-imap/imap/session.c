@@ -262,7 +262,7 @@ imap_session_wake(struct imap_session *s)
 		imap_dispatch_run(s);
 	if (!may_go_on(s))
 		return;
-	if (s->proxy->sends_away && imap_session_is_idle(s)) {
+	if (s->proxy->sessions.sends_away && imap_session_is_idle(s)) {
 		imap_session_bye(s, "[UNAVAILABLE] This server is going down, come again",
 		                 "drained");
 		return;
@@ -485,10 +485,9 @@ imap_session_end(struct imap_session *s, const char *why)
 	while (!list_is_empty(&s->legs))
 		imap_reach_drop(s, imap_leg_of_node(s->legs.next), bye);
 	link_end(&s->client);
-	list_del(&s->node);
 	metrics_sub(&imap_metrics[IMAP_M_SESSIONS], 1);
 	loop_defer(s->proxy->c.loop, destroy, s);
-	imap_proxy_lost_session(s->proxy);
+	sessions_remove(&s->proxy->sessions, &s->node);
 }
 
 /* A whole line of a command must fit. */
@@ -520,12 +519,11 @@ imap_session_start(struct imap_proxy *p, struct conn **c, bool tls)
 	buf_init(&s->whole, IMAP_WHOLE_MAX);
 	list_init(&s->legs);
 	list_init(&s->flights);
-	list_add_tail(&p->sessions, &s->node);
-	p->count++;
+	sessions_add(&p->sessions, &s->node);
 	metrics_add(&imap_metrics[IMAP_M_CONNECTIONS], 1);
 	metrics_add(&imap_metrics[IMAP_M_SESSIONS], 1);
 	make_link(s, c);
-	if (p->count > p->limits.sessions) {
+	if (sessions_are_too_many(&p->sessions)) {
 		imap_session_bye(s, "[UNAVAILABLE] Too many connections here, come again",
 		                 "too many sessions");
 		return;

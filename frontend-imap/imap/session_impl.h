@@ -24,6 +24,7 @@
 #include "log/log.h"
 #include "mail/mbox_name.h"
 #include "proto/imap_cmd.h"
+#include "session/sessions.h"
 
 /* Commands with stores and not answered yet. More wait in the client's socket. */
 #define IMAP_FLIGHTS_MAX 64
@@ -33,19 +34,14 @@
 
 struct imap_limits {
 	uint64_t login_ms, idle_ms, connect_ms, store_ms, guest_ms;
-	uint64_t sessions, stores;
+	uint64_t stores;
 	struct imap_cmd_limits before, after; /* the login */
 };
 
 struct imap_proxy {
 	struct imap_proxy_config c;
 	struct imap_limits limits;
-	struct list sessions;
-	size_t count;
-	bool draining;
-	bool sends_away; /* who waits for nothing */
-	void (*drained)(void *ctx);
-	void *drained_ctx;
+	struct sessions sessions;
 };
 
 /* ---- commands ------------------------------------------------------------------------------ */
@@ -242,8 +238,6 @@ void imap_session_end_job(struct imap_session *s);
 void imap_session_finish_job(struct imap_session *s, const char *text);
 
 /* ---- proxy.c ---------------------------------------------------------------------------------- */
-
-void imap_proxy_lost_session(struct imap_proxy *p);
 
 /* ---- login.c ---------------------------------------------------------------------------------- */
 

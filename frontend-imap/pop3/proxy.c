@@ -49,9 +49,9 @@ pop3_proxy_new(const struct pop3_proxy_config *c)
 		.idle_ms = conf_ms(c->conf, "pop3_idle_timeout"),
 		.connect_ms = conf_ms(c->conf, "pop3_connect_timeout"),
 		.store_ms = conf_ms(c->conf, "pop3_store_timeout"),
-		.sessions = conf_int(c->conf, "pop3_max_sessions"),
 	};
-	list_init(&p->sessions);
+	sessions_init(&p->sessions);
+	p->sessions.limit = conf_int(c->conf, "pop3_max_sessions");
 	return p;
 }
 
@@ -64,43 +64,33 @@ pop3_proxy_free(struct pop3_proxy **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
-	p->drained = NULL;
-	LIST_EACH (s, &p->sessions, struct pop3_session, node)
+	sessions_forget_drain(&p->sessions);
+	while ((s = LIST_FIRST(&p->sessions.list, struct pop3_session, node)) != NULL)
 		session_end(s, "stop");
 	free(p);
 }
 
-void
-proxy_lost_session(struct pop3_proxy *p)
+static void
+send_away(struct list *node)
 {
-	p->count--;
-	if (p->draining && p->count == 0 && p->drained != NULL)
-		p->drained(p->drained_ctx);
+	struct pop3_session *s = LIST_ITEM(node, struct pop3_session, node);
+
+	if (s->logged_in)
+		return;
+	buf_add_str(link_out(s->client), "-ERR [SYS/TEMP] Going away, please come again.\r\n");
+	session_end(s, "drain");
 }
 
 void
 pop3_proxy_drain(struct pop3_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx)
 {
-	struct pop3_session *s;
-
-	LIST_EACH (s, &p->sessions, struct pop3_session, node) {
-		if (s->logged_in || may_stay)
-			continue;
-		buf_add_str(link_out(s->client), "-ERR [SYS/TEMP] Going away, please come "
-		                                 "again.\r\n");
-		session_end(s, "drain");
-	}
-	p->draining = true;
-	p->drained = done;
-	p->drained_ctx = ctx;
-	if (p->count == 0)
-		done(ctx);
+	sessions_drain(&p->sessions, may_stay ? NULL : send_away, done, ctx);
 }
 
 size_t
 pop3_proxy_count(const struct pop3_proxy *p)
 {
-	return p->count;
+	return p->sessions.count;
 }
 
 void
@@ -108,7 +98,7 @@ pop3_proxy_each(const struct pop3_proxy *p, pop3_session_each_fn *fn, void *ctx)
 {
 	struct pop3_session *s;
 
-	LIST_EACH (s, &p->sessions, struct pop3_session, node) {
+	LIST_EACH (s, &p->sessions.list, struct pop3_session, node) {
 		struct pop3_session_info info = {
 			.session = s->id,
 			.peer = s->peer,

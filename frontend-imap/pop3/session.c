@@ -55,8 +55,7 @@ session_end(struct pop3_session *s, const char *why)
 	home_cancel(s->proxy->c.home, s->home_id);
 	pop3_leg_free(&s->leg);
 	link_end(&s->client);
-	list_del(&s->node);
-	proxy_lost_session(s->proxy);
+	sessions_remove(&s->proxy->sessions, &s->node);
 	loop_defer(l, session_free, s);
 }
 
@@ -355,8 +354,7 @@ session_begin(struct pop3_session *s, struct conn **c, bool tls)
 	};
 	s->core = pop3_server_new(&s->settings, tls);
 	s->client = link_new(c, &client_ops, s, NULL);
-	list_add_tail(&p->sessions, &s->node);
-	p->count++;
+	sessions_add(&p->sessions, &s->node);
 	metrics_add(&pop3_metrics[POP3_M_SESSIONS], 1);
 	metrics_add(&pop3_metrics[POP3_M_CONNECTIONS], 1);
 	link_set_deadline(s->client, p->limits.login_ms);
@@ -373,11 +371,11 @@ pop3_session_start(struct pop3_proxy *p, struct conn **c, bool tls)
 	if (tls) {
 		s->implicit_tls = true;
 		link_start_tls_server(s->client, p->c.tls);
-		if (p->count > p->limits.sessions)
+		if (sessions_are_too_many(&p->sessions))
 			session_end(s, "too many sessions");
 		return;
 	}
-	if (p->count > p->limits.sessions) {
+	if (sessions_are_too_many(&p->sessions)) {
 		buf_add_str(link_out(s->client), "-ERR [SYS/TEMP] Too many sessions.\r\n");
 		session_end(s, "too many sessions");
 		return;

@@ -14,6 +14,7 @@
 #include "pop3/session.h"
 #include "proto/pop3_client.h"
 #include "proto/pop3_server.h"
+#include "session/sessions.h"
 
 /* Commands taken from the client and not answered yet. More wait in its socket. */
 #define RELAY_MAX 64
@@ -39,17 +40,12 @@ struct relay {
 
 struct pop3_limits {
 	uint64_t login_ms, idle_ms, connect_ms, store_ms;
-	uint64_t sessions;
 };
 
 struct pop3_proxy {
 	struct pop3_proxy_config c;
 	struct pop3_limits limits;
-	struct list sessions;
-	size_t count;
-	bool draining;
-	void (*drained)(void *ctx);
-	void *drained_ctx;
+	struct sessions sessions;
 };
 
 struct pop3_session {
@@ -79,9 +75,6 @@ struct pop3_session {
 const char *session_store(const struct pop3_session *s);
 /* No callback comes any more; freed at the end of the loop's turn. why: for the log. */
 void session_end(struct pop3_session *s, const char *why);
-
-/* A session is gone: the drain may be over. */
-void proxy_lost_session(struct pop3_proxy *p);
 
 /* The store has let us in. */
 void relay_start(struct pop3_session *s, const struct pop3_offer *offer);

@@ -154,7 +154,6 @@ smtp_proxy_new(const struct smtp_proxy_config *c)
 		.command_ms = conf_ms(c->conf, "command_timeout"),
 		.data_ms = conf_ms(c->conf, "data_timeout"),
 		.message_ms = conf_ms(c->conf, "message_timeout"),
-		.sessions = conf_int(c->conf, "max_sessions"),
 		.per_address = conf_int(c->conf, "client_connections"),
 		.refused = conf_int(c->conf, "refused_limit"),
 	};
@@ -177,7 +176,8 @@ smtp_proxy_new(const struct smtp_proxy_config *c)
 		.default_domain = domain != NULL ? domain : "",
 		.delimiter = delimiter != NULL ? *delimiter : '\0',
 	};
-	list_init(&p->sessions);
+	sessions_init(&p->sessions);
+	p->sessions.limit = conf_int(c->conf, "max_sessions");
 	p->by_address = map_new();
 	return p;
 }
@@ -191,8 +191,8 @@ smtp_proxy_free(struct smtp_proxy **pp)
 	*pp = NULL;
 	if (p == NULL)
 		return;
-	p->drained = NULL;
-	LIST_EACH (s, &p->sessions, struct smtp_session, node)
+	sessions_forget_drain(&p->sessions);
+	while ((s = LIST_FIRST(&p->sessions.list, struct smtp_session, node)) != NULL)
 		session_end(s, "stop");
 	seen_free(&p->shared.seen);
 	map_free(&p->by_address);
@@ -228,8 +228,7 @@ proxy_add_session(struct smtp_proxy *p, struct smtp_session *s, const struct add
 		(void)map_set(p->by_address, slice_of(net), s->address);
 	}
 	s->address->sessions++;
-	list_add_tail(&p->sessions, &s->node);
-	p->count++;
+	sessions_add(&p->sessions, &s->node);
 	metrics_add(&smtp_metrics[SMTP_M_SESSIONS], 1);
 	metrics_add(&smtp_metrics[SMTP_M_CONNECTIONS], 1);
 }
@@ -237,37 +236,33 @@ proxy_add_session(struct smtp_proxy *p, struct smtp_session *s, const struct add
 void
 proxy_lost_session(struct smtp_proxy *p, struct smtp_session *s)
 {
-	list_del(&s->node);
 	if (--s->address->sessions == 0) {
 		(void)map_del(p->by_address, slice_of(s->address->net));
 		free(s->address);
 	}
 	metrics_sub(&smtp_metrics[SMTP_M_SESSIONS], 1);
-	p->count--;
-	if (p->draining && p->count == 0 && p->drained != NULL)
-		p->drained(p->drained_ctx);
+	sessions_remove(&p->sessions, &s->node);
+}
+
+static void
+send_away(struct list *node)
+{
+	struct smtp_session *s = LIST_ITEM(node, struct smtp_session, node);
+
+	if (session_is_idle(s))
+		session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
 }
 
 void
 smtp_proxy_drain(struct smtp_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx)
 {
-	struct smtp_session *s;
-
-	LIST_EACH (s, &p->sessions, struct smtp_session, node)
-		if (!may_stay && session_is_idle(s))
-			session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
-	p->draining = true;
-	p->sends_away = !may_stay;
-	p->drained = done;
-	p->drained_ctx = ctx;
-	if (p->count == 0)
-		done(ctx);
+	sessions_drain(&p->sessions, may_stay ? NULL : send_away, done, ctx);
 }
 
 size_t
 smtp_proxy_count(const struct smtp_proxy *p)
 {
-	return p->count;
+	return p->sessions.count;
 }
 
 void
@@ -275,7 +270,7 @@ smtp_proxy_each(const struct smtp_proxy *p, smtp_session_each_fn *fn, void *ctx)
 {
 	struct smtp_session *s;
 
-	LIST_EACH (s, &p->sessions, struct smtp_session, node) {
+	LIST_EACH (s, &p->sessions.list, struct smtp_session, node) {
 		struct smtp_session_info info = {
 			.session = s->id,
 			.peer = s->peer,

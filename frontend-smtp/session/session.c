@@ -126,7 +126,7 @@ transaction_over(struct smtp_session *s)
 {
 	txn_end(&s->txn);
 	s->delivering = false;
-	if (s->proxy->sends_away)
+	if (s->proxy->sessions.sends_away)
 		session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
 }
 
@@ -252,7 +252,7 @@ session_begin_transaction(struct smtp_session *s, const struct smtp_mail *mail)
 static void
 on_mail(struct smtp_session *s, const struct smtp_mail *mail)
 {
-	if (s->proxy->sends_away)
+	if (s->proxy->sessions.sends_away)
 		session_bye(s, 421, "4.3.2", "Going away, please come again", "drain");
 	else
 		session_submit_mail(s, mail);
@@ -441,7 +441,7 @@ find_limit(const struct smtp_session *s, const struct addr *peer)
 {
 	const struct smtp_proxy *p = s->proxy;
 
-	if (p->count > p->limits.sessions)
+	if (sessions_are_too_many(&p->sessions))
 		return "Too many sessions";
 	if (s->address->sessions > p->limits.per_address &&
 	    !conf_nets_has(p->c.conf, "lmtp_networks", peer))

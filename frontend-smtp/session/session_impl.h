@@ -14,24 +14,20 @@
 #include "proto/smtp_server.h"
 #include "rewrite/submitted.h"
 #include "session/session.h"
+#include "session/sessions.h"
 #include "session/txn.h"
 
 struct smtp_limits {
 	uint64_t command_ms, data_ms, message_ms;
-	uint64_t sessions, per_address, refused;
+	uint64_t per_address, refused;
 };
 
 struct smtp_proxy {
 	struct smtp_proxy_config c;
 	struct smtp_limits limits;
 	struct txn_shared shared;
-	struct list sessions;
-	size_t count;
+	struct sessions sessions;
 	struct map *by_address; /* network of the conn's peer -> struct address_count */
-	bool draining;
-	bool sends_away; /* who is in no transaction */
-	void (*drained)(void *ctx);
-	void *drained_ctx;
 };
 
 struct address_count {

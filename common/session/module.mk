@@ -1,0 +1,2 @@
+$(call module,common/session,common/base,)
+$(call unit,common/session)
