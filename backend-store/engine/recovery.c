@@ -582,7 +582,8 @@ run(struct recovery *r, const struct checkpoint *c)
 	if ((!c->there && f.count != 0) || is_too_old(r->e, c, &f)) {
 		rc = rebuild(r, &f);
 	} else {
-		r->applied = r->e->indexed_lsn = c->applied;
+		r->applied = c->applied;
+		r->e->indexed_lsn = c->applied;
 		r->e->replay_segment = c->segment;
 		rc = read_files(r, &f, c->segment);
 		if (rc == 0)
