@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROUNDS 30000
+#define ROUNDS 400
 
 static uint32_t random_state;
 
