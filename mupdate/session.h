@@ -16,11 +16,11 @@ void session_free(struct session **sn);
 void session_released(struct session *sn, enum mapdb_outcome outcome);
 /* The map has changed. */
 void session_kick(struct session *sn);
-/* Says BYE. */
 /* Without a word: it comes again, and a Cyrus front end would take any for a list. */
 void session_cut(struct session *sn, const char *why);
 /* Ends one that has not logged in. False: it has, or is at its end. */
 bool session_give_way(struct session *sn);
+/* Says BYE. */
 void session_drain(struct session *sn);
 
 /* In the service's lists: session_list(), session_group(). */
