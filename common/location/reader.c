@@ -19,6 +19,7 @@ struct location_reader {
 	char *dir;
 	struct kv_env *env; /* NULL: blind */
 	uint64_t next_open_ms;
+	uint64_t checked_ms; /* when its file was last looked at */
 	struct err logged;   /* why it could not be opened; "" when it could */
 	struct arena *cache; /* names of servers by id; they never change in an environment */
 	struct slice *servers;
@@ -89,13 +90,17 @@ reader_open(struct location_reader *r, struct err *err)
 	log_debug(NULL, "location.opened dir=%s", log_esc(r->dir));
 }
 
-/* The replica moves a damaged environment aside and makes a new one. Looked at each time: a
- * barrier that came through speaks of the new one. */
+/* The replica moves a damaged environment aside and makes a new one. Looked at anew in each
+ * millisecond, since it costs more than a lookup: no replica makes one, follows its master again
+ * and lets a barrier through in less. */
 static bool
-is_fit(struct location_reader *r, struct err *err)
+is_fit(struct location_reader *r, uint64_t now, struct err *err)
 {
+	if (now == r->checked_ms)
+		return true;
 	switch (kv_check_file(r->env)) {
 	case KV_FILE_GOOD:
+		r->checked_ms = now;
 		return true;
 	case KV_FILE_OTHER:
 		reader_close(r);
@@ -115,7 +120,7 @@ reader_begin(struct location_reader *r, struct err *err)
 	struct kv_txn *txn;
 	enum kv_err e;
 
-	if (r->env != NULL && !is_fit(r, err))
+	if (r->env != NULL && !is_fit(r, now, err))
 		return NULL;
 	if (r->env == NULL) {
 		if (now < r->next_open_ms) {
