@@ -326,17 +326,23 @@ list_items(struct json *items, struct table *t, const struct program *p, const s
 	}
 }
 
+struct listing {
+	const char *prefix;
+	struct json *items;
+	struct table *table;
+};
+
 /* One store's part of the list. */
 static int
-list_store(struct run *r, const struct program *p, const char *prefix, struct json *items,
-           struct table *t)
+list_store(void *ctx, struct run *r, const struct program *p)
 {
+	const struct listing *l = ctx;
 	struct answer a;
 	int code = EXIT_DONE;
 
-	run_ask1(r, p, "mailbox.list", prefix != NULL ? "prefix" : NULL, prefix, &a);
+	run_ask1(r, p, "mailbox.list", l->prefix != NULL ? "prefix" : NULL, l->prefix, &a);
 	if (a.ok)
-		list_items(items, t, p, json_get(a.json, "mailboxes"));
+		list_items(l->items, l->table, p, json_get(a.json, "mailboxes"));
 	else
 		code = run_fail(r, answer_exit(&a), "%s: %s", program_text(p), a.text);
 	if (json_get_bool(a.json, "more", false))
@@ -349,36 +355,23 @@ list_store(struct run *r, const struct program *p, const char *prefix, struct js
 int
 cmd_mailbox_list(struct run *r)
 {
-	const char *prefix = r->args.count > 0 ? r->args.operands[0] : NULL;
-	const char *store = r->args.values[OPT_STORE];
-	const struct program *p, *only = NULL;
+	struct listing l = { .prefix = r->args.count > 0 ? r->args.operands[0] : NULL };
 	struct mbox_name name;
-	struct json *items = json_set_array(r->result, "mailboxes");
-	struct table *t;
-	unsigned pos = 0, asked = 0;
-	int code = EXIT_DONE;
+	unsigned asked;
+	int code;
 
-	if (prefix != NULL && strchr(prefix, '@') != NULL) {
-		code = mailboxes_parse(r, prefix, &name);
-		prefix = name.s;
+	l.items = json_set_array(r->result, "mailboxes");
+	if (l.prefix != NULL && strchr(l.prefix, '@') != NULL) {
+		code = mailboxes_parse(r, l.prefix, &name);
+		if (code != EXIT_DONE)
+			return code;
+		l.prefix = name.s;
 	}
-	if (code == EXIT_DONE && store != NULL && (only = run_find_store(r, store)) == NULL)
-		code = run_fail(r, EXIT_TEMP, "%s does not answer on a control socket here", store);
-	if (code != EXIT_DONE)
-		return code;
-	t = table_new("MAILBOX|STORE|MESSAGES>|SIZE>|UIDVALIDITY>|ACL");
-	while ((p = run_next(r, "roost-store", &pos)) != NULL) {
-		int one = EXIT_DONE;
-
-		if (only != NULL && p != only)
-			continue;
-		one = list_store(r, p, prefix, items, t);
-		code = MAX(code, one);
-		asked++;
-	}
-	run_table(r, t);
-	table_free(&t);
-	if (asked == 0)
+	l.table = table_new("MAILBOX|STORE|MESSAGES>|SIZE>|UIDVALIDITY>|ACL");
+	code = run_each_store(r, list_store, &l, &asked);
+	run_table(r, l.table);
+	table_free(&l.table);
+	if (asked == 0 && code == EXIT_DONE)
 		return run_fail(r, EXIT_TEMP, "there is no roost-store on this host");
 	return code;
 }

@@ -208,12 +208,14 @@ cmd_mailbox_quota_clear(struct run *r)
 struct wanted {
 	const char *prefix;
 	uint64_t over;
+	struct json *items;
+	struct table *table;
 };
 
 static int
-list_store(struct run *r, const struct program *p, const struct wanted *w, struct json *items,
-           struct table *t)
+list_store(void *ctx, struct run *r, const struct program *p)
 {
+	const struct wanted *w = ctx;
 	struct json *request = json_new_object();
 	const struct json *said;
 	struct answer a;
@@ -228,7 +230,7 @@ list_store(struct run *r, const struct program *p, const struct wanted *w, struc
 		code = run_fail(r, answer_exit(&a), "%s: %s", program_text(p), a.text);
 	said = json_get(a.json, "quotas");
 	for (size_t i = 0; a.ok && i < json_count(said); i++)
-		add_row(t, json_add_object(items), p, json_item(said, i));
+		add_row(w->table, json_add_object(w->items), p, json_item(said, i));
 	if (json_get_bool(a.json, "more", false))
 		run_say(r, "%s has more than it tells at once; name a longer PREFIX.",
 		        program_text(p));
@@ -254,35 +256,22 @@ int
 cmd_mailbox_quota_list(struct run *r)
 {
 	struct wanted w = { .prefix = r->args.count > 0 ? r->args.operands[0] : NULL };
-	const char *store = r->args.values[OPT_STORE];
-	const struct program *p, *only = NULL;
-	struct json *items = json_set_array(r->result, "quotas");
 	struct mbox_name name;
-	struct table *t;
-	unsigned pos = 0, asked = 0;
+	unsigned asked;
 	int code = read_over(r, &w.over);
 
+	w.items = json_set_array(r->result, "quotas");
 	if (code == EXIT_DONE && w.prefix != NULL && strchr(w.prefix, '@') != NULL) {
 		code = mailboxes_parse(r, w.prefix, &name);
 		w.prefix = name.s;
 	}
-	if (code == EXIT_DONE && store != NULL && (only = run_find_store(r, store)) == NULL)
-		code = run_fail(r, EXIT_TEMP, "%s does not answer on a control socket here", store);
 	if (code != EXIT_DONE)
 		return code;
-	t = table_new(HEADS);
-	while ((p = run_next(r, "roost-store", &pos)) != NULL) {
-		int one;
-
-		if (only != NULL && p != only)
-			continue;
-		one = list_store(r, p, &w, items, t);
-		code = MAX(code, one);
-		asked++;
-	}
-	run_table(r, t);
-	table_free(&t);
-	if (asked == 0)
+	w.table = table_new(HEADS);
+	code = run_each_store(r, list_store, &w, &asked);
+	run_table(r, w.table);
+	table_free(&w.table);
+	if (asked == 0 && code == EXIT_DONE)
 		return run_fail(r, EXIT_TEMP, "there is no roost-store on this host");
 	return code;
 }

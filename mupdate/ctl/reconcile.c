@@ -98,7 +98,7 @@ show_plan(struct run *r, const struct program *p, struct json *o, bool force)
 /* ---- stores -------------------------------------------------------------------------------- */
 
 static int
-ask_store(struct run *r, const struct program *p, struct json *items)
+ask_store(void *items, struct run *r, const struct program *p)
 {
 	bool force = args_has(&r->args, OPT_FORCE);
 	struct json *request = json_new_object(), *o = json_add_object(items);
@@ -129,26 +129,10 @@ ask_store(struct run *r, const struct program *p, struct json *items)
 static int
 ask_stores(struct run *r)
 {
-	const char *store = r->args.values[OPT_STORE];
-	struct json *items = json_set_array(r->result, "stores");
-	const struct program *p;
-	unsigned pos = 0, asked = 0;
-	int code = EXIT_DONE;
+	unsigned asked;
+	int code = run_each_store(r, ask_store, json_set_array(r->result, "stores"), &asked);
 
-	if (store != NULL) {
-		p = run_find_store(r, store);
-		if (p == NULL)
-			return run_fail(r, EXIT_TEMP, "%s does not answer on a control socket here",
-			                store);
-		return ask_store(r, p, items);
-	}
-	while ((p = run_next(r, "roost-store", &pos)) != NULL) {
-		int one = ask_store(r, p, items);
-
-		code = MAX(code, one);
-		asked++;
-	}
-	if (asked == 0)
+	if (asked == 0 && code == EXIT_DONE)
 		run_say(r, "There is no roost-store on this host.");
 	return code;
 }

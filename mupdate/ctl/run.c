@@ -183,6 +183,29 @@ run_find_store(struct run *r, const char *server)
 	return NULL;
 }
 
+int
+run_each_store(struct run *r, run_store_fn *fn, void *ctx, unsigned *asked_r)
+{
+	const char *named = r->args.values[OPT_STORE];
+	const struct program *p, *only = named != NULL ? run_find_store(r, named) : NULL;
+	unsigned pos = 0;
+	int code = EXIT_DONE;
+
+	*asked_r = 0;
+	if (named != NULL && only == NULL)
+		return run_fail(r, EXIT_TEMP, "%s does not answer on a control socket here", named);
+	while ((p = run_next(r, "roost-store", &pos)) != NULL) {
+		int one;
+
+		if (only != NULL && p != only)
+			continue;
+		one = fn(ctx, r, p);
+		code = MAX(code, one);
+		++*asked_r;
+	}
+	return code;
+}
+
 const char *
 run_server_kind(const struct run *r, const char *server)
 {

@@ -53,6 +53,10 @@ void run_ask1(struct run *r, const struct program *p, const char *cmd, const cha
 const struct program *run_next(const struct run *r, const char *program, unsigned *pos);
 /* The store that has this name in the cluster; NULL when none of it answers here. */
 const struct program *run_find_store(struct run *r, const char *server);
+/* fn for the store that --store names, or for each of this host; *asked_r: how many these were.
+ * EXIT_TEMP (and it was said) when the one that was named does not answer; else fn's worst. */
+typedef int run_store_fn(void *ctx, struct run *r, const struct program *p);
+int run_each_store(struct run *r, run_store_fn *fn, void *ctx, unsigned *asked_r);
 /* How the settings call it: "roost", "imap", or NULL when they do not know it. */
 const char *run_server_kind(const struct run *r, const char *server);
 

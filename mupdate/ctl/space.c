@@ -12,80 +12,80 @@ add_bytes(struct table *t, const struct json *answer, const char *field)
 	table_add(t, text);
 }
 
-static int
-ask_space(struct run *r, const struct program *p, struct table *t, struct json *items)
-{
-	struct json *o = json_add_object(items);
-	int code = EXIT_DONE;
-	struct answer a;
+struct asking {
+	struct table *table;
+	struct json *items;
+};
 
-	run_ask1(r, p, "space", NULL, NULL, &a);
+/* p's own word on cmd. *o_r: the store's object in the result. */
+static void
+ask(const struct asking *q, struct run *r, const struct program *p, const char *cmd,
+    struct answer *a_r, struct json **o_r)
+{
+	struct json *o = json_add_object(q->items);
+
+	run_ask1(r, p, cmd, NULL, NULL, a_r);
 	json_set_str(o, "store", p->instance);
 	json_set_str(o, "host", p->host->label);
-	json_set_bool(o, "ok", a.ok);
-	if (a.ok) {
-		table_add(t, p->instance);
-		add_bytes(t, a.json, "free_bytes");
-		table_add_int(t, json_get_int(a.json, "segments", 0));
-		add_bytes(t, a.json, "live_bytes");
-		add_bytes(t, a.json, "dead_bytes");
-		add_bytes(t, a.json, "dropped_bytes");
-		table_add(t, json_get_str(a.json, "state"));
-		json_take_member(o, "space", &a.json);
-	} else {
-		code = run_fail(r, answer_exit(&a), "%s: %s", program_text(p), a.text);
-	}
-	answer_fini(&a);
+	json_set_bool(o, "ok", a_r->ok);
+	json_set_str(o, "text", a_r->ok ? NULL : a_r->text);
+	*o_r = o;
+}
+
+/* What it said, done. */
+static int
+end(struct run *r, const struct program *p, struct answer *a)
+{
+	int code = EXIT_DONE;
+
+	if (!a->ok)
+		code = run_fail(r, answer_exit(a), "%s: %s", program_text(p), a->text);
+	answer_fini(a);
 	return code;
 }
 
 static int
-ask_compact(struct run *r, const struct program *p, UNUSED struct table *t, struct json *items)
+ask_space(void *ctx, struct run *r, const struct program *p)
 {
-	struct json *o = json_add_object(items);
-	int code = EXIT_DONE;
+	const struct asking *q = ctx;
 	struct answer a;
+	struct json *o;
 
-	run_ask1(r, p, "compact", NULL, NULL, &a);
-	json_set_str(o, "store", p->instance);
-	json_set_str(o, "host", p->host->label);
-	json_set_bool(o, "ok", a.ok);
-	json_set_str(o, "text", a.ok ? NULL : a.text);
+	ask(q, r, p, "space", &a, &o);
+	if (a.ok) {
+		table_add(q->table, p->instance);
+		add_bytes(q->table, a.json, "free_bytes");
+		table_add_int(q->table, json_get_int(a.json, "segments", 0));
+		add_bytes(q->table, a.json, "live_bytes");
+		add_bytes(q->table, a.json, "dead_bytes");
+		add_bytes(q->table, a.json, "dropped_bytes");
+		table_add(q->table, json_get_str(a.json, "state"));
+		json_take_member(o, "space", &a.json);
+	}
+	return end(r, p, &a);
+}
+
+static int
+ask_compact(void *ctx, struct run *r, const struct program *p)
+{
+	struct answer a;
+	struct json *o;
+
+	ask(ctx, r, p, "compact", &a, &o);
 	if (a.ok)
 		run_say(r, "%s compacts its log; `roostctl store space` shows how far it is.",
 		        program_text(p));
-	else
-		code = run_fail(r, answer_exit(&a), "%s: %s", program_text(p), a.text);
-	answer_fini(&a);
-	return code;
+	return end(r, p, &a);
 }
 
-typedef int ask_fn(struct run *r, const struct program *p, struct table *t, struct json *items);
-
-/* Of the store that was named, or all here. */
 static int
-ask_all(struct run *r, ask_fn *ask, struct table *t)
+ask_all(struct run *r, run_store_fn *fn, struct table *t)
 {
-	const char *store = r->args.values[OPT_STORE];
-	struct json *items = json_set_array(r->result, "stores");
-	const struct program *p;
-	unsigned pos = 0, asked = 0;
-	int code = EXIT_DONE;
+	struct asking q = { t, json_set_array(r->result, "stores") };
+	unsigned asked;
+	int code = run_each_store(r, fn, &q, &asked);
 
-	if (store != NULL) {
-		p = run_find_store(r, store);
-		if (p == NULL)
-			return run_fail(r, EXIT_TEMP, "%s does not answer on a control socket here",
-			                store);
-		return ask(r, p, t, items);
-	}
-	while ((p = run_next(r, "roost-store", &pos)) != NULL) {
-		int one = ask(r, p, t, items);
-
-		code = MAX(code, one);
-		asked++;
-	}
-	if (asked == 0)
+	if (asked == 0 && code == EXIT_DONE)
 		run_say(r, "There is no roost-store on this host.");
 	return code;
 }

@@ -4,7 +4,6 @@ What else happens while parts are away is in test_failures.py."""
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import time
 
@@ -12,8 +11,8 @@ import cluster as c
 import pytest
 import talk
 from conftest import make_site
-from test_failures import ready, tree
-from world import PASSWORD, SENDER, Site
+from test_failures import ready
+from world import PASSWORD, SENDER, Site, frozen, tree
 
 DEADLINE = 10  # seconds; the settings below leave time to spare, on a busy machine too
 QUICK = {
@@ -51,19 +50,17 @@ def cut(site, name, how):
     """Away: as if its host had died, or frozen with all its processes."""
     if how == "kill":
         site[name].kill()
-    else:
-        pids = tree(site[name].pid())
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        if how == "kill":
+        try:
+            yield
+        finally:
             site[name].start()
-        else:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
-        site.cluster.wait_settled()
+            site.cluster.wait_settled()
+    else:
+        try:
+            with frozen(tree(site[name].pid())):
+                yield
+        finally:
+            site.cluster.wait_settled()
 
 
 def in_time(start):
@@ -406,17 +403,6 @@ def children(site, program, listen):
     found = [p for p in tree(site[program].pid())[1:] if kind(p) == listen]
     assert found
     return found
-
-
-@contextlib.contextmanager
-def frozen(pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("program", ["fe1-imap", "fe1-smtp"])

@@ -8,7 +8,7 @@ import pytest
 
 import cluster as c
 import talk
-from world import PASSWORD, SENDER
+from world import PASSWORD, SENDER, frozen, tree
 
 
 @pytest.fixture
@@ -102,25 +102,13 @@ def test_a_store_dies_between_rcpt_and_data(own, users, away):
 def test_a_store_that_hangs_is_later(own, users):
     user = users[0]
     own.send(user)
-    pids = tree(own["store1"].pid())
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(tree(own["store1"].pid())):
         start = time.monotonic()
         client = own.raw_imap(front="fe1")
         client.no(f'LOGIN {user} "{PASSWORD}"', b"UNAVAILABLE")
         assert time.monotonic() - start < 20
         client.close()
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
     ready(own, user)
-
-
-def tree(pid):
-    """The process and its children."""
-    with open(f"/proc/{pid}/task/{pid}/children") as f:
-        return [pid] + [p for child in f.read().split() for p in tree(int(child))]
 
 
 def test_master_away(own, users, away):

@@ -12,8 +12,8 @@ import time
 import load
 from load import LmtpSender, SmtpSender
 from model import ImapClient, Pop3Client
-from test_failures import tree
 from test_kill import ALL
+from world import tree
 
 KILLS = int(os.environ.get("ROOST_TEST_KILLS", "6"))
 

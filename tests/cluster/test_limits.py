@@ -15,7 +15,7 @@ import pytest
 import cluster as c
 import talk
 from sasl import Protocol, b64
-from world import PASSWORD
+from world import PASSWORD, frozen
 
 # Everything but the limits under test is as it is set by default.
 SETTINGS = """
@@ -400,13 +400,10 @@ def test_a_stopped_limits_process_holds_nobody_up(site):
     user = site.user("store1")
     pid = limits_pid(site, "fe1-imap")
     before = metric(site, "roost_limit_unanswered_total")
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen([pid]):
         began = time.monotonic()
         assert attempt(site, user, PASSWORD, address()).startswith(b"a OK")
         assert time.monotonic() - began < 5
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert metric(site, "roost_limit_unanswered_total") > before
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import threading
@@ -17,8 +16,7 @@ import cluster as c
 import talk
 from conftest import make_site
 from sasl import Protocol, Scram, b64
-from test_failures import tree
-from world import Site
+from world import Site, frozen, tree
 
 LOGIN_SECONDS = 4
 SESSIONS = 200
@@ -75,16 +73,8 @@ def memory(site, name):
     return total
 
 
-@contextlib.contextmanager
 def stopped(site, name):
-    pids = tree(site[name].pid())
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+    return frozen(tree(site[name].pid()))
 
 
 # ---- what is said on the wire -------------------------------------------------------------

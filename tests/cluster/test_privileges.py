@@ -9,8 +9,7 @@ import tempfile
 import cluster as c
 import pytest
 from conftest import lock_net
-from test_failures import tree
-from world import Site
+from world import Site, tree
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can open such ports")
 LOW = {"smtp": 25, "lmtp": 24, "imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}

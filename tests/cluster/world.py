@@ -1,8 +1,10 @@
 """A cluster with users, as the tests want it."""
+import contextlib
 import imaplib
 import itertools
 import os
 import poplib
+import signal
 import smtplib
 import ssl
 
@@ -12,6 +14,24 @@ import talk
 PASSWORD = "pass-word 1"
 SENDER = "sender@elsewhere.example.net"
 numbers = itertools.count(1)
+
+
+def tree(pid):
+    """The process and its children."""
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [pid] + [p for child in f.read().split() for p in tree(int(child))]
+
+
+@contextlib.contextmanager
+def frozen(pids):
+    """They take connections and say nothing."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 class Site:
