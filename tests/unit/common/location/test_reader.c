@@ -49,19 +49,35 @@ add_intern(struct kv_txn *txn, char kind, const char *text, uint32_t id)
 	kv_put(txn, LOCATION_T_INTERN, slice_make(by_id, 5), slice_of(text));
 }
 
-/* Names that begin with a letter before 'c' are visible to ann, all to fred. */
-static struct location_reader *
-make_list(const char *dir)
+/* To be written, and ended by close_map(). */
+static struct kv_txn *
+open_map(const char *dir, struct kv_env **env_r)
 {
 	const struct kv_config conf = { .dir = dir,
 		                        .tables = location_table_names,
 		                        .table_count = LOCATION_T_COUNT,
 		                        .map_bytes = 16 << 20 };
-	struct kv_env *env;
 	struct kv_txn *txn;
 
-	assert_int_equal(kv_open(&conf, &env, NULL), KV_OK);
-	assert_int_equal(kv_begin_write(env, &txn, NULL), KV_OK);
+	assert_int_equal(kv_open(&conf, env_r, NULL), KV_OK);
+	assert_int_equal(kv_begin_write(*env_r, &txn, NULL), KV_OK);
+	return txn;
+}
+
+static void
+close_map(struct kv_txn **txn, struct kv_env **env)
+{
+	assert_int_equal(kv_commit(txn, NULL), KV_OK);
+	kv_close(env);
+}
+
+/* Names that begin with a letter before 'c' are visible to ann, all to fred. */
+static struct location_reader *
+make_list(const char *dir)
+{
+	struct kv_env *env;
+	struct kv_txn *txn = open_map(dir, &env);
+
 	add_meta(txn, "format", LOCATION_FORMAT);
 	add_meta(txn, "state", LOCATION_MAP_COMPLETE);
 	add_intern(txn, 's', "s1", 1);
@@ -80,8 +96,7 @@ make_list(const char *dir)
 			kv_put(txn, LOCATION_T_ACL, location_id_key(key, 3, loc.name), SLICE("l"));
 		buf_fini(&row);
 	}
-	assert_int_equal(kv_commit(&txn, NULL), KV_OK);
-	kv_close(&env);
+	close_map(&txn, &env);
 	return location_reader_new(dir);
 }
 
@@ -204,18 +219,11 @@ on_any(UNUSED void *ctx, UNUSED const struct location *loc)
 static void
 put_row(const char *dir, const char *name, struct slice row)
 {
-	const struct kv_config conf = { .dir = dir,
-		                        .tables = location_table_names,
-		                        .table_count = LOCATION_T_COUNT,
-		                        .map_bytes = 16 << 20 };
 	struct kv_env *env;
-	struct kv_txn *txn;
+	struct kv_txn *txn = open_map(dir, &env);
 
-	assert_int_equal(kv_open(&conf, &env, NULL), KV_OK);
-	assert_int_equal(kv_begin_write(env, &txn, NULL), KV_OK);
 	kv_put(txn, LOCATION_T_NAMES, slice_of(name), row);
-	assert_int_equal(kv_commit(&txn, NULL), KV_OK);
-	kv_close(&env);
+	close_map(&txn, &env);
 }
 
 static void
