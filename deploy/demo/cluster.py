@@ -6,11 +6,13 @@ Hosts are loopback addresses, so that equal ports stand behind one DNS name:
 (the third number is `net`, so that several clusters can run side by side)."""
 import json
 import os
+import re
 import secrets
 import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -165,6 +167,14 @@ class Cluster:
     def text(self, host, service):
         ip, port = self.at(host, service)
         return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+    def metric(self, host, name, service="metrics"):
+        """The sum over its labels; 0 when it is not shown."""
+        with urllib.request.urlopen(f"http://{self.text(host, service)}/metrics",
+                                    timeout=10) as page:
+            text = page.read().decode()
+        found = re.findall(rf"^{re.escape(name)}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE)
+        return sum(float(value) for value in found)
 
     def conf(self, host):
         return os.path.join(self.dir, "etc", host + ".conf")

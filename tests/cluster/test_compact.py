@@ -8,7 +8,6 @@ import random
 import shutil
 import threading
 import time
-import urllib.request
 
 import pytest
 
@@ -66,15 +65,6 @@ def compact(site, store="store1"):
     c.wait_until("the end of the compaction", lambda: not space(site, store)["working"], 60)
 
 
-def metric(site, name, store="store1"):
-    url = f"http://{site.cluster.text(store, 'metrics')}/metrics"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        for line in answer.read().decode().splitlines():
-            if line.startswith(name + " "):
-                return float(line.split()[1])
-    return None
-
-
 def make_index_anew(site, store="store1"):
     site[store].stop()
     shutil.rmtree(os.path.join(site.cluster.dir, "data", store, "index"))
@@ -97,7 +87,7 @@ def test_disk_comes_back_by_command(small):
     reader.close()
     assert digest(small, user) == before
     time.sleep(1.2)  # metrics are set once a second
-    assert metric(small, "roost_store_compact_dropped_segments") == told["dropped_segments"]
+    assert small.cluster.metric("store1", "roost_store_compact_dropped_segments") == told["dropped_segments"]
     make_index_anew(small)
     assert digest(small, user) == before
 

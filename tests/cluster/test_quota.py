@@ -5,7 +5,6 @@ import json
 import re
 import signal
 import time
-import urllib.request
 
 import pytest
 
@@ -223,12 +222,6 @@ def test_a_shared_tree_on_another_store(shared, user):
 
 # ---- settings, and what survives ---------------------------------------------------------------
 
-def metric(site, host, name):
-    with urllib.request.urlopen(f"http://{site.cluster.text(host, 'metrics')}/metrics",
-                                timeout=10) as f:
-        return float(re.search(rf"^{name} (\S+)$", f.read().decode(), re.M).group(1))
-
-
 def change_settings(site, host, *lines):
     path = site.cluster.conf(host)
     with open(path) as f:
@@ -264,7 +257,7 @@ def test_defaults_refusals_and_a_restart(own):
     assert own.imap(user).getquota("INBOX")[1] == [b"INBOX (STORAGE 4 4 MESSAGE 1 100)"]
     set_quota(own, "store1", user, "--storage", "1K")
     cluster.wait_until("the metric",
-                       lambda: metric(own, "store1", "roost_store_quota_full") == 1)
+                       lambda: own.cluster.metric("store1", "roost_store_quota_full") == 1)
 
 
 def test_other_defaults_at_sighup(own):
