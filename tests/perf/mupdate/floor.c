@@ -1,6 +1,7 @@
 #include "perf/mupdate/floor.h"
 
 #include "base/num.h"
+#include "location/tables.h"
 #include "perf/mupdate/names.h"
 #include "perf/mupdate/stamps.h"
 
@@ -9,16 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define LOOKUPS 1000000
-
-enum { NAMES, SERVER, ACL, LOG, TABLES };
-static const char *const table_names[TABLES] = { "names", "server", "acl", "log" };
+#define UNNAMED 0x40000000u /* from here on are identifiers that no ACL has */
 
 struct floor_db {
 	MDB_env *env;
-	MDB_dbi tables[TABLES];
+	MDB_dbi tables[LOCATION_T_COUNT];
+	uint32_t server_id;
 	uint64_t revision;
 };
 
@@ -32,51 +31,80 @@ need(int rc, const char *what)
 }
 
 static void
-db_open(struct floor_db *db, const char *dir)
+put(struct floor_db *db, MDB_txn *txn, enum location_table table, struct slice key,
+    struct slice value)
 {
-	MDB_txn *txn;
-
-	(void)mkdir(dir, 0700);
-	need(mdb_env_create(&db->env), "create");
-	need(mdb_env_set_maxdbs(db->env, TABLES), "tables");
-	need(mdb_env_set_mapsize(db->env, 64ULL << 30), "map");
-	need(mdb_env_open(db->env, dir, MDB_NOTLS, 0600), dir);
-	need(mdb_txn_begin(db->env, NULL, 0, &txn), "begin");
-	for (int i = 0; i < TABLES; i++)
-		need(mdb_dbi_open(txn, table_names[i], MDB_CREATE, &db->tables[i]), "table");
-	need(mdb_txn_commit(txn), "commit");
-}
-
-static void
-put(struct floor_db *db, MDB_txn *txn, int table, const void *key, size_t key_n, const void *value,
-    size_t value_n)
-{
-	MDB_val k = { key_n, (void *)(uintptr_t)key }, v = { value_n, (void *)(uintptr_t)value };
+	MDB_val k = { key.n, (void *)(uintptr_t)key.p },
+		v = { value.n, (void *)(uintptr_t)value.p };
 
 	need(mdb_put(txn, db->tables[table], &k, &v, 0), "put");
 }
 
-/* As many bytes as a row of ours has. */
+static const uint8_t *
+get(struct floor_db *db, MDB_txn *txn, enum location_table table, const char *key)
+{
+	MDB_val k = { strlen(key), (void *)(uintptr_t)key }, v;
+
+	need(mdb_get(txn, db->tables[table], &k, &v), key);
+	return v.mv_data;
+}
+
+static void
+db_open(struct floor_db *db, const char *dir)
+{
+	MDB_txn *txn;
+
+	need(mdb_env_create(&db->env), "create");
+	need(mdb_env_set_maxdbs(db->env, LOCATION_T_COUNT), "tables");
+	need(mdb_env_set_mapsize(db->env, LOCATION_MAP_BYTES), "map");
+	need(mdb_env_open(db->env, dir, MDB_NOTLS, 0600), dir);
+	need(mdb_txn_begin(db->env, NULL, 0, &txn), "begin");
+	for (int i = 0; i < LOCATION_T_COUNT; i++)
+		need(mdb_dbi_open(txn, location_table_names[i], 0, &db->tables[i]), "table");
+	db->revision = num_get_le64(get(db, txn, LOCATION_T_META, "revision"));
+	db->server_id = num_get_le32(get(db, txn, LOCATION_T_INTERN, "ss1"));
+	need(mdb_txn_commit(txn), "open");
+}
+
+/* So that the list is a good one again. */
+static void
+db_close(struct floor_db *db)
+{
+	uint8_t bytes[8];
+	MDB_txn *txn;
+
+	num_put_le64(bytes, db->revision);
+	need(mdb_txn_begin(db->env, NULL, 0, &txn), "begin");
+	put(db, txn, LOCATION_T_META, SLICE("revision"), slice_make(bytes, sizeof(bytes)));
+	need(mdb_txn_commit(txn), "close");
+	mdb_env_close(db->env);
+}
+
 static void
 put_row(struct floor_db *db, MDB_txn *txn, const struct names_row *row)
 {
-	uint8_t key[4 + sizeof(row->name)], log_key[8], value[256] = { 1, 2 };
-	size_t name_n = strlen(row->name), acl_n = strlen(row->acl);
-	uint32_t id = 1;
+	struct location loc = { .name = slice_of(row->name),
+		                .acl = slice_of(row->acl),
+		                .partition = SLICE("default"),
+		                .state = LOCATION_ACTIVE,
+		                .revision = ++db->revision };
+	uint8_t key[LOCATION_ID_KEY_MAX], log_key[8];
+	struct buf value = BUF_INIT(SIZE_MAX);
+	uint32_t id = UNNAMED;
 
 	if (row->owner[0] == 'u')
 		id += (uint32_t)strtoul(row->owner + 1, NULL, 10);
-	memcpy(value + 42, row->acl, acl_n);
-	put(db, txn, NAMES, row->name, name_n, value, 42 + acl_n + 8);
-	num_put_be32(key, 1);
-	memcpy(key + 4, row->name, name_n);
-	put(db, txn, SERVER, key, 4 + name_n, "", 0);
-	num_put_be32(key, id);
-	put(db, txn, ACL, key, 4 + name_n, row->rights, strlen(row->rights));
-	num_put_be64(log_key, ++db->revision);
-	value[0] = 1;
-	memcpy(value + 1, row->name, name_n);
-	put(db, txn, LOG, log_key, 8, value, 1 + name_n);
+	location_row_add(&value, &loc, db->server_id);
+	put(db, txn, LOCATION_T_NAMES, loc.name, buf_slice(&value));
+	put(db, txn, LOCATION_T_SERVER, location_server_key(key, db->server_id, loc.name),
+	    SLICE(""));
+	put(db, txn, LOCATION_T_ACL, location_id_key(key, id, loc.name), slice_of(row->rights));
+	num_put_be64(log_key, db->revision);
+	buf_clear(&value);
+	buf_add_u8(&value, LOCATION_LOG_SET);
+	buf_add_slice(&value, loc.name);
+	put(db, txn, LOCATION_T_LOG, slice_make(log_key, 8), buf_slice(&value));
+	buf_fini(&value);
 }
 
 static void
@@ -95,13 +123,12 @@ change(struct floor_db *db, uint64_t from, uint64_t count, uint64_t total, uint6
 			put_row(db, txn, &row);
 		}
 		need(mdb_txn_commit(txn), "commit");
-		if (s != NULL)
-			stamps_add(s, stamps_now_us() - start);
+		stamps_add(s, stamps_now_us() - start);
 	}
 }
 
 static double
-look(struct floor_db *db, uint64_t total)
+look(struct floor_db *db, uint64_t names, uint64_t total)
 {
 	uint64_t start = stamps_now_us();
 	struct names_row row;
@@ -112,10 +139,10 @@ look(struct floor_db *db, uint64_t total)
 	for (uint64_t i = 0; i < LOOKUPS; i++) {
 		MDB_val k = { 0, row.name }, v;
 
-		names_row(&row, "s1", i, total);
+		names_row(&row, "s1", i % names, total);
 		k.mv_size = strlen(row.name);
 		need(mdb_txn_renew(txn), "renew");
-		need(mdb_get(txn, db->tables[NAMES], &k, &v), "get");
+		need(mdb_get(txn, db->tables[LOCATION_T_NAMES], &k, &v), "get");
 		mdb_txn_reset(txn);
 	}
 	mdb_txn_abort(txn);
@@ -124,38 +151,36 @@ look(struct floor_db *db, uint64_t total)
 
 /* Making the names takes time, too. */
 static double
-look_nothing(uint64_t total)
+look_nothing(uint64_t names, uint64_t total)
 {
 	uint64_t start = stamps_now_us();
 	struct names_row row;
 	unsigned sum = 0;
 
 	for (uint64_t i = 0; i < LOOKUPS; i++) {
-		names_row(&row, "s1", i, total);
+		names_row(&row, "s1", i % names, total);
 		sum += (unsigned)strlen(row.name);
 	}
 	return (double)(stamps_now_us() - start + sum % 1) / LOOKUPS;
 }
 
 int
-floor_run(const char *dir, uint64_t before, uint64_t fill, uint64_t count, uint64_t batch)
+floor_run(const char *dir, uint64_t from, uint64_t count, uint64_t batch, uint64_t total)
 {
-	uint64_t total = before + count, start;
-	struct floor_db db = { .revision = 0 };
+	struct floor_db db;
+	uint64_t start;
 	struct stamps s;
 	double seconds;
 
 	db_open(&db, dir);
-	change(&db, 0, before, total, fill, NULL);
 	stamps_init(&s, count);
 	start = stamps_now_us();
-	change(&db, before, count, total, batch, &s);
+	change(&db, from, count, total, batch, &s);
 	seconds = (double)(stamps_now_us() - start) / 1e6;
-	printf("names=%" PRIu64 " batch=%" PRIu64 " per_second=%.0f p50_ms=%.2f p99_ms=%.2f "
-	       "lookup_us=%.2f\n",
-	       total, batch, (double)count / seconds, stamps_ms(&s, 0.5), stamps_ms(&s, 0.99),
-	       look(&db, total) - look_nothing(total));
+	printf("batch=%" PRIu64 " per_second=%.0f p50_ms=%.2f p99_ms=%.2f lookup_us=%.2f\n", batch,
+	       (double)count / seconds, stamps_ms(&s, 0.5), stamps_ms(&s, 0.99),
+	       look(&db, from + count, total) - look_nothing(from + count, total));
 	stamps_fini(&s);
-	mdb_env_close(db.env);
+	db_close(&db);
 	return 0;
 }

@@ -7,9 +7,10 @@
 
 #include <stdint.h>
 
-/* Into a new environment in dir: first `before` names, a commit each `fill` (its pages lie as
- * those of a list that grew so); then `count`, a commit each `batch`, timed; then lookups by
- * name, timed. Prints one line. */
-int floor_run(const char *dir, uint64_t before, uint64_t fill, uint64_t count, uint64_t batch);
+/* In the list that a stopped master left in dir: the names from .. from + count - 1 of total
+ * come to it, a commit each `batch`, timed; then lookups by name, timed. On the master's own
+ * pages, since where they lie on the disk can matter more than what is compared. Prints one
+ * line; the master can go on behind it. */
+int floor_run(const char *dir, uint64_t from, uint64_t count, uint64_t batch, uint64_t total);
 
 #endif

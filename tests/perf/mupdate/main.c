@@ -5,7 +5,7 @@
  *	              CONNECTIONS WINDOW
  *	roost-mupload seen ADDRESS USER PASSWORD SERVER FROM COUNT TOTAL REPLICA | DIR
  *	roost-mupload look DIR NAMES TOTAL
- *	roost-mupload floor DIR BEFORE FILL COUNT BATCH
+ *	roost-mupload floor DIR FROM COUNT BATCH TOTAL
  *
  * Prints one line of key=value. Exit status 1 when something failed.
  */
