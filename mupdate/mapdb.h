@@ -45,8 +45,9 @@ struct mapdb_info {
 };
 
 /* NULL with the operator's sentence. An environment of a replica that is damaged, or locked by
- * somebody who does not go on, or in which the last three processes died, is moved aside
- * (DIR/damaged.*) and made anew; one of a master is left alone. */
+ * somebody who does not go on, or that ends whoever opens it (tried out when the last three came
+ * to no clean end: no other thread may run), is moved aside (DIR/damaged.*) and made anew; one of a
+ * master is left alone. */
 struct mapdb *mapdb_open(const struct mapdb_config *c, struct err *err) MUST_CHECK;
 /* A replica has worked for a while: its environment is good. */
 void mapdb_set_proven(struct mapdb *m);

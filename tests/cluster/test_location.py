@@ -475,6 +475,24 @@ def test_a_damaged_list_is_later_and_heals(own, many, damage, when):
     known_soon(own, own.user("store1"), "fe1")
 
 
+def test_a_good_list_outlives_whoever_kills_its_replica(own, many):
+    """By a person or for want of memory, time after time, and no master to have it from once more:
+    each front end goes on with the list it has."""
+    data = os.path.join(own.cluster.dir, "data", "fe1-location", "data.mdb")
+    inode = os.stat(data).st_ino
+    c.wait_until("each worker to have the list", lambda: codes(own, 4 * many) == {250})
+    own["master"].stop()
+    for _ in range(6):
+        own["fe1-replica"].kill()
+        own["fe1-replica"].start()
+        assert codes(own, 4 * many) == {250}
+    own["master"].start()
+    own.cluster.wait_settled()
+    assert os.stat(data).st_ino == inode
+    assert "event=map.kept" in open(own["fe1-replica"].log).read()
+    known_soon(own, own.user("store1"), "fe1")
+
+
 # ---- barriers over two front ends ------------------------------------------------------------------
 
 def test_own_changes_are_seen_on_the_other_front_end_or_it_says_later(own, many):
