@@ -142,6 +142,7 @@ mapdb_begin(struct mapdb *m, struct err *err)
 		return -1;
 	m->next = m->info;
 	m->no_log = false;
+	buf_clear(&m->pending);
 	return 0;
 }
 
@@ -169,6 +170,7 @@ mapdb_commit(struct mapdb *m, struct err *err)
 	enum kv_err e;
 
 	must(m->txn != NULL);
+	mapdb_log_write(m, true);
 	if (m->next.revision != m->info.revision)
 		mapdb_put_u64(m, "revision", m->next.revision);
 	if (m->next.oldest != m->info.oldest)
@@ -216,13 +218,6 @@ mapdb_set_heard(struct mapdb *m, uint64_t wall_us)
 {
 	mapdb_put_u64(m, "heard", wall_us);
 	m->next.heard_us = wall_us;
-}
-
-void
-mapdb_log_clear(struct mapdb *m)
-{
-	kv_clear(m->txn, LOCATION_T_LOG);
-	m->next.oldest = m->next.revision + 1;
 }
 
 bool
@@ -355,60 +350,4 @@ mapdb_count(struct mapdb *m)
 	n = kv_count(txn, LOCATION_T_NAMES);
 	kv_end(&txn);
 	return n;
-}
-
-/* False: the database is damaged. *want_r: tell it. */
-static bool
-make_change(struct mapdb *m, struct kv_txn *txn, struct slice key, struct slice value,
-            struct mapdb_change *ch_r, struct location *loc, bool *want_r)
-{
-	struct slice row;
-
-	if (key.n != 8 || value.n < 2)
-		return false;
-	ch_r->revision = num_get_be64((const uint8_t *)key.p);
-	ch_r->name = slice_skip(value, 1);
-	ch_r->loc = NULL;
-	*want_r = true;
-	if (!kv_get(txn, LOCATION_T_NAMES, ch_r->name, &row)) {
-		/* A name that is gone: the deletion, or something before it. */
-		*want_r = value.p[0] == LOCATION_LOG_DELETE;
-		return true;
-	}
-	if (!mapdb_row_location(m, txn, ch_r->name, row, loc))
-		return false;
-	if (loc->revision > ch_r->revision)
-		*want_r = false;
-	else
-		ch_r->loc = loc;
-	return true;
-}
-
-int
-mapdb_each_change(struct mapdb *m, uint64_t after, mapdb_change_fn *fn, void *ctx)
-{
-	uint8_t from[8];
-	struct slice key, value;
-	struct kv_cursor *c;
-	struct kv_txn *txn;
-	bool more, ok = true;
-
-	if (after + 1 < m->info.oldest || after > m->info.revision)
-		return 0;
-	if (kv_begin_read(m->env, &txn, NULL) != KV_OK)
-		return -1;
-	num_put_be64(from, after + 1);
-	c = kv_cursor_new(txn, LOCATION_T_LOG);
-	for (more = kv_cursor_seek(c, slice_make(from, 8), &key, &value); more;
-	     more = kv_cursor_next(c, &key, &value)) {
-		struct mapdb_change change;
-		struct location loc;
-		bool want;
-
-		ok = make_change(m, txn, key, value, &change, &loc, &want);
-		if (!ok || (want && !fn(ctx, &change)))
-			break;
-	}
-	kv_cursor_free(&c);
-	return mapdb_read_end(m, txn, ok) == -1 ? -1 : 1;
 }

@@ -33,6 +33,7 @@ struct mapdb {
 	struct mapdb_info info; /* committed */
 	struct mapdb_info next; /* what info will be after the commit */
 	bool no_log;            /* changes are written without rows in the log */
+	struct buf pending;     /* changes in txn that are not in its log yet (mapdb_log.c) */
 	struct mapdb_server servers[MAPDB_SERVERS_KEPT]; /* a slot is id % MAPDB_SERVERS_KEPT */
 	const struct mapdb_server *last_server; /* most changes in a row are one's; or NULL */
 	struct mapdb_acl_id acl_ids[MAPDB_ACL_IDS_KEPT]; /* a slot is the text's hash */
@@ -66,12 +67,17 @@ uint64_t mapdb_set_over(struct mapdb *m, const struct location *loc, bool left,
                         const struct slice *old);
 /* Makes the index by server anew. False: a row makes no sense. */
 bool mapdb_index_servers(struct mapdb *m) MUST_CHECK;
+/* mapdb_log.c, in the open write transaction. */
+void mapdb_log_add(struct mapdb *m, enum location_log_kind kind, struct slice name,
+                   uint64_t revision);
+/* What was added. may_stay: few of them wait in the row of the latest ones. */
+void mapdb_log_write(struct mapdb *m, bool may_stay);
+void mapdb_log_clear(struct mapdb *m);
 /* mapdb_terms.c, in the open write transaction. */
 void mapdb_terms_add(struct mapdb *m, uint64_t term, uint64_t begun);
 uint64_t mapdb_terms_last(struct mapdb *m); /* 0: none */
 void mapdb_terms_clear(struct mapdb *m);
 void mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r);
-void mapdb_log_clear(struct mapdb *m);
 void mapdb_put_history(struct mapdb *m, const uint8_t history[LOCATION_HISTORY_LEN]);
 void mapdb_put_new_history(struct mapdb *m);
 /* Those who know the list know its terms, and refuse lower ones. As terms are not below the

@@ -220,7 +220,7 @@ has_our_format(struct mapdb *m)
 
 	if (format == LOCATION_FORMAT)
 		return true;
-	if (format != 1 || !mapdb_index_servers(m))
+	if (format == 0 || format > LOCATION_FORMAT || (format == 1 && !mapdb_index_servers(m)))
 		return false;
 	mapdb_put_u32(m, "format", LOCATION_FORMAT);
 	log_info(NULL, "map.converted dir=%s from=%" PRIu32 " to=%d", log_esc(m->dir), format,
@@ -376,6 +376,7 @@ mapdb_open(const struct mapdb_config *c, struct err *err)
 	m->conf.dir = m->dir = xstrdup(c->dir);
 	m->conf.cluster = m->cluster = xstrdup(c->cluster);
 	m->log_rows = c->log_rows;
+	buf_init(&m->pending, SIZE_MAX);
 	if (c->master)
 		r = open_patiently(&m->conf, &m->env, err) == KV_OK ? prepare(m, err) : -1;
 	else
@@ -397,6 +398,7 @@ mapdb_close(struct mapdb **mp)
 	kv_close(&m->env);
 	if (!m->conf.master)
 		mapdb_set_proven(m);
+	buf_fini(&m->pending);
 	free(m->dir);
 	free(m->cluster);
 	free(m);

@@ -1,5 +1,5 @@
 /*
- * mapdb_write - single changes: the row, its two indexes, the log.
+ * mapdb_write - single changes: the row, its two indexes, its row in the log.
  */
 #include "base/num.h"
 #include "log/log.h"
@@ -67,48 +67,6 @@ mapdb_index_servers(struct mapdb *m)
 	}
 	kv_cursor_free(&c);
 	return ok;
-}
-
-/* ---- the log -------------------------------------------------------------------------------- */
-
-static void
-log_trim(struct mapdb *m)
-{
-	struct kv_cursor *c;
-	struct slice key;
-
-	if (m->next.revision < m->next.oldest ||
-	    m->next.revision - m->next.oldest + 1 <= m->log_rows)
-		return;
-	/* Two for each one added: a log made shorter by the settings shrinks in time. */
-	c = kv_cursor_new(m->txn, LOCATION_T_LOG);
-	for (int i = 0; i < 2 && kv_cursor_seek(c, SLICE(""), &key, NULL); i++) {
-		uint64_t first = num_get_be64((const uint8_t *)key.p);
-
-		if (m->next.revision - first < m->log_rows)
-			break;
-		m->next.oldest = first + 1;
-		kv_cursor_del(c);
-	}
-	kv_cursor_free(&c);
-}
-
-static void
-log_add(struct mapdb *m, enum location_log_kind kind, struct slice name, uint64_t revision)
-{
-	uint8_t key[8];
-	struct buf row = BUF_INIT(1 + LOCATION_NAME_MAX);
-
-	if (revision > m->next.revision)
-		m->next.revision = revision;
-	if (m->no_log)
-		return;
-	num_put_be64(key, revision);
-	buf_add_u8(&row, (uint8_t)kind);
-	buf_add_slice(&row, name);
-	kv_put(m->txn, LOCATION_T_LOG, slice_make(key, 8), buf_slice(&row));
-	buf_fini(&row);
-	log_trim(m);
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */
@@ -187,7 +145,7 @@ mapdb_set_over(struct mapdb *m, const struct location *loc, bool left, const str
 		kv_put(m->txn, LOCATION_T_META, left_key(with.name, key), SLICE(""));
 	else if (was_reserved)
 		(void)kv_del(m->txn, LOCATION_T_META, left_key(with.name, key));
-	log_add(m, LOCATION_LOG_SET, with.name, with.revision);
+	mapdb_log_add(m, LOCATION_LOG_SET, with.name, with.revision);
 	return with.revision;
 }
 
@@ -218,7 +176,7 @@ mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision)
 	buf_fini(&before);
 	(void)kv_del(m->txn, LOCATION_T_NAMES, name);
 	(void)kv_del(m->txn, LOCATION_T_META, left_key(name, key));
-	log_add(m, LOCATION_LOG_DELETE, name, revision);
+	mapdb_log_add(m, LOCATION_LOG_DELETE, name, revision);
 	return revision;
 }
 

@@ -21,7 +21,7 @@
  * still has) u64; state u32 (enum location_map_state); heard u64 (wall clock in us when a
  * replica last knew itself in step with the master; 0 at a master); cluster text;
  * next_id u32; pushed.SERVER (empty); left.NAME (empty); begun.TERM u64 (mapdb_terms.c);
- * unsure u64 (at a master that rebuilds: records up to this revision are of an old copy).
+ * tail (the latest changes of the log: mapdb_log.c); unsure u64 (at a master that rebuilds: records up to this revision are of an old copy).
  */
 #ifndef LOCATION_TABLES_H
 #define LOCATION_TABLES_H
@@ -33,9 +33,9 @@
 #include "kv/kv.h"
 #include "location/location.h"
 
-/* In 1, names in the keys of the table server were the canonical ones. A writer brings an older
- * format up to this one; a reader waits until it has. */
-#define LOCATION_FORMAT 2
+/* In 1, names in the keys of the table server were the canonical ones; in 2, all changes were in
+ * the table log. A writer brings an older format up to this one; a reader waits until it has. */
+#define LOCATION_FORMAT 3
 #define LOCATION_MAP_BYTES (64ULL << 30)
 #define LOCATION_MAX_READERS 1024
 #define LOCATION_HISTORY_LEN 16

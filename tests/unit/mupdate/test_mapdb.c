@@ -4,6 +4,7 @@
 #include "mapdb.h"
 
 #include "lib/test.h"
+#include "location/tables.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -122,6 +123,89 @@ TEST(changes_say_what_matters_and_the_last_one_always)
 	mapdb_close(&m);
 }
 
+static void
+check_tail_of_changes(struct mapdb *m, const char *const *said, uint64_t last)
+{
+	struct buf want = BUF_INIT(SIZE_MAX);
+
+	for (uint64_t after = last; after > 0; after--) {
+		buf_clear(&want);
+		for (uint64_t i = after; i < last; i++)
+			buf_add_str(&want, said[i]);
+		check_changes(m, after, 1, buf_cstr(&want));
+	}
+	buf_fini(&want);
+}
+
+/* The latest changes lie apart from those before them, and move when they are many. */
+TEST(the_log_is_one_whatever_the_size_of_names_and_groups)
+{
+	static const unsigned groups[] = { 1, 1, 2, 1, 30, 1, 1, 5, 1, 1, 1, 1, 60, 1, 3 };
+	char text[4 * 110][512], name[LOCATION_NAME_MAX + 1];
+	const char *said[ARRAY_LEN(text)];
+	const char *dir = fresh_dir();
+	struct mapdb *m = open_at(dir, true, 1000);
+	uint64_t last = 0;
+
+	for (size_t g = 0; g < 4 * ARRAY_LEN(groups); g++) {
+		for (unsigned i = 0; i < groups[g % ARRAY_LEN(groups)]; i++) {
+			snprintf(name, sizeof(name), "user.%0*" PRIu64,
+			         (int)(last * 37 % (sizeof(name) - 6) + 1), last);
+			set(m, name, "s1", "");
+			said[last] = text[last];
+			snprintf(text[last], sizeof(text[last]), "%" PRIu64 "+%s ", last + 1, name);
+			last++;
+		}
+		commit(m);
+		if (g % 7 == 6) {
+			mapdb_close(&m);
+			m = open_at(dir, true, 1000);
+		}
+		if (g % 5 == 0)
+			check_tail_of_changes(m, said, last);
+	}
+	check_tail_of_changes(m, said, last);
+	mapdb_close(&m);
+}
+
+/* As a replica that is told a name once more. */
+TEST(revisions_that_do_not_rise_are_in_the_log_in_their_order)
+{
+	static const uint64_t revisions[] = { 5, 9, 7, 12, 3 };
+	struct mapdb *m = open_at(fresh_dir(), false, 100);
+
+	for (size_t i = 0; i < ARRAY_LEN(revisions); i++) {
+		char name[16];
+		struct location loc = { .name = SLICE(""),
+			                .server = SLICE("s1"),
+			                .state = LOCATION_ACTIVE,
+			                .revision = revisions[i] };
+
+		snprintf(name, sizeof(name), "user.a%zu", i);
+		loc.name = slice_of(name);
+		assert_int_equal(mapdb_begin(m, NULL), 0);
+		assert_int_equal(mapdb_set(m, &loc, false), revisions[i]);
+		if (i % 2 == 0)
+			commit(m);
+	}
+	check_changes(m, 0, 1, "3+user.a4 5+user.a0 7+user.a2 9+user.a1 12+user.a3 ");
+	mapdb_close(&m);
+}
+
+TEST(a_group_that_was_not_written_left_nothing_in_the_log)
+{
+	struct mapdb *m = open_at(fresh_dir(), true, 100);
+
+	set(m, "user.a", "s1", "");
+	commit(m);
+	set(m, "user.lost", "s1", "");
+	mapdb_abort(m);
+	set(m, "user.b", "s1", "");
+	commit(m);
+	check_changes(m, 0, 1, "1+user.a 2+user.b ");
+	mapdb_close(&m);
+}
+
 TEST(the_log_is_bounded_and_says_how_far_back_it_goes)
 {
 	struct mapdb *m = open_at(fresh_dir(), true, 10);
@@ -167,6 +251,23 @@ check_servers(struct mapdb *m, const char *prefix, bool whole, const char *after
 	buf_fini(&out);
 }
 
+static void
+put_in_meta(const char *dir, const char *key, struct slice value)
+{
+	const struct kv_config conf = { .dir = dir,
+		                        .tables = location_table_names,
+		                        .table_count = LOCATION_T_COUNT,
+		                        .map_bytes = 64 << 20 };
+	struct kv_env *env;
+	struct kv_txn *t;
+
+	assert_int_equal(kv_open(&conf, &env, NULL), KV_OK);
+	assert_int_equal(kv_begin_write(env, &t, NULL), KV_OK);
+	kv_put(t, LOCATION_T_META, slice_of(key), value);
+	assert_int_equal(kv_commit(&t, NULL), KV_OK);
+	kv_close(&env);
+}
+
 /* As version 1 left it: canonical names in the index by server. */
 static void
 make_older(const char *dir)
@@ -195,9 +296,9 @@ make_older(const char *dir)
 		       SLICE(""));
 	}
 	kv_cursor_free(&c);
-	kv_put(t, LOCATION_T_META, SLICE("format"), slice_make(one, sizeof(one)));
 	assert_int_equal(kv_commit(&t, NULL), KV_OK);
 	kv_close(&env);
+	put_in_meta(dir, "format", slice_make(one, sizeof(one)));
 }
 
 TEST(a_list_of_an_older_format_is_brought_up_to_this_one)
@@ -221,6 +322,24 @@ TEST(a_list_of_an_older_format_is_brought_up_to_this_one)
 	assert_int_not_equal(mapdb_delete(m, SLICE("user.fred.a"), 0), 0);
 	commit(m);
 	check_servers(m, "s1", true, "", "user.fred-x ");
+	mapdb_close(&m);
+}
+
+TEST(latest_changes_that_make_no_sense_are_damage)
+{
+	static const char half[] = "\1\0\0\0\0\0\0\0\1\377\377\0\0x";
+	const char *dir = fresh_dir();
+	struct mapdb *m = open_at(dir, true, 100);
+	struct buf out = BUF_INIT(SIZE_MAX);
+
+	set(m, "user.a", "s1", "");
+	commit(m);
+	mapdb_close(&m);
+	put_in_meta(dir, "tail", slice_make(half, sizeof(half) - 1));
+	m = open_at(dir, true, 100);
+	assert_int_equal(mapdb_each_change(m, 0, on_change, &out), -1);
+	assert_true(mapdb_is_damaged(m));
+	buf_fini(&out);
 	mapdb_close(&m);
 }
 
