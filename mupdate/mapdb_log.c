@@ -196,10 +196,10 @@ tell_table(struct telling *t, uint64_t after)
 	for (more = kv_cursor_seek(c, slice_make(from, sizeof(from)), &key, &value); more && go_on;
 	     more = go_on && kv_cursor_next(c, &key, &value)) {
 		t->ok = key.n == sizeof(from) && value.n >= 2;
-		go_on = t->ok && tell(t, &(struct change){
-						 num_get_be64((const uint8_t *)key.p),
-						 (enum location_log_kind)(uint8_t)value.p[0],
-						 slice_skip(value, 1) });
+		go_on = t->ok &&
+		        tell(t, &(struct change){ num_get_be64((const uint8_t *)key.p),
+		                                  (enum location_log_kind)(uint8_t)value.p[0],
+		                                  slice_skip(value, 1) });
 	}
 	kv_cursor_free(&c);
 	return go_on;
