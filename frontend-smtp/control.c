@@ -5,8 +5,7 @@
 
 #include "front/location_ctl.h"
 #include "json/json.h"
-
-#include <string.h>
+#include "session/who.h"
 
 static void
 on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
@@ -25,43 +24,15 @@ on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 	location_ctl_status(w->reader, detail);
 }
 
-struct who {
-	struct json *sessions;
-	const char *user; /* only his; NULL: all */
-};
-
-static void
-on_session(void *ctx, const struct smtp_session_info *i)
-{
-	struct who *who = ctx;
-	struct json *o;
-
-	if (who->user != NULL && (i->user == NULL || strcmp(i->user, who->user) != 0))
-		return;
-	o = json_add_object(who->sessions);
-
-	json_set_str(o, "id", i->session);
-	json_set_str(o, "service", i->service);
-	json_set_str(o, "user", i->user);
-	json_set_str(o, "peer", i->peer);
-	json_set_bool(o, "tls", i->tls);
-	json_set_int(o, "age_s", (int64_t)i->age_s);
-	json_set_str(o, "state", i->state);
-	json_set_str(o, "mailbox", NULL);
-	json_set_str(o, "store", NULL);
-}
-
 static void
 cmd_who(void *ctx, struct ctl_req *req, const struct json *args)
 {
 	struct worker *w = ctx;
 	struct json *fields = json_new_object();
-	struct who who = {
-		.sessions = json_set_array(fields, "sessions"),
-		.user = json_get_str(args, "user"),
-	};
+	struct who who = { .sessions = json_set_array(fields, "sessions"),
+		           .user = json_get_str(args, "user") };
 
-	smtp_proxy_each(w->proxy, on_session, &who);
+	smtp_proxy_each(w->proxy, who_add, &who);
 	ctl_reply(req, &fields);
 }
 

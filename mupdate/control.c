@@ -17,6 +17,7 @@
 #include "json/json.h"
 #include "log/log.h"
 #include "session.h"
+#include "session/who.h"
 
 #include <string.h>
 
@@ -77,24 +78,29 @@ static void
 add_session(void *ctx, struct session *sn)
 {
 	struct session_info i = session_info(sn);
-	struct json *o = json_add_object(ctx);
 
-	json_set_str(o, "id", i.id);
-	json_set_str(o, "service", "mupdate");
-	json_set_str(o, "user", i.identity);
-	json_set_str(o, "peer", i.peer);
-	json_set_bool(o, "tls", i.tls);
-	json_set_int(o, "age_s", (int64_t)(i.age_ms / 1000));
-	json_set_str(o, "state", i.is_feed ? "UPDATE" : i.identity != NULL ? "READY" : "LOGIN");
+	who_add(ctx, &(struct who_session){
+			     .service = "mupdate",
+			     .id = i.id,
+			     .peer = i.peer,
+			     .user = i.identity,
+			     .state = i.is_feed            ? "UPDATE"
+	                              : i.identity != NULL ? "READY"
+	                                                   : "LOGIN",
+			     .tls = i.tls,
+			     .age_s = i.age_s,
+		     });
 }
 
 static void
-cmd_who(void *ctx, struct ctl_req *req, UNUSED const struct json *args)
+cmd_who(void *ctx, struct ctl_req *req, const struct json *args)
 {
 	struct app *a = ctx;
 	struct json *fields = json_new_object();
+	struct who who = { .sessions = json_set_array(fields, "sessions"),
+		           .user = json_get_str(args, "user") };
 
-	service_each_session(a->service, add_session, json_set_array(fields, "sessions"));
+	service_each_session(a->service, add_session, &who);
 	ctl_reply(req, &fields);
 }
 
@@ -261,7 +267,7 @@ cmd_reconcile(void *ctx, struct ctl_req *req, const struct json *args)
 }
 
 static const struct ctl_cmd commands[] = {
-	{ "who", "", "Connections.", cmd_who },
+	{ "who", "[user]", "Connections, all or of one identity.", cmd_who },
 	{ "explain", "mailbox", "Where a mailbox is, as this list says.", cmd_explain },
 	{ "list", "[prefix]", "Names that start with prefix, at most 10,000.", cmd_list },
 	{ "servers", "", "Servers, how many names each has, whether it told all.", cmd_servers },

@@ -714,9 +714,8 @@ session_info(const struct session *sn)
 		.peer = sn->peer,
 		.id = sn->id,
 		.is_feed = sn->feed != NULL && feed_is_update(sn->feed),
-		.extended = mupdate_server_is_extended(sn->core),
 		.revision = sn->feed != NULL ? feed_revision(sn->feed) : 0,
 		.tls = sn->wire != NULL && conn_is_tls(link_conn(sn->wire)),
-		.age_ms = clock_mono_ms() - sn->started_ms,
+		.age_s = (clock_mono_ms() - sn->started_ms) / 1000,
 	};
 }

@@ -33,10 +33,9 @@ struct session_info {
 	const char *identity; /* NULL: not logged in */
 	const char *peer, *id;
 	bool is_feed;
-	bool extended;
 	uint64_t revision; /* a feed: told up to this */
 	bool tls;
-	uint64_t age_ms;
+	uint64_t age_s;
 };
 /* Borrowed. */
 struct session_info session_info(const struct session *sn);

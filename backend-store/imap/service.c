@@ -157,13 +157,14 @@ state_text(const struct imap_session *s)
 }
 
 void
-imap_service_each(const struct imap_service *p, imap_session_each_fn *fn, void *ctx)
+imap_service_each(const struct imap_service *p, who_fn *fn, void *ctx)
 {
 	struct imap_session *s;
 
 	LIST_EACH (s, &p->sessions.list, struct imap_session, node) {
-		struct imap_session_info info = {
-			.session = s->id,
+		struct who_session info = {
+			.service = "imap",
+			.id = s->id,
 			.peer = s->peer,
 			.user = s->log.user,
 			.state = state_text(s),

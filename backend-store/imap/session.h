@@ -17,6 +17,7 @@
 #include "metrics/metrics.h"
 #include "net/conn.h"
 #include "net/loop.h"
+#include "session/who.h"
 #include "tls/tls.h"
 
 /* Settings of roost-store, beside those of conf/common.h: imap_listen, imaps_listen, ... */
@@ -68,16 +69,6 @@ size_t imap_service_count(const struct imap_service *p);
  * 7.1.5), to come again. user is canonical. */
 void imap_service_end_user(struct imap_service *p, struct slice user);
 
-/* For the control command `who`: all strings borrowed for the call. */
-struct imap_session_info {
-	const char *session, *peer;
-	const char *user;    /* NULL before the login */
-	const char *mailbox; /* canonical; NULL: nothing is selected */
-	const char *state;   /* LOGIN, AUTHENTICATED, SELECTED, IDLE */
-	bool tls;
-	uint64_t age_s;
-};
-typedef void imap_session_each_fn(void *ctx, const struct imap_session_info *info);
-void imap_service_each(const struct imap_service *p, imap_session_each_fn *fn, void *ctx);
+void imap_service_each(const struct imap_service *p, who_fn *fn, void *ctx);
 
 #endif

@@ -8,6 +8,7 @@
 #include "json/json.h"
 #include "mail/mbox_name.h"
 #include "mailbox/mailbox.h"
+#include "session/who.h"
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
@@ -64,64 +65,6 @@ on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 
 /* ---- who --------------------------------------------------------------------------------------- */
 
-struct who {
-	struct json *sessions;
-	const char *user; /* only his; NULL: all */
-	const char *store;
-};
-
-static bool
-who_wants(const struct who *who, const char *user)
-{
-	return who->user == NULL || (user != NULL && slice_eq(slice_of(user), slice_of(who->user)));
-}
-
-struct who_session {
-	const char *service, *id, *user, *peer, *state, *mailbox;
-	bool tls;
-	uint64_t age_s;
-};
-
-static void
-add_session(struct who *who, const struct who_session *s)
-{
-	struct json *o;
-
-	if (!who_wants(who, s->user))
-		return;
-	o = json_add_object(who->sessions);
-	json_set_str(o, "id", s->id);
-	json_set_str(o, "service", s->service);
-	json_set_str(o, "user", s->user);
-	json_set_str(o, "peer", s->peer);
-	json_set_bool(o, "tls", s->tls);
-	json_set_int(o, "age_s", (int64_t)s->age_s);
-	json_set_str(o, "state", s->state);
-	json_set_str(o, "mailbox", s->mailbox);
-	json_set_str(o, "store", who->store);
-}
-
-static void
-on_imap_session(void *ctx, const struct imap_session_info *s)
-{
-	add_session(ctx, &(struct who_session){ "imap", s->session, s->user, s->peer, s->state,
-	                                        s->mailbox, s->tls, s->age_s });
-}
-
-static void
-on_lmtp_session(void *ctx, const struct lmtp_session_info *s)
-{
-	add_session(ctx, &(struct who_session){ "lmtp", s->session, s->user, s->peer, s->state,
-	                                        NULL, s->tls, s->age_s });
-}
-
-static void
-on_pop3_session(void *ctx, const struct pop3_session_info *s)
-{
-	add_session(ctx, &(struct who_session){ "pop3", s->session, s->user, s->peer, s->state,
-	                                        NULL, s->tls, s->age_s });
-}
-
 static void
 cmd_who(void *ctx, struct ctl_req *req, const struct json *args)
 {
@@ -130,9 +73,9 @@ cmd_who(void *ctx, struct ctl_req *req, const struct json *args)
 	struct who who = { json_set_array(fields, "sessions"), json_get_str(args, "user"),
 		           i->server };
 
-	imap_service_each(i->imap, on_imap_session, &who);
-	lmtp_service_each(i->lmtp, on_lmtp_session, &who);
-	pop3_service_each(i->pop3, on_pop3_session, &who);
+	imap_service_each(i->imap, who_add, &who);
+	lmtp_service_each(i->lmtp, who_add, &who);
+	pop3_service_each(i->pop3, who_add, &who);
 	ctl_reply(req, &fields);
 }
 

@@ -121,13 +121,14 @@ lmtp_service_count(const struct lmtp_service *p)
 }
 
 void
-lmtp_service_each(const struct lmtp_service *p, lmtp_session_each_fn *fn, void *ctx)
+lmtp_service_each(const struct lmtp_service *p, who_fn *fn, void *ctx)
 {
 	struct lmtp_session *s;
 
 	LIST_EACH (s, &p->sessions.list, struct lmtp_session, node) {
-		struct lmtp_session_info info = {
-			.session = s->id,
+		struct who_session info = {
+			.service = "lmtp",
+			.id = s->id,
 			.peer = s->peer,
 			.user = s->login,
 			.state = smtp_server_state_name(s->core),

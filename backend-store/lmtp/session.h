@@ -27,6 +27,7 @@
 #include "metrics/metrics.h"
 #include "net/conn.h"
 #include "net/loop.h"
+#include "session/who.h"
 #include "tls/tls.h"
 
 /* Settings of roost-store, beside those of conf/common.h: lmtp_listen, ... */
@@ -74,15 +75,6 @@ void lmtp_session_start(struct lmtp_service *p, struct conn **c);
 void lmtp_service_drain(struct lmtp_service *p, void (*done)(void *ctx), void *ctx);
 size_t lmtp_service_count(const struct lmtp_service *p);
 
-/* For the control command `who`: all strings borrowed for the call. */
-struct lmtp_session_info {
-	const char *session, *peer;
-	const char *user; /* NULL without a login */
-	const char *state;
-	bool tls;
-	uint64_t age_s;
-};
-typedef void lmtp_session_each_fn(void *ctx, const struct lmtp_session_info *info);
-void lmtp_service_each(const struct lmtp_service *p, lmtp_session_each_fn *fn, void *ctx);
+void lmtp_service_each(const struct lmtp_service *p, who_fn *fn, void *ctx);
 
 #endif

@@ -108,13 +108,14 @@ pop3_service_count(const struct pop3_service *p)
 }
 
 void
-pop3_service_each(const struct pop3_service *p, pop3_session_each_fn *fn, void *ctx)
+pop3_service_each(const struct pop3_service *p, who_fn *fn, void *ctx)
 {
 	struct pop3_session *s;
 
 	LIST_EACH (s, &p->sessions.list, struct pop3_session, node) {
-		struct pop3_session_info info = {
-			.session = s->id,
+		struct who_session info = {
+			.service = "pop3",
+			.id = s->id,
 			.peer = s->peer,
 			.user = s->log.user,
 			.state = s->logged_in ? "TRANSACTION" : "AUTHORIZATION",

@@ -21,6 +21,7 @@
 #include "metrics/metrics.h"
 #include "net/conn.h"
 #include "net/loop.h"
+#include "session/who.h"
 #include "tls/tls.h"
 
 /* Settings of roost-store, beside those of conf/common.h: pop3_listen, pop3s_listen, ... */
@@ -65,15 +66,6 @@ void pop3_service_drain(struct pop3_service *p, void (*done)(void *ctx), void *c
 void pop3_service_end_user(struct pop3_service *p, struct slice user);
 size_t pop3_service_count(const struct pop3_service *p);
 
-/* For the control command `who`: all strings borrowed for the call. */
-struct pop3_session_info {
-	const char *session, *peer;
-	const char *user; /* NULL before the login */
-	const char *state;
-	bool tls;
-	uint64_t age_s;
-};
-typedef void pop3_session_each_fn(void *ctx, const struct pop3_session_info *info);
-void pop3_service_each(const struct pop3_service *p, pop3_session_each_fn *fn, void *ctx);
+void pop3_service_each(const struct pop3_service *p, who_fn *fn, void *ctx);
 
 #endif

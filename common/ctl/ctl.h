@@ -25,7 +25,7 @@
  *      "master":"connected|away","mailboxes":12,"users":10}
  *   detail of front ends: {"location":{"complete":true,"revision":17,"age_ms":20}}
  *
- * who (stores and front ends): optional "user" limits it
+ * who (every program): optional "user" limits it
  *   < {"ok":true,"sessions":[{"id":"abcdefghijklmnop","service":"imap","user":"..."|null,
  *      "peer":"10.1.1.1","tls":true,"age_s":12,"state":"SELECTED","mailbox":"..."|null,
  *      "store":"store1"|null}]}

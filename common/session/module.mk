@@ -1,2 +1,2 @@
-$(call module,common/session,common/base,)
+$(call module,common/session,common/json common/base,)
 $(call unit,common/session)

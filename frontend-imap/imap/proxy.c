@@ -139,13 +139,14 @@ state_text(const struct imap_session *s)
 }
 
 void
-imap_proxy_each(const struct imap_proxy *p, imap_session_each_fn *fn, void *ctx)
+imap_proxy_each(const struct imap_proxy *p, who_fn *fn, void *ctx)
 {
 	struct imap_session *s;
 
 	LIST_EACH (s, &p->sessions.list, struct imap_session, node) {
-		struct imap_session_info info = {
-			.session = s->id,
+		struct who_session info = {
+			.service = "imap",
+			.id = s->id,
 			.peer = s->peer,
 			.user = *s->user != '\0' ? s->user : NULL,
 			.store = s->store != NULL ? s->store->name : NULL,

@@ -21,6 +21,7 @@
 #include "net/conn.h"
 #include "net/loop.h"
 #include "route/home.h"
+#include "session/who.h"
 #include "tls/tls.h"
 
 /* Settings of roost-imap, beside those of conf/common.h. */
@@ -71,15 +72,6 @@ void imap_session_start(struct imap_proxy *p, struct conn **c, bool tls);
 void imap_proxy_drain(struct imap_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx);
 size_t imap_proxy_count(const struct imap_proxy *p);
 
-/* For the control command `who`: all strings borrowed for the call. */
-struct imap_session_info {
-	const char *session, *peer;
-	const char *user, *store, *mailbox; /* NULL while there is none */
-	const char *state;                  /* LOGIN, ROUTING, AUTHENTICATED, SELECTED */
-	bool tls;
-	uint64_t age_s;
-};
-typedef void imap_session_each_fn(void *ctx, const struct imap_session_info *info);
-void imap_proxy_each(const struct imap_proxy *p, imap_session_each_fn *fn, void *ctx);
+void imap_proxy_each(const struct imap_proxy *p, who_fn *fn, void *ctx);
 
 #endif

@@ -94,13 +94,14 @@ pop3_proxy_count(const struct pop3_proxy *p)
 }
 
 void
-pop3_proxy_each(const struct pop3_proxy *p, pop3_session_each_fn *fn, void *ctx)
+pop3_proxy_each(const struct pop3_proxy *p, who_fn *fn, void *ctx)
 {
 	struct pop3_session *s;
 
 	LIST_EACH (s, &p->sessions.list, struct pop3_session, node) {
-		struct pop3_session_info info = {
-			.session = s->id,
+		struct who_session info = {
+			.service = "pop3",
+			.id = s->id,
 			.peer = s->peer,
 			.user = s->log.user,
 			.store = s->server != NULL ? s->server->name : NULL,

@@ -18,6 +18,7 @@
 #include "net/conn.h"
 #include "net/loop.h"
 #include "route/home.h"
+#include "session/who.h"
 #include "tls/tls.h"
 
 /* Settings of roost-imap, beside those of conf/common.h. */
@@ -57,15 +58,6 @@ void pop3_session_start(struct pop3_proxy *p, struct conn **c, bool tls);
 void pop3_proxy_drain(struct pop3_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx);
 size_t pop3_proxy_count(const struct pop3_proxy *p);
 
-/* For the control command `who`: all strings borrowed for the call. */
-struct pop3_session_info {
-	const char *session, *peer;
-	const char *user, *store; /* NULL before the login */
-	const char *state;
-	bool tls;
-	uint64_t age_s;
-};
-typedef void pop3_session_each_fn(void *ctx, const struct pop3_session_info *info);
-void pop3_proxy_each(const struct pop3_proxy *p, pop3_session_each_fn *fn, void *ctx);
+void pop3_proxy_each(const struct pop3_proxy *p, who_fn *fn, void *ctx);
 
 #endif

@@ -266,13 +266,13 @@ smtp_proxy_count(const struct smtp_proxy *p)
 }
 
 void
-smtp_proxy_each(const struct smtp_proxy *p, smtp_session_each_fn *fn, void *ctx)
+smtp_proxy_each(const struct smtp_proxy *p, who_fn *fn, void *ctx)
 {
 	struct smtp_session *s;
 
 	LIST_EACH (s, &p->sessions.list, struct smtp_session, node) {
-		struct smtp_session_info info = {
-			.session = s->id,
+		struct who_session info = {
+			.id = s->id,
 			.peer = s->peer,
 			.state = s->client != NULL ? smtp_server_state_name(s->core) : "gone",
 			.service = smtp_service_name(s->service),

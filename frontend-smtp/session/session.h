@@ -19,6 +19,7 @@
 #include "net/conn.h"
 #include "net/loop.h"
 #include "route/route.h"
+#include "session/who.h"
 #include "tls/tls.h"
 
 /* Settings of roost-smtp, beside those of conf/common.h. */
@@ -86,15 +87,6 @@ void smtp_session_start(struct smtp_proxy *p, struct conn **c, enum smtp_service
 void smtp_proxy_drain(struct smtp_proxy *p, bool may_stay, void (*done)(void *ctx), void *ctx);
 size_t smtp_proxy_count(const struct smtp_proxy *p);
 
-/* For the control command `who`: all strings borrowed for the call. */
-struct smtp_session_info {
-	const char *session, *peer, *state;
-	const char *service; /* "submission" */
-	const char *user;    /* who has logged in; NULL */
-	bool tls;
-	uint64_t age_s;
-};
-typedef void smtp_session_each_fn(void *ctx, const struct smtp_session_info *info);
-void smtp_proxy_each(const struct smtp_proxy *p, smtp_session_each_fn *fn, void *ctx);
+void smtp_proxy_each(const struct smtp_proxy *p, who_fn *fn, void *ctx);
 
 #endif

@@ -59,7 +59,7 @@ on_drain_action(void *ctx, const char *rest)
 }
 
 static void
-on_info(void *ctx, const struct imap_session_info *i)
+on_info(void *ctx, const struct who_session *i)
 {
 	struct world *w = ctx;
 	size_t n = strlen(w->who);
@@ -80,11 +80,11 @@ on_who_action(void *ctx, const char *rest)
 }
 
 static void
-on_called(void *ctx, const struct imap_session_info *i)
+on_called(void *ctx, const struct who_session *i)
 {
 	struct world *w = ctx;
 
-	snprintf(w->who, sizeof(w->who), "%s", i->session);
+	snprintf(w->who, sizeof(w->who), "%s", i->id);
 }
 
 static void

@@ -109,7 +109,7 @@ on_drain_action(void *ctx, const char *rest)
 }
 
 static void
-on_info(void *ctx, const struct imap_session_info *i)
+on_info(void *ctx, const struct who_session *i)
 {
 	struct world *w = ctx;
 	size_t n = strlen(w->who);

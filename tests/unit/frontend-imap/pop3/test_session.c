@@ -488,12 +488,12 @@ TEST(a_drain_lets_sessions_finish)
 }
 
 static void
-on_each(void *ctx, const struct pop3_session_info *i)
+on_each(void *ctx, const struct who_session *i)
 {
 	struct world *w = ctx;
 
-	snprintf(w->who, sizeof(w->who), "%zu %s %s %s %s %d %d", strlen(i->session), i->peer,
-	         i->user, i->store, i->state, i->tls, (int)i->age_s);
+	snprintf(w->who, sizeof(w->who), "%zu %s %s %s %s %d %d", strlen(i->id), i->peer, i->user,
+	         i->store, i->state, i->tls, (int)i->age_s);
 }
 
 TEST(who_is_there)

@@ -143,7 +143,7 @@ on_drain_action(void *ctx, const char *rest)
 }
 
 static void
-on_info(void *ctx, const struct smtp_session_info *i)
+on_info(void *ctx, const struct who_session *i)
 {
 	struct world *w = ctx;
 	size_t n = strlen(w->who);
