@@ -41,5 +41,6 @@ main(int argc, char **argv)
 	metrics_register(imap_metrics, IMAP_M_COUNT);
 	metrics_register(lmtp_metrics, LMTP_M_COUNT);
 	metrics_register(pop3_metrics, POP3_M_COUNT);
+	metrics_register(pop3_store_metrics, POP3_STORE_M_COUNT);
 	return svc_main(&program, argc, argv);
 }

@@ -12,7 +12,7 @@ on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 {
 	struct worker *w = ctx;
 
-	*sessions_r = imap_proxy_count(w->imap) + pop3_proxy_count(w->pop3);
+	*sessions_r = imap_proxy_count(w->imap) + pop3_service_count(w->pop3);
 	location_ctl_status(w->reader, detail);
 }
 
@@ -25,7 +25,7 @@ cmd_who(void *ctx, struct ctl_req *req, const struct json *args)
 		           .user = json_get_str(args, "user") };
 
 	imap_proxy_each(w->imap, who_add, &who);
-	pop3_proxy_each(w->pop3, who_add, &who);
+	pop3_service_each(w->pop3, who_add, &who);
 	ctl_reply(req, &fields);
 }
 

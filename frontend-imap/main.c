@@ -33,5 +33,6 @@ main(int argc, char **argv)
 {
 	metrics_register(imap_metrics, IMAP_M_COUNT);
 	metrics_register(pop3_metrics, POP3_M_COUNT);
+	metrics_register(pop3_proxy_metrics, POP3_PROXY_M_COUNT);
 	return svc_main(&program, argc, argv);
 }

@@ -72,12 +72,13 @@ open_proxies(struct worker *w)
 		.conf = w->conf,
 		.tls = w->tls,
 	});
-	w->pop3 = pop3_proxy_new(&(struct pop3_proxy_config){
+	w->pop3 = pop3_service_new(&(struct pop3_service_config){
 		.loop = svc_loop(w->svc),
 		.auth = svc_auth(w->svc),
-		.home = w->home,
 		.conf = w->conf,
 		.tls = w->tls,
+		.ops = &pop3_proxy_ops,
+		.owner = w->home,
 	});
 }
 
@@ -141,7 +142,7 @@ worker_drain(void *app)
 
 	w->draining = 2;
 	imap_proxy_drain(w->imap, svc_is_replaced(w->svc), on_drained, w);
-	pop3_proxy_drain(w->pop3, svc_is_replaced(w->svc), on_drained, w);
+	pop3_service_drain(w->pop3, svc_is_replaced(w->svc), on_drained, w);
 }
 
 void
@@ -150,7 +151,7 @@ worker_stop(void *app)
 	struct worker *w = app;
 
 	imap_proxy_free(&w->imap);
-	pop3_proxy_free(&w->pop3);
+	pop3_service_free(&w->pop3);
 	home_free(&w->home);
 	lookup_free(&w->lookup);
 	barrier_free(&w->barrier);

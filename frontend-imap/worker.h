@@ -23,7 +23,7 @@ struct worker {
 	struct servers *servers;
 	struct home *home;
 	struct imap_proxy *imap;
-	struct pop3_proxy *pop3;
+	struct pop3_service *pop3;
 	unsigned draining; /* proxies that have sessions left */
 };
 

@@ -228,10 +228,11 @@ open_protocols(struct instance *i)
 	});
 	i->pop3 = pop3_service_new(&(struct pop3_service_config){
 		.loop = svc_loop(i->svc),
-		.store = i->store,
 		.auth = svc_auth(i->svc),
 		.conf = i->conf,
 		.tls = i->tls,
+		.ops = &pop3_store_ops,
+		.owner = i->store,
 	});
 }
 
@@ -447,7 +448,7 @@ instance_drain(void *app)
 	i->draining = 3;
 	imap_service_drain(i->imap, on_drained, i);
 	lmtp_service_drain(i->lmtp, on_drained, i);
-	pop3_service_drain(i->pop3, on_drained, i);
+	pop3_service_drain(i->pop3, false, on_drained, i);
 }
 
 void

@@ -1,31 +1,14 @@
 /*
- * session_impl - what session.c (login), drop.c (the maildrop) and stream.c (long answers)
- * share.
+ * session_impl - what session.c (the way in), drop.c (the maildrop), transaction.c (commands)
+ * and stream.c (long answers) share.
  */
 #ifndef POP3_SESSION_IMPL_H
 #define POP3_SESSION_IMPL_H
 
-#include "base/list.h"
-#include "conf/common.h"
-#include "link/link.h"
-#include "log/log.h"
 #include "mail/crlf.h"
-#include "mail/mbox_name.h"
 #include "mailbox/mailbox.h"
 #include "pop3/session.h"
 #include "proto/dotbuf.h"
-#include "proto/pop3_server.h"
-#include "session/sessions.h"
-
-struct pop3_limits {
-	uint64_t login_ms, idle_ms;
-};
-
-struct pop3_service {
-	struct pop3_service_config c;
-	struct pop3_limits limits;
-	struct sessions sessions;
-};
 
 /* ---- the maildrop ------------------------------------------------------------------------ */
 
@@ -76,22 +59,8 @@ struct stream {
 	struct dotbuf_encoder encoder;
 };
 
-struct pop3_session {
-	struct list node; /* in service->sessions */
-	struct pop3_service *service;
-	struct link *client;
-	struct pop3_server *core;
-	struct pop3_server_settings settings;
-	bool implicit_tls; /* not greeted yet */
-	bool logged_in, quitting, ended;
-
-	char id[POP3_SESSION_MAX + 1];
-	char peer[ADDR_TEXT_LEN];
-	char user[MBOX_USER_MAX + 1];
-	struct log_ctx log;
-	uint64_t started_ms;
-
-	uint64_t auth_id;  /* 0: nothing asked */
+struct drop_session {
+	struct pop3_session pop3;
 	uint64_t claim;    /* what the front end knew of the user's; 0: nothing */
 	uint64_t store_id; /* an operation of the store under way; 0: none */
 	struct drop drop;
@@ -100,18 +69,19 @@ struct pop3_session {
 	uint64_t bytes;
 };
 
-/* No callback comes any more; freed at the end of the loop's turn. why: for the log. */
-void session_end(struct pop3_session *s, const char *why);
-void session_reply(struct pop3_session *s, const char *line);
-/* Something moved: the inactivity timer starts anew. */
-void session_touch(struct pop3_session *s);
+static inline struct drop_session *
+drop_session_of(struct pop3_session *p)
+{
+	STATIC_ASSERT(offsetof(struct drop_session, pop3) == 0);
+	return CONTAINER_OF(p, struct drop_session, pop3);
+}
 
-/* Commands after the login. */
-void transaction_command(struct pop3_session *s, const struct pop3_event *ev);
+/* Commands after the login: the op `command`. */
+void transaction_command(struct pop3_session *p, const struct pop3_event *ev);
 /* Starts an answer of several lines, its "+OK" included. */
-void stream_list(struct pop3_session *s, enum stream_kind kind);
-void stream_message(struct pop3_session *s, const struct drop_msg *m, bool whole, uint32_t lines);
-/* There is room for more output. */
-void stream_go_on(struct pop3_session *s);
+void stream_list(struct drop_session *s, enum stream_kind kind);
+void stream_message(struct drop_session *s, const struct drop_msg *m, bool whole, uint32_t lines);
+/* There is room for more output: the op `drained`. */
+void stream_go_on(struct pop3_session *p);
 
 #endif

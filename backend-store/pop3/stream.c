@@ -13,19 +13,19 @@
 #define PIECE_BYTES 65536
 
 static void
-finish(struct pop3_session *s)
+finish(struct drop_session *s)
 {
 	s->stream.kind = STREAM_NONE;
-	link_resume(s->client);
+	link_resume(s->pop3.client);
 }
 
 /* ---- LIST and UIDL ------------------------------------------------------------------------- */
 
 static void
-list_piece(struct pop3_session *s)
+list_piece(struct drop_session *s)
 {
 	struct stream *st = &s->stream;
-	struct buf *out = link_out(s->client);
+	struct buf *out = link_out(s->pop3.client);
 	size_t enough = out->len + PIECE_BYTES;
 
 	for (; st->next <= s->drop.count && out->len < enough; st->next++) {
@@ -46,11 +46,11 @@ list_piece(struct pop3_session *s)
 }
 
 void
-stream_list(struct pop3_session *s, enum stream_kind kind)
+stream_list(struct drop_session *s, enum stream_kind kind)
 {
-	link_pause(s->client);
+	link_pause(s->pop3.client);
 	s->stream = (struct stream){ .kind = kind, .next = 1 };
-	buf_printf(link_out(s->client), "+OK %" PRIu32 " messages (%" PRIu64 " octets)\r\n",
+	buf_printf(link_out(s->pop3.client), "+OK %" PRIu32 " messages (%" PRIu64 " octets)\r\n",
 	           s->drop.left, s->drop.left_bytes);
 	list_piece(s);
 }
@@ -89,7 +89,7 @@ is_enough(const struct stream *st)
 
 /* Appends the next bytes of the body. */
 static enum mbox_result
-read_piece(struct pop3_session *s, struct buf *raw)
+read_piece(struct drop_session *s, struct buf *raw)
 {
 	struct stream *st = &s->stream;
 	uint64_t n = MIN((uint64_t)st->msg.size - st->at, (uint64_t)PIECE_BYTES);
@@ -105,7 +105,7 @@ read_piece(struct pop3_session *s, struct buf *raw)
 
 /* A piece of the body as lines, cut and stuffed. */
 static void
-send_piece(struct pop3_session *s, struct slice raw)
+send_piece(struct drop_session *s, struct slice raw)
 {
 	struct buf lines = BUF_INIT(SIZE_MAX);
 	struct stream *st = &s->stream;
@@ -116,40 +116,40 @@ send_piece(struct pop3_session *s, struct slice raw)
 		crlf_end(&st->crlf, &lines);
 	part = st->whole ? buf_slice(&lines) : top_cut(st, buf_slice(&lines));
 	s->bytes += part.n;
-	dotbuf_encode(&st->encoder, part, link_out(s->client));
+	dotbuf_encode(&st->encoder, part, link_out(s->pop3.client));
 	buf_fini(&lines);
 	if (!is_enough(st))
 		return;
-	dotbuf_encode_end(&st->encoder, link_out(s->client));
+	dotbuf_encode_end(&st->encoder, link_out(s->pop3.client));
 	if (st->whole) {
 		s->retrieved++;
-		metrics_add(&pop3_metrics[POP3_M_RETRIEVED], 1);
+		metrics_add(&pop3_store_metrics[POP3_STORE_M_RETRIEVED], 1);
 	}
 	finish(s);
 }
 
 /* Its number stays, RFC 1939 knows no word for a message that is gone. */
 static void
-refuse_message(struct pop3_session *s, enum mbox_result r)
+refuse_message(struct drop_session *s, enum mbox_result r)
 {
-	log_warning(&s->log, "pop3.not_sent uid=%" PRIu32 " why=%s", s->stream.msg.uid,
+	log_warning(&s->pop3.log, "pop3.not_sent uid=%" PRIu32 " why=%s", s->stream.msg.uid,
 	            mbox_result_name(r));
 	if (r == MBOX_ABSENT)
-		session_reply(s, "-ERR This message was deleted by another session.");
+		pop3_session_reply(&s->pop3, "-ERR This message was deleted by another session.");
 	else if (r == MBOX_CORRUPT)
-		session_reply(s, "-ERR [SYS/PERM] This message is damaged.");
+		pop3_session_reply(&s->pop3, "-ERR [SYS/PERM] This message is damaged.");
 	else
-		session_reply(s, "-ERR [SYS/TEMP] Please try again later.");
+		pop3_session_reply(&s->pop3, "-ERR [SYS/TEMP] Please try again later.");
 	finish(s);
 }
 
 void
-stream_message(struct pop3_session *s, const struct drop_msg *m, bool whole, uint32_t lines)
+stream_message(struct drop_session *s, const struct drop_msg *m, bool whole, uint32_t lines)
 {
 	struct buf raw = BUF_INIT(PIECE_BYTES);
 	enum mbox_result r = MBOX_ABSENT;
 
-	link_pause(s->client);
+	link_pause(s->pop3.client);
 	s->stream = (struct stream){
 		.kind = STREAM_MESSAGE,
 		.msg = m->msg,
@@ -165,17 +165,17 @@ stream_message(struct pop3_session *s, const struct drop_msg *m, bool whole, uin
 		refuse_message(s, r);
 	} else {
 		if (whole)
-			buf_printf(link_out(s->client), "+OK %" PRIu64 " octets\r\n",
+			buf_printf(link_out(s->pop3.client), "+OK %" PRIu64 " octets\r\n",
 			           drop_octets(m));
 		else
-			session_reply(s, "+OK");
+			pop3_session_reply(&s->pop3, "+OK");
 		send_piece(s, buf_slice(&raw));
 	}
 	buf_fini(&raw);
 }
 
 static void
-message_piece(struct pop3_session *s)
+message_piece(struct drop_session *s)
 {
 	struct buf raw = BUF_INIT(PIECE_BYTES);
 	enum mbox_result r = read_piece(s, &raw);
@@ -183,9 +183,9 @@ message_piece(struct pop3_session *s)
 	if (r == MBOX_OK) {
 		send_piece(s, buf_slice(&raw));
 	} else {
-		log_warning(&s->log, "pop3.broken_off uid=%" PRIu32 " why=%s", s->stream.msg.uid,
-		            mbox_result_name(r));
-		session_end(s, "a message cannot be read");
+		log_warning(&s->pop3.log, "pop3.broken_off uid=%" PRIu32 " why=%s",
+		            s->stream.msg.uid, mbox_result_name(r));
+		pop3_session_end(&s->pop3, "a message cannot be read");
 	}
 	buf_fini(&raw);
 }
@@ -193,9 +193,11 @@ message_piece(struct pop3_session *s)
 /* ------------------------------------------------------------------------------------------ */
 
 void
-stream_go_on(struct pop3_session *s)
+stream_go_on(struct pop3_session *p)
 {
-	if (link_is_congested(s->client))
+	struct drop_session *s = drop_session_of(p);
+
+	if (link_is_congested(s->pop3.client))
 		return;
 	switch (s->stream.kind) {
 	case STREAM_NONE:

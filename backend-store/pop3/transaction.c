@@ -10,13 +10,13 @@
 #include <stdlib.h>
 
 static void
-no_such_message(struct pop3_session *s)
+no_such_message(struct drop_session *s)
 {
-	session_reply(s, "-ERR No such message.");
+	pop3_session_reply(&s->pop3, "-ERR No such message.");
 }
 
 static void
-cmd_list(struct pop3_session *s, const struct pop3_event *ev)
+cmd_list(struct drop_session *s, const struct pop3_event *ev)
 {
 	struct drop_msg *m;
 
@@ -28,15 +28,15 @@ cmd_list(struct pop3_session *s, const struct pop3_event *ev)
 	if (m == NULL)
 		no_such_message(s);
 	else if (ev->kind == POP3_LIST)
-		buf_printf(link_out(s->client), "+OK %" PRIu32 " %" PRIu64 "\r\n", ev->number,
+		buf_printf(link_out(s->pop3.client), "+OK %" PRIu32 " %" PRIu64 "\r\n", ev->number,
 		           drop_octets(m));
 	else
-		buf_printf(link_out(s->client), "+OK %" PRIu32 " %" PRIu32 ".%" PRIu32 "\r\n",
+		buf_printf(link_out(s->pop3.client), "+OK %" PRIu32 " %" PRIu32 ".%" PRIu32 "\r\n",
 		           ev->number, s->drop.uidvalidity, m->msg.uid);
 }
 
 static void
-cmd_retr(struct pop3_session *s, const struct pop3_event *ev)
+cmd_retr(struct drop_session *s, const struct pop3_event *ev)
 {
 	const struct drop_msg *m = drop_get(&s->drop, ev->number);
 
@@ -47,7 +47,7 @@ cmd_retr(struct pop3_session *s, const struct pop3_event *ev)
 }
 
 static void
-cmd_dele(struct pop3_session *s, const struct pop3_event *ev)
+cmd_dele(struct drop_session *s, const struct pop3_event *ev)
 {
 	struct drop_msg *m = drop_get(&s->drop, ev->number);
 
@@ -56,7 +56,7 @@ cmd_dele(struct pop3_session *s, const struct pop3_event *ev)
 		return;
 	}
 	drop_delete(&s->drop, m);
-	session_reply(s, "+OK Deleted at the end of the session.");
+	pop3_session_reply(&s->pop3, "+OK Deleted at the end of the session.");
 }
 
 /* ---- QUIT -------------------------------------------------------------------------------- */
@@ -65,32 +65,32 @@ cmd_dele(struct pop3_session *s, const struct pop3_event *ev)
 static void
 on_expunged(void *ctx, enum mbox_result result, uint64_t modseq)
 {
-	struct pop3_session *s = ctx;
+	struct drop_session *s = ctx;
 
 	s->store_id = 0;
 	if (result == MBOX_OK) {
 		s->deleted = s->drop.count - s->drop.left;
-		metrics_add(&pop3_metrics[POP3_M_DELETED], s->deleted);
-		session_reply(s, "+OK Bye.");
+		metrics_add(&pop3_store_metrics[POP3_STORE_M_DELETED], s->deleted);
+		pop3_session_reply(&s->pop3, "+OK Bye.");
 	} else {
-		log_warning(&s->log, "pop3.not_deleted why=%s", mbox_result_name(result));
-		session_reply(s, "-ERR [SYS/TEMP] Nothing was deleted, please try again later.");
+		log_warning(&s->pop3.log, "pop3.not_deleted why=%s", mbox_result_name(result));
+		pop3_session_reply(&s->pop3,
+		                   "-ERR [SYS/TEMP] Nothing was deleted, please try again later.");
 	}
-	session_end(s, "quit");
+	pop3_session_end(&s->pop3, "quit");
 }
 
 static void
-cmd_quit(struct pop3_session *s)
+cmd_quit(struct drop_session *s)
 {
 	size_t count;
 	uint32_t *uids = drop_deleted_uids(&s->drop, &count);
 
-	s->quitting = true;
 	if (count == 0) {
-		session_reply(s, "+OK Bye.");
-		session_end(s, "quit");
+		pop3_session_reply(&s->pop3, "+OK Bye.");
+		pop3_session_end(&s->pop3, "quit");
 	} else {
-		link_pause(s->client);
+		link_pause(s->pop3.client);
 		s->store_id = mailbox_expunge(s->drop.mailbox, uids, count, false, on_expunged, s);
 	}
 	free(uids);
@@ -99,13 +99,14 @@ cmd_quit(struct pop3_session *s)
 /* ------------------------------------------------------------------------------------------ */
 
 void
-transaction_command(struct pop3_session *s, const struct pop3_event *ev)
+transaction_command(struct pop3_session *p, const struct pop3_event *ev)
 {
-	session_touch(s);
+	struct drop_session *s = drop_session_of(p);
+
 	switch (ev->kind) {
 	case POP3_STAT:
-		buf_printf(link_out(s->client), "+OK %" PRIu32 " %" PRIu64 "\r\n", s->drop.left,
-		           s->drop.left_bytes);
+		buf_printf(link_out(s->pop3.client), "+OK %" PRIu32 " %" PRIu64 "\r\n",
+		           s->drop.left, s->drop.left_bytes);
 		return;
 	case POP3_LIST:
 	case POP3_UIDL:
@@ -119,24 +120,24 @@ transaction_command(struct pop3_session *s, const struct pop3_event *ev)
 		cmd_dele(s, ev);
 		return;
 	case POP3_NOOP:
-		session_reply(s, "+OK");
+		pop3_session_reply(&s->pop3, "+OK");
 		return;
 	case POP3_RSET:
 		drop_reset(&s->drop);
-		session_reply(s, "+OK");
+		pop3_session_reply(&s->pop3, "+OK");
 		return;
 	case POP3_CAPA:
-		pop3_server_add_capa(s->core, NULL, link_out(s->client));
+		pop3_server_add_capa(s->pop3.core, NULL, link_out(s->pop3.client));
 		return;
 	case POP3_QUIT:
 		cmd_quit(s);
 		return;
 	case POP3_REPLY:
-		session_reply(s, ev->text);
+		pop3_session_reply(&s->pop3, ev->text);
 		return;
 	case POP3_BYE:
-		session_reply(s, ev->text);
-		session_end(s, "bad input");
+		pop3_session_reply(&s->pop3, ev->text);
+		pop3_session_end(&s->pop3, "bad input");
 		return;
 	default:
 		must_not_reach(); /* the core lets nothing else through after the login */

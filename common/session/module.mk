@@ -1,2 +1,2 @@
-$(call module,common/session,common/json common/base,)
-$(call unit,common/session)
+$(call module,common/session,common/proto common/directory common/conf common/json common/link common/net common/tls common/mail common/metrics common/log common/base,)
+$(call unit_fake,common/session,tests/fakeauth)

@@ -18,43 +18,37 @@ item_at(struct relay *r, unsigned i)
 }
 
 static struct link *
-store_link(struct pop3_session *s)
+store_link(struct proxy_session *s)
 {
 	return pop3_leg_link(s->leg);
 }
 
 /* The client has the word again, or loses it. */
 static void
-steer_client(struct pop3_session *s)
+steer_client(struct proxy_session *s)
 {
 	struct relay *r = &s->relay;
 
-	if (r->quitting || r->count == RELAY_MAX || link_is_congested(store_link(s)))
-		link_pause(s->client);
+	if (s->pop3.quitting || r->count == RELAY_MAX || link_is_congested(store_link(s)))
+		link_pause(s->pop3.client);
 	else
-		link_resume(s->client);
+		link_resume(s->pop3.client);
 }
 
 /* The store owes us something within store_ms, unless we are the ones who do not read. */
 static void
-steer_store(struct pop3_session *s)
+steer_store(struct proxy_session *s)
 {
 	struct relay *r = &s->relay;
 	bool owes = r->sent > 0;
 
-	if (link_is_congested(s->client)) {
+	if (link_is_congested(s->pop3.client)) {
 		link_pause(store_link(s));
 		owes = false;
 	} else {
 		link_resume(store_link(s));
 	}
-	link_set_deadline(store_link(s), owes ? s->proxy->limits.store_ms : 0);
-}
-
-static void
-touch_client(struct pop3_session *s)
-{
-	link_set_deadline(s->client, s->proxy->limits.idle_ms);
+	link_set_deadline(store_link(s), owes ? s->store_ms : 0);
 }
 
 static void
@@ -68,28 +62,28 @@ pop_item(struct relay *r)
 
 /* What we answer ourselves, now that it is its turn. False: that was the last. */
 static bool
-answer_item(struct pop3_session *s, const struct relay_item *item)
+answer_item(struct proxy_session *s, const struct relay_item *item)
 {
-	struct buf *out = link_out(s->client);
+	struct buf *out = link_out(s->pop3.client);
 
 	if (item->kind == RELAY_CAPA) {
 		struct pop3_capa less = { .no_top = !s->relay.offer.top,
 			                  .no_uidl = !s->relay.offer.uidl };
 
-		pop3_server_add_capa(s->core, &less, out);
+		pop3_server_add_capa(s->pop3.core, &less, out);
 		return true;
 	}
-	buf_printf(out, "%s\r\n", item->text);
+	pop3_session_reply(&s->pop3, item->text);
 	if (item->kind == RELAY_REPLY)
 		return true;
-	session_end(s, item->text);
+	pop3_session_end(&s->pop3, item->text);
 	return false;
 }
 
 /* Sends what may be sent, answers what is ours. A store without PIPELINING gets one command
  * at a time. False: the session is over. */
 static bool
-advance(struct pop3_session *s)
+advance(struct proxy_session *s)
 {
 	struct relay *r = &s->relay;
 
@@ -116,21 +110,14 @@ advance(struct pop3_session *s)
 
 /* After anything has moved. */
 static void
-settle(struct pop3_session *s)
+settle(struct proxy_session *s)
 {
 	if (!advance(s))
 		return;
-	link_flush(s->client);
+	link_flush(s->pop3.client);
 	link_flush(store_link(s));
 	steer_client(s);
 	steer_store(s);
-}
-
-void
-relay_start(struct pop3_session *s, const struct pop3_offer *offer)
-{
-	s->relay.offer = *offer;
-	touch_client(s);
 }
 
 static const struct {
@@ -152,8 +139,9 @@ static const struct {
 };
 
 void
-relay_command(struct pop3_session *s, const struct pop3_event *ev)
+relay_command(struct pop3_session *p, const struct pop3_event *ev)
 {
+	struct proxy_session *s = proxy_session_of(p);
 	struct relay *r = &s->relay;
 
 	must(r->count < RELAY_MAX && ev->kind >= POP3_STAT && ev->kind < ARRAY_LEN(rows));
@@ -162,10 +150,8 @@ relay_command(struct pop3_session *s, const struct pop3_event *ev)
 		                                     .number = ev->number,
 		                                     .lines = ev->lines,
 		                                     .text = ev->text };
-	r->quitting = ev->kind == POP3_QUIT || ev->kind == POP3_BYE;
 	r->count++;
 	r->commands++;
-	touch_client(s);
 	settle(s);
 }
 
@@ -173,35 +159,35 @@ relay_command(struct pop3_session *s, const struct pop3_event *ev)
 
 /* The head is answered. False: the session is over. */
 static bool
-finish_head(struct pop3_session *s)
+finish_head(struct proxy_session *s)
 {
 	enum pop3_verb verb = item_at(&s->relay, 0)->verb;
 
 	s->relay.in_body = false;
 	pop_item(&s->relay);
 	if (verb == POP3_VERB_QUIT) {
-		session_end(s, "quit");
+		pop3_session_end(&s->pop3, "quit");
 		return false;
 	}
 	return true;
 }
 
 static size_t
-take_body(struct pop3_session *s, struct slice in)
+take_body(struct proxy_session *s, struct slice in)
 {
 	bool done;
 	size_t n = pop3_body_scan(&s->relay.body, in, &done);
 
-	buf_add(link_out(s->client), in.p, n);
+	buf_add(link_out(s->pop3.client), in.p, n);
 	s->relay.bytes += n;
-	touch_client(s);
+	pop3_session_touch(&s->pop3);
 	if (!done || finish_head(s))
 		settle(s);
 	return n;
 }
 
 static size_t
-take_reply(struct pop3_session *s, struct slice in)
+take_reply(struct proxy_session *s, struct slice in)
 {
 	const struct relay_item *item = item_at(&s->relay, 0);
 	struct pop3_reply reply;
@@ -214,12 +200,12 @@ take_reply(struct pop3_session *s, struct slice in)
 		relay_store_lost(s, "the store is out of step");
 		return used;
 	}
-	buf_add_str(link_out(s->client), reply.kind == POP3_OK ? "+OK" : "-ERR");
+	buf_add_str(link_out(s->pop3.client), reply.kind == POP3_OK ? "+OK" : "-ERR");
 	if (reply.text.n > 0)
-		buf_add_char(link_out(s->client), ' ');
-	buf_add_slice(link_out(s->client), reply.text);
-	buf_add_str(link_out(s->client), "\r\n");
-	touch_client(s);
+		buf_add_char(link_out(s->pop3.client), ' ');
+	buf_add_slice(link_out(s->pop3.client), reply.text);
+	buf_add_str(link_out(s->pop3.client), "\r\n");
+	pop3_session_touch(&s->pop3);
 	if (reply.kind == POP3_OK && pop3_client_has_body(item->verb, item->number)) {
 		s->relay.in_body = true;
 		pop3_body_init(&s->relay.body);
@@ -231,9 +217,9 @@ take_reply(struct pop3_session *s, struct slice in)
 }
 
 size_t
-relay_store_input(struct pop3_session *s, struct slice in)
+relay_store_input(struct proxy_session *s, struct slice in)
 {
-	if (link_is_congested(s->client)) {
+	if (link_is_congested(s->pop3.client)) {
 		steer_store(s);
 		return 0;
 	}
@@ -248,14 +234,13 @@ relay_store_input(struct pop3_session *s, struct slice in)
 }
 
 void
-relay_client_drained(struct pop3_session *s)
+relay_client_drained(struct pop3_session *p)
 {
-	touch_client(s);
-	steer_store(s);
+	steer_store(proxy_session_of(p));
 }
 
 void
-relay_store_drained(struct pop3_session *s)
+relay_store_drained(struct proxy_session *s)
 {
 	steer_client(s);
 }
@@ -263,13 +248,14 @@ relay_store_drained(struct pop3_session *s)
 /* In the middle of a body every line would be taken for mail: then the missing final dot
  * says it. */
 void
-relay_store_lost(struct pop3_session *s, const char *why)
+relay_store_lost(struct proxy_session *s, const char *why)
 {
-	metrics_add(&pop3_metrics[POP3_M_STORE_LOST], 1);
-	log_warning(&s->log, "pop3.store_lost store=%s why=%s", session_store(s), log_esc(why));
+	metrics_add(&pop3_proxy_metrics[POP3_PROXY_M_STORE_LOST], 1);
+	log_warning(&s->pop3.log, "pop3.store_lost store=%s why=%s", session_store(s),
+	            log_esc(why));
 	if (!s->relay.in_body)
-		buf_add_str(link_out(s->client),
-		            "-ERR [SYS/TEMP] The mailbox is not reachable, please try again "
-		            "later.\r\n");
-	session_end(s, why);
+		pop3_session_reply(
+			&s->pop3,
+			"-ERR [SYS/TEMP] The mailbox is not reachable, please try again later.");
+	pop3_session_end(&s->pop3, why);
 }

@@ -59,7 +59,7 @@ on_drain_action(void *ctx, const char *rest)
 	struct world *w = ctx;
 
 	if (strcmp(rest, "begins") == 0)
-		pop3_service_drain(w->service, on_drained, w);
+		pop3_service_drain(w->service, false, on_drained, w);
 	else
 		assert_int_equal(w->drained, strcmp(rest, "is over") == 0);
 }
@@ -230,10 +230,11 @@ world_init(struct world *w)
 	open_store(w);
 	w->service = pop3_service_new(&(struct pop3_service_config){
 		.loop = play_loop(w->play),
-		.store = w->store,
 		.auth = w->auth,
 		.conf = w->conf,
 		.tls = (struct tls_ctx *)&fake_tls,
+		.ops = &pop3_store_ops,
+		.owner = w->store,
 	});
 	add_actors(w);
 }

@@ -26,7 +26,7 @@ struct world {
 	struct server servers[3];
 	struct home *home;
 	struct fakehome found;
-	struct pop3_proxy *proxy;
+	struct pop3_service *proxy;
 	bool drained;
 	char who[200];
 };
@@ -79,7 +79,7 @@ on_drain_action(void *ctx, UNUSED const char *rest)
 {
 	struct world *w = ctx;
 
-	pop3_proxy_drain(w->proxy, false, on_drained, w);
+	pop3_service_drain(w->proxy, false, on_drained, w);
 }
 
 static void
@@ -108,11 +108,12 @@ world_init(struct world *w)
 	w->servers[2] = (struct server){ .name = "store3" };
 	w->found = (struct fakehome){ .result = HOME_FOUND, .server = &w->servers[0] };
 	w->home = fakehome_new(play_loop(w->play), &w->found);
-	w->proxy = pop3_proxy_new(&(struct pop3_proxy_config){
+	w->proxy = pop3_service_new(&(struct pop3_service_config){
 		.loop = play_loop(w->play),
 		.auth = w->auth,
-		.home = w->home,
 		.conf = w->conf,
+		.ops = &pop3_proxy_ops,
+		.owner = w->home,
 		/* the fake network only looks whether there is one */
 		.tls = (struct tls_ctx *)(void *)&fake_tls,
 	});
@@ -132,7 +133,7 @@ world_init(struct world *w)
 static void
 world_fini(struct world *w)
 {
-	pop3_proxy_free(&w->proxy);
+	pop3_service_free(&w->proxy);
 	home_free(&w->home);
 	auth_free(&w->auth);
 	play_free(&w->play);
@@ -481,7 +482,7 @@ TEST(a_drain_lets_sessions_finish)
 	                           "second < -ERR [SYS/TEMP] *\nsecond is closed\n"
 	                           "client > NOOP\nstore1 < NOOP\nstore1 > +OK\nclient < +OK\n");
 	assert_false(w.drained);
-	assert_int_equal(pop3_proxy_count(w.proxy), 1);
+	assert_int_equal(pop3_service_count(w.proxy), 1);
 	play_run(w.play, "client > QUIT\nstore1 < QUIT\nstore1 > +OK\nclient < +OK\n");
 	assert_true(w.drained);
 	world_fini(&w);
@@ -502,7 +503,7 @@ TEST(who_is_there)
 
 	world_init(&w);
 	play_run(w.play, LOGGED_IN "wait 5s\n");
-	pop3_proxy_each(w.proxy, on_each, &w);
+	pop3_service_each(w.proxy, on_each, &w);
 	test_eq_str("who", w.who, "16 192.0.2.1 fred store1 TRANSACTION 0 5");
 	world_fini(&w);
 }

@@ -1,24 +1,10 @@
-/* What all POP3 sessions of a store share: settings, the list of them, the drain. */
-#include "pop3/session_impl.h"
+/* What all POP3 sessions of a program share: limits, metrics, the list of them, the drain. */
+#include "session/pop3_session.h"
 
 #include "base/clock.h"
 #include "base/xalloc.h"
 
 #include <stdlib.h>
-
-const struct conf_def pop3_conf_table[] = {
-	{ "pop3_listen", CONF_ADDRESSES, NULL, 110, .flags = CONF_RESTART,
-	  .help = "Where POP3 is served (with STLS)." },
-	{ "pop3s_listen", CONF_ADDRESSES, NULL, 995, .flags = CONF_RESTART,
-	  .help = "Where POP3 is served in TLS from the first byte." },
-	{ "pop3_login_timeout", CONF_DURATION, "60s", 1000, 600000,
-	  .help = "A POP3 client has to be logged in after this time." },
-	{ "pop3_idle_timeout", CONF_DURATION, "10m", 600000, 86400000,
-	  .help = "A POP3 session in which nothing moves for so long is closed, and deletes "
-	          "nothing (RFC 1939 wants at least 10 minutes)." },
-	{ "pop3_max_sessions", CONF_INT, "10000", 1, 1000000, .help = "Most POP3 sessions." },
-	{ .name = NULL },
-};
 
 struct metric pop3_metrics[POP3_M_COUNT] = {
 	[POP3_M_SESSIONS] = METRIC_GAUGE("roost_pop3_sessions", NULL, "Open POP3 sessions."),
@@ -30,10 +16,6 @@ struct metric pop3_metrics[POP3_M_COUNT] = {
 	                                       "POP3 logins by result."),
 	[POP3_M_LOGIN_TEMP] = METRIC_COUNTER("roost_pop3_logins_total", "result=\"temp\"",
 	                                     "POP3 logins by result."),
-	[POP3_M_RETRIEVED] =
-		METRIC_COUNTER("roost_pop3_retrieved_total", NULL, "Messages sent by RETR."),
-	[POP3_M_DELETED] = METRIC_COUNTER("roost_pop3_deleted_total", NULL,
-	                                  "Messages deleted at the end of POP3 sessions."),
 };
 
 void
@@ -42,10 +24,8 @@ pop3_service_set_conf(struct pop3_service *p, const struct conf *conf, struct tl
 	p->c.conf = conf;
 	p->c.tls = tls;
 	p->sessions.limit = conf_int(conf, "pop3_max_sessions");
-	p->limits = (struct pop3_limits){
-		.login_ms = conf_ms(conf, "pop3_login_timeout"),
-		.idle_ms = conf_ms(conf, "pop3_idle_timeout"),
-	};
+	p->login_ms = conf_ms(conf, "pop3_login_timeout");
+	p->idle_ms = conf_ms(conf, "pop3_idle_timeout");
 }
 
 struct pop3_service *
@@ -70,7 +50,7 @@ pop3_service_free(struct pop3_service **pp)
 		return;
 	sessions_forget_drain(&p->sessions);
 	while ((s = LIST_FIRST(&p->sessions.list, struct pop3_session, node)) != NULL)
-		session_end(s, "stop");
+		pop3_session_end(s, "stop");
 	free(p);
 }
 
@@ -81,14 +61,14 @@ send_away(struct list *node)
 
 	if (s->logged_in)
 		return;
-	session_reply(s, "-ERR [SYS/TEMP] Going away, please come again.");
-	session_end(s, "drain");
+	pop3_session_reply(s, "-ERR [SYS/TEMP] Going away, please come again.");
+	pop3_session_end(s, "drain");
 }
 
 void
-pop3_service_drain(struct pop3_service *p, void (*done)(void *ctx), void *ctx)
+pop3_service_drain(struct pop3_service *p, bool may_stay, void (*done)(void *ctx), void *ctx)
 {
-	sessions_drain(&p->sessions, send_away, done, ctx);
+	sessions_drain(&p->sessions, may_stay ? NULL : send_away, done, ctx);
 }
 
 void
@@ -98,7 +78,7 @@ pop3_service_end_user(struct pop3_service *p, struct slice user)
 
 	LIST_EACH (s, &p->sessions.list, struct pop3_session, node)
 		if (s->logged_in && slice_eq_str(user, s->user))
-			session_end(s, "move");
+			pop3_session_end(s, "move");
 }
 
 size_t
@@ -118,6 +98,7 @@ pop3_service_each(const struct pop3_service *p, who_fn *fn, void *ctx)
 			.id = s->id,
 			.peer = s->peer,
 			.user = s->log.user,
+			.store = s->store,
 			.state = s->logged_in ? "TRANSACTION" : "AUTHORIZATION",
 			.tls = pop3_server_is_tls(s->core),
 			.age_s = (clock_mono_ms() - s->started_ms) / 1000,
