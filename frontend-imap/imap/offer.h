@@ -37,7 +37,8 @@
 	X(LIST_EXTENDED, "LIST-EXTENDED", HOME)                                                    \
 	X(LIST_STATUS, "LIST-STATUS", HOME)                                                        \
 	X(LIST_MYRIGHTS, "LIST-MYRIGHTS", HOME)                                                    \
-	X(CREATE_SPECIAL_USE, "CREATE-SPECIAL-USE", HOME)
+	X(CREATE_SPECIAL_USE, "CREATE-SPECIAL-USE", HOME)                                          \
+	X(ESEARCH, "ESEARCH", ALL)
 enum offer_bit {
 #define X(bit, name, store) OFFER_BIT_##bit,
 	OFFER_CAPS(X)

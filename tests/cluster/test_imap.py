@@ -14,7 +14,8 @@ from world import PASSWORD
 
 OFFERED = {b"IMAP4REV1", b"LITERAL+", b"SASL-IR", b"ID", b"ENABLE", b"IDLE", b"NAMESPACE",
            b"UIDPLUS", b"MOVE", b"UNSELECT", b"CHILDREN", b"CONDSTORE", b"SPECIAL-USE",
-           b"MULTIAPPEND", b"STATUS=SIZE", b"QUOTA", b"QUOTA=RES-STORAGE", b"QUOTA=RES-MESSAGE"}
+           b"MULTIAPPEND", b"STATUS=SIZE", b"QUOTA", b"QUOTA=RES-STORAGE", b"QUOTA=RES-MESSAGE",
+           b"ESEARCH"}
 
 
 def capabilities(lines):
@@ -473,6 +474,21 @@ def test_search_in_utf8(shared, user):
     lines = client.ok(b"SEARCH CHARSET UTF-8 SUBJECT {%d+}\r\n%s" % (len(word), word))
     assert b"* SEARCH 1" in lines
     client.close()
+
+
+def test_extended_search(shared, user, box):
+    """RFC 4731, through the front end; in the own mailbox and in one of the other store."""
+    for line, want in (("SEARCH RETURN (MIN MAX COUNT ALL) NOT 2", "MIN 1 MAX 3 ALL 1,3 COUNT 2"),
+                       ("UID SEARCH RETURN () ALL", "UID ALL 1:3"),
+                       ("SEARCH RETURN (COUNT) DELETED", "COUNT 0")):
+        assert box.ok(line)[0].decode().partition('")')[2].strip() == want
+    there = f"search{user.partition('@')[0]}"
+    shared.cluster.ctl("store1", "mailbox", "create", there, "--store", "store1")
+    shared.cluster.ctl("store1", "mailbox", "acl", "set", there, "anyone", "lrswi")
+    box.ok(f'COPY 1:2 "Shared Folders/{there}"')
+    box.ok(f'SELECT "Shared Folders/{there}"')
+    lines = box.ok("UID SEARCH RETURN (COUNT MAX) UNSEEN")
+    assert lines[0].endswith(b'") UID MAX 2 COUNT 2'), lines
 
 
 # ---- news ---------------------------------------------------------------------------------------------

@@ -89,6 +89,21 @@ TEST(commands_are_written_anew)
 	                 "store1 < f UID FETCH 1:* (FLAGS BODY.PEEK[HEADER.FIELDS (TO)])\n");
 }
 
+TEST(what_is_found_is_told_of_the_selected_mailbox_only)
+{
+	world_play(SELECTED "client > b UID SEARCH RETURN (MIN COUNT) UNSEEN\n"
+	                    "store1 < b UID SEARCH RETURN (MIN COUNT) UNSEEN\n"
+	                    "store1 > * ESEARCH (TAG \"b\") UID MIN 3 COUNT 2\n"
+	                    "store1 > b OK done\n"
+	                    "client < * ESEARCH (TAG \"b\") UID MIN 3 COUNT 2\n"
+	                    "client < b OK done\n");
+	world_play(LOGIN "client > b STATUS x (MESSAGES)\n"
+	                 "store1 < b STATUS \"x\" (MESSAGES)\n"
+	                 "store1 > * ESEARCH (TAG \"b\") COUNT 2\n"
+	                 "store1 > b OK done\n"
+	                 "client < b OK done\n");
+}
+
 TEST(quotas_are_the_stores_business)
 {
 	world_play(LOGIN "client > b GETQUOTAROOT inbox\n"
