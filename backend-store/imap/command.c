@@ -49,6 +49,9 @@ static const struct imap_row rows[] = {
 	{ { "UID FETCH", "" }, SELECTED | ROW_UID, cmd_fetch },
 	{ { "UID STORE", "" }, SELECTED | ROW_WRITES | ROW_UID, cmd_store },
 	{ { "UID COPY", "" }, SELECTED | ROW_UID, cmd_copy },
+	/* RFC 5256 */
+	{ { "SORT", "" }, SELECTED | ROW_NO_EXPUNGE, cmd_sort },
+	{ { "UID SORT", "" }, SELECTED | ROW_UID, cmd_sort },
 	/* RFC 4315, 6851 */
 	{ { "UID EXPUNGE", "" }, SELECTED | ROW_WRITES | ROW_UID, cmd_expunge },
 	{ { "MOVE", "" }, SELECTED | ROW_WRITES, cmd_move },

@@ -2,20 +2,15 @@
  * search - SEARCH and UID SEARCH. RFC 3501 sections 6.4.4 and 7.2.5, RFC 4731 (ESEARCH),
  * RFC 7162 section 3.1.5.
  *
- * One message after the other, a few milliseconds at a time, or one text in a large message.
- * Those that others have expunged are left out.
+ * search_scan.c finds the messages; here are the forms of the answer.
  */
-#include "base/clock.h"
 #include "base/num.h"
-#include "imap/search_match.h"
-#include "imap/session_impl.h"
+#include "imap/search_scan.h"
 
 #include <inttypes.h>
 
 struct search_job {
-	struct imap_search program;
-	struct search_match match;
-	uint32_t next;    /* number */
+	struct search_scan scan;
 	struct buf found; /* u32 each: numbers or UIDs, ascending */
 	/* of what was found: all, the first and the last */
 	uint64_t modseq_max, modseq_first, modseq_last;
@@ -26,7 +21,7 @@ cleanup(struct imap_session *s)
 {
 	struct search_job *j = s->command.job;
 
-	search_match_fini(&j->match);
+	search_scan_fini(&j->scan);
 	buf_fini(&j->found);
 }
 
@@ -44,12 +39,12 @@ told_modseq(const struct search_job *j)
 {
 	uint64_t first = 0, last = 0;
 
-	if (!j->program.extended ||
-	    (j->program.results & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT)) != 0)
+	if (!j->scan.program.extended ||
+	    (j->scan.program.results & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT)) != 0)
 		return j->modseq_max;
-	if ((j->program.results & IMAP_SEARCH_MIN) != 0)
+	if ((j->scan.program.results & IMAP_SEARCH_MIN) != 0)
 		first = j->modseq_first;
-	if ((j->program.results & IMAP_SEARCH_MAX) != 0)
+	if ((j->scan.program.results & IMAP_SEARCH_MAX) != 0)
 		last = j->modseq_last;
 	return MAX(first, last);
 }
@@ -57,7 +52,7 @@ told_modseq(const struct search_job *j)
 static void
 add_modseq(const struct search_job *j, const char *fmt, struct buf *out)
 {
-	if (j->program.modseq && j->found.len > 0)
+	if (j->scan.program.modseq && j->found.len > 0)
 		buf_printf(out, fmt, told_modseq(j));
 }
 
@@ -76,7 +71,7 @@ add_search(const struct search_job *j, struct buf *out)
 static void
 add_esearch(const struct search_job *j, const struct command *c, struct buf *out)
 {
-	unsigned results = j->program.results;
+	unsigned results = j->scan.program.results;
 	size_t count = j->found.len / 4;
 	struct imap_set_writer w;
 
@@ -101,7 +96,7 @@ add_esearch(const struct search_job *j, const struct command *c, struct buf *out
 static void
 finish(struct imap_session *s, struct search_job *j)
 {
-	if (j->program.extended)
+	if (j->scan.program.extended)
 		add_esearch(j, &s->command, imap_out(s));
 	else
 		add_search(j, imap_out(s));
@@ -110,39 +105,28 @@ finish(struct imap_session *s, struct search_job *j)
 
 /* ---- the work ------------------------------------------------------------------------------------ */
 
-/* False: not all of it yet. */
-static bool
-look_at(struct imap_session *s, struct search_job *j, uint32_t seq)
+static void
+note(struct imap_session *s, struct search_job *j, uint32_t seq, const struct msg *m)
 {
-	const struct msg *m = view_msg(s->view, seq);
-	enum search_answer answer;
-
-	if (m == NULL)
-		return true;
-	answer = search_match(&j->match, seq, m);
-	if (answer == SEARCH_YES) {
-		if (j->found.len == 0)
-			j->modseq_first = m->modseq;
-		j->modseq_last = m->modseq;
-		buf_add_u32(&j->found, s->command.uid ? m->uid : seq);
-		j->modseq_max = MAX(j->modseq_max, m->modseq);
-	}
-	if (j->match.failed != MBOX_OK)
-		log_warning(&s->log, "imap.search_unreadable uid=%" PRIu32 " why=%s",
-		            view_uid(s->view, seq), mbox_result_name(j->match.failed));
-	return answer != SEARCH_LATER;
+	if (j->found.len == 0)
+		j->modseq_first = m->modseq;
+	j->modseq_last = m->modseq;
+	buf_add_u32(&j->found, s->command.uid ? m->uid : seq);
+	j->modseq_max = MAX(j->modseq_max, m->modseq);
 }
 
 static void
 pump(struct imap_session *s, struct command *c)
 {
 	struct search_job *j = c->job;
+	enum search_step step;
+	const struct msg *m;
+	uint32_t seq;
 
-	for (; j->next <= view_count(s->view); j->next++) {
-		if (command_must_yield(s) || !look_at(s, j, j->next))
-			return;
-	}
-	finish(s, j);
+	while ((step = search_scan_next(&j->scan, &seq, &m)) == SEARCH_FOUND)
+		note(s, j, seq, m);
+	if (step == SEARCH_END)
+		finish(s, j);
 }
 
 void
@@ -151,19 +135,12 @@ cmd_search(struct imap_session *s, struct command *c)
 	struct search_job *j = arena_alloc(c->arena, sizeof(*j));
 
 	c->job = j;
-	if (!imap_search_read(&c->args, &j->program)) {
+	if (!imap_search_read(&c->args, &j->scan.program)) {
 		command_bad(s, imap_args_bad(&c->args));
 		return;
 	}
-	if (j->program.modseq)
-		imap_enable_condstore(s);
 	buf_init(&j->found, SIZE_MAX);
-	j->next = 1;
 	c->cleanup = cleanup;
-	if (!search_match_init(&j->match, s, &j->program, (int64_t)clock_wall_s())) {
-		command_done(s, COMMAND_NO, "BADCHARSET (US-ASCII UTF-8)",
-		             "The charset is not known");
-		return;
-	}
-	command_pump(s, pump);
+	if (search_scan_init(&j->scan, s))
+		command_pump(s, pump);
 }

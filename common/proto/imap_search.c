@@ -366,18 +366,36 @@ try_option(struct imap_args *a, const char *word)
 	return true;
 }
 
+static bool
+read_program(struct imap_args *a, struct imap_search *s)
+{
+	struct reader r = { .a = a, .s = s };
+
+	s->root.op = IMAP_SEARCH_AND;
+	r.stack[r.depth++] = (struct frame){ &s->root, &s->root.child, 0 };
+	return read_keys(&r) && imap_args_end(a);
+}
+
+static bool
+read_charset(struct imap_args *a, struct imap_search *s)
+{
+	return imap_args_space(a) && imap_args_astring(a, "charset", &s->charset);
+}
+
 bool
 imap_search_read(struct imap_args *a, struct imap_search *s_r)
 {
-	struct reader r = { .a = a, .s = s_r };
-
 	*s_r = (struct imap_search){ .charset = SLICE("") };
 	if (try_option(a, "RETURN") && !read_return(a, s_r))
 		return false;
-	if (try_option(a, "CHARSET") &&
-	    (!imap_args_space(a) || !imap_args_astring(a, "charset", &s_r->charset)))
+	if (try_option(a, "CHARSET") && !read_charset(a, s_r))
 		return false;
-	s_r->root.op = IMAP_SEARCH_AND;
-	r.stack[r.depth++] = (struct frame){ &s_r->root, &s_r->root.child, 0 };
-	return read_keys(&r) && imap_args_end(a);
+	return read_program(a, s_r);
+}
+
+bool
+imap_search_read_sorted(struct imap_args *a, struct imap_search *s_r)
+{
+	*s_r = (struct imap_search){ .charset = SLICE("") };
+	return read_charset(a, s_r) && read_program(a, s_r);
 }

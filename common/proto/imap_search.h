@@ -71,5 +71,7 @@ struct imap_search {
 
 /* All arguments, to the end. Memory is a's arena. False: imap_args_bad() says why. */
 bool imap_search_read(struct imap_args *a, struct imap_search *s_r);
+/* The same of SORT and THREAD: SP charset 1*(SP search-key). RFC 5256 section 5. */
+bool imap_search_read_sorted(struct imap_args *a, struct imap_search *s_r);
 
 #endif

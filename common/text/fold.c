@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unicase.h>
 #include <uninorm.h>
+#include <unistr.h>
 
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -91,6 +92,36 @@ fold_add(struct buf *out, struct slice utf8)
 		add_piece(out, slice_sub(utf8, 0, n));
 		utf8 = slice_skip(utf8, n);
 	}
+}
+
+void
+fold_add_collated(struct buf *out, struct slice utf8)
+{
+	struct buf title = BUF_INIT(SIZE_MAX);
+	uint8_t *decomposed, bytes[6];
+	size_t n;
+
+	for (; utf8.n > 0; utf8 = slice_skip(utf8, MAX(n, (size_t)1))) {
+		uint32_t c = 0;
+		int used;
+
+		n = text_utf8_next(utf8, &c);
+		if (n == 0 || c == 0)
+			continue;
+		used = u8_uctomb(bytes, uc_totitle(c), sizeof(bytes));
+		if (used > 0)
+			buf_add(&title, bytes, (size_t)used);
+	}
+	if (text_is_ascii(buf_slice(&title))) {
+		buf_add_slice(out, buf_slice(&title));
+	} else {
+		decomposed = u8_normalize(UNINORM_NFKD, (const uint8_t *)title.data, title.len,
+		                          NULL, &n);
+		if (decomposed != NULL)
+			buf_add(out, decomposed, n);
+		free(decomposed);
+	}
+	buf_fini(&title);
 }
 
 struct fold_needle *

@@ -16,6 +16,11 @@
 /* Appends utf8 folded. ASCII takes a fast way. */
 void fold_add(struct buf *out, struct slice utf8);
 
+/* Appends what sorts as i;unicode-casemap does, byte by byte: title case and compatibility
+ * decomposition (NFKD). utf8: short, since it is done in one piece; bytes that are no UTF-8 and
+ * NULs are left out. */
+void fold_add_collated(struct buf *out, struct slice utf8);
+
 /* A needle, prepared once for many haystacks. */
 struct fold_needle;
 /* utf8 is the search string; empty matches everything. */

@@ -158,6 +158,9 @@ static const struct imap_row rows[] = {
 	{ { "UID EXPUNGE", "" }, ROW_AFTER, OFFER(UIDPLUS) },
 	{ { "MOVE", "wa" }, COPY | ROW_MOVE, OFFER(MOVE) },
 	{ { "UID MOVE", "wa" }, COPY | ROW_MOVE, OFFER(MOVE) },
+	/* RFC 5256 */
+	{ { "SORT", "" }, ROW_AFTER | ROW_CONDSTORE, OFFER(SORT) },
+	{ { "UID SORT", "" }, ROW_AFTER | ROW_CONDSTORE, OFFER(SORT) },
 	/* RFC 4314 */
 	{ { "SETACL", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_CHANGES, OFFER(ACL) },
 	{ { "DELETEACL", "a" }, ROW_AFTER | ROW_MAILBOX | ROW_CHANGES, OFFER(ACL) },

@@ -38,7 +38,9 @@
 	X(LIST_STATUS, "LIST-STATUS", HOME)                                                        \
 	X(LIST_MYRIGHTS, "LIST-MYRIGHTS", HOME)                                                    \
 	X(CREATE_SPECIAL_USE, "CREATE-SPECIAL-USE", HOME)                                          \
-	X(ESEARCH, "ESEARCH", ALL)
+	X(ESEARCH, "ESEARCH", ALL)                                                                 \
+	X(SORT, "SORT", ALL)                                                                       \
+	X(SORT_DISPLAY, "SORT=DISPLAY", ALL)
 enum offer_bit {
 #define X(bit, name, store) OFFER_BIT_##bit,
 	OFFER_CAPS(X)

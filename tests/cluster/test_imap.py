@@ -15,7 +15,7 @@ from world import PASSWORD
 OFFERED = {b"IMAP4REV1", b"LITERAL+", b"SASL-IR", b"ID", b"ENABLE", b"IDLE", b"NAMESPACE",
            b"UIDPLUS", b"MOVE", b"UNSELECT", b"CHILDREN", b"CONDSTORE", b"SPECIAL-USE",
            b"MULTIAPPEND", b"STATUS=SIZE", b"QUOTA", b"QUOTA=RES-STORAGE", b"QUOTA=RES-MESSAGE",
-           b"ESEARCH"}
+           b"ESEARCH", b"SORT", b"SORT=DISPLAY"}
 
 
 def capabilities(lines):
@@ -489,6 +489,22 @@ def test_extended_search(shared, user, box):
     box.ok(f'SELECT "Shared Folders/{there}"')
     lines = box.ok("UID SEARCH RETURN (COUNT MAX) UNSEEN")
     assert lines[0].endswith(b'") UID MAX 2 COUNT 2'), lines
+
+
+def test_sort(shared, user, box):
+    """RFC 5256, in the own mailbox and in one of the other store."""
+    for line, want in (("SORT (REVERSE ARRIVAL) UTF-8 1:2", b"* SORT "),
+                       ("UID SORT (SUBJECT) US-ASCII ALL", b"* SORT 1 2 3"),
+                       ("SORT (REVERSE SUBJECT DATE) UTF-8 NOT 2", b"* SORT 3 1"),
+                       ("SORT (DISPLAYFROM SIZE) UTF-8 DELETED", b"* SORT")):
+        assert box.ok(line)[0].startswith(want), line
+    box.bad("SORT (NOTHING) UTF-8 ALL")
+    there = f"sort{user.partition('@')[0]}"
+    shared.cluster.ctl("store1", "mailbox", "create", there, "--store", "store1")
+    shared.cluster.ctl("store1", "mailbox", "acl", "set", there, "anyone", "lrswi")
+    box.ok(f'COPY 1:3 "Shared Folders/{there}"')
+    box.ok(f'SELECT "Shared Folders/{there}"')
+    assert box.ok("UID SORT (REVERSE SUBJECT) UTF-8 ALL")[0] == b"* SORT 3 2 1"
 
 
 # ---- news ---------------------------------------------------------------------------------------------

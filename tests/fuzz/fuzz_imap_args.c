@@ -3,6 +3,7 @@
 #include "proto/imap_args.h"
 #include "proto/imap_fetch.h"
 #include "proto/imap_search.h"
+#include "proto/imap_sort.h"
 #include "proto/imap_set.h"
 
 static void
@@ -18,6 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *a = arena_new("fuzz");
 	struct slice text = slice_make(data, size), *flags;
 	struct imap_search search;
+	struct imap_sort sort;
 	struct imap_fetch fetch;
 	struct imap_args args;
 	struct date date;
@@ -32,6 +34,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	imap_args_init(&args, a, "SEARCH", text);
 	if (imap_search_read(&args, &search))
+		resolve(&search.root);
+	imap_args_init(&args, a, "SORT", text);
+	if (imap_sort_read(&args, &sort) && imap_search_read_sorted(&args, &search))
 		resolve(&search.root);
 	imap_args_init(&args, a, "APPEND", text);
 	if (imap_args_space(&args) && imap_args_flags(&args, false, &flags, &count))

@@ -96,6 +96,7 @@ static const struct command {
 	  "STATUS " BOX " (UNSEEN)", "* STATUS " BOX " (UNSEEN 1)" },
 	{ "FETCH of flags", "FETCH 1:* FLAGS", 0, SELECTS },
 	{ "SEARCH", "SEARCH ALL", 0, SELECTS },
+	{ "SORT", "SORT (DATE) UTF-8 ALL", 0, SELECTS },
 	{ "UNSELECT", "UNSELECT", 0, SELECTS },
 };
 

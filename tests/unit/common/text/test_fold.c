@@ -163,3 +163,47 @@ TEST(a_pathological_needle_takes_no_time)
 	buf_fini(&needle);
 	buf_fini(&text);
 }
+
+/* Each row sorts before the next one. */
+static const struct slice in_order[] = {
+	SLICE_INIT(""),         SLICE_INIT("ab"),
+	SLICE_INIT("ABC"),      SLICE_INIT("a_"),
+	SLICE_INIT("b"),        SLICE_INIT("e"),
+	SLICE_INIT("\xc3\xa9"), /* é, composed: an e with something behind it */
+	SLICE_INIT("f"),        SLICE_INIT("\xef\xbc\xa7"), /* a wide G */
+	SLICE_INIT("gg"),       SLICE_INIT("Z"),
+	SLICE_INIT("_"),        SLICE_INIT("\xd0\x90"),
+	SLICE_INIT("\xd0\xb1"),
+};
+
+static const struct {
+	struct slice a, b;
+} same[] = {
+	{ SLICE_INIT("aBc"), SLICE_INIT("AbC") },
+	{ SLICE_INIT("\xc3\x89t\xc3\xa9"), SLICE_INIT("e\xcc\x81TE\xcc\x81") },
+	{ SLICE_INIT("\xd0\x9c\xd0\xb8\xd1\x80"), SLICE_INIT("\xd0\xbc\xd0\x98\xd0\xa0") },
+	{ SLICE_INIT("\xc7\x86"), SLICE_INIT("\xc7\x84") },
+	{ SLICE_INIT("a\xff\0b"), SLICE_INIT("AB") },
+};
+
+static int
+compare(struct slice a, struct slice b)
+{
+	struct buf one = BUF_INIT(SIZE_MAX), two = BUF_INIT(SIZE_MAX);
+	int c;
+
+	fold_add_collated(&one, a);
+	fold_add_collated(&two, b);
+	c = strcmp(buf_cstr(&one), buf_cstr(&two));
+	buf_fini(&one);
+	buf_fini(&two);
+	return c;
+}
+
+TEST(texts_in_their_order)
+{
+	for (size_t i = 0; i + 1 < ARRAY_LEN(in_order); i++)
+		test_check(compare(in_order[i], in_order[i + 1]) < 0, "%zu", i);
+	for (size_t i = 0; i < ARRAY_LEN(same); i++)
+		test_check(compare(same[i].a, same[i].b) == 0, "the same %zu", i);
+}
