@@ -169,6 +169,7 @@ demo-stop:
 # Mail programs of others against a cluster, and first figures. Not part of `make test`.
 interop: all
 	@tests/interop/clients/run
+	@tests/interop/webmail/run $(B)/bin
 	@tests/interop/mupdate/run $(B)/bin
 	@tests/interop/cyrus/run $(B)/bin
 perf: all
