@@ -99,7 +99,8 @@ forms(struct talk *t)
 
 TEST(forms_of_the_answer)
 {
-	static const char *const three[] = { "\r\n1", "Subject: b\r\n\r\n2", "Subject: a\r\n\r\n3" };
+	static const char *const three[] = { "\r\n1", "Subject: b\r\n\r\n2",
+		                             "Subject: a\r\n\r\n3" };
 
 	talk_play(three, 3, forms);
 }
