@@ -1,53 +1,27 @@
-"""Real Cyrus IMAP servers in a private folder: Debian's packages unpacked, never installed
-(they exclude others and would start a service). Each host is a loopback address with the
+"""Real Cyrus IMAP servers in a private folder. Each host is a loopback address with the
 protocols' own ports, because Cyrus servers find each other by name and service; the names of
 the services are told to it alone, in a mount namespace."""
-import glob
 import os
 import shutil
 import signal
 import subprocess
 import time
 
+import box
+from checks import SECRET
+
 PACKAGES = ["cyrus-common", "cyrus-imapd", "cyrus-pop3d", "cyrus-murder", "cyrus-clients"]
 # What Cyrus is linked with, and the tool and plug-ins for its password file.
 LIBRARIES = ["libical3", "libwrap0", "libxapian30", "sasl2-bin", "libsasl2-modules",
              "libsasl2-modules-db"]
-SECRET = "secret"
 SERVICES = "imap 143/tcp\npop3 110/tcp\nlmtp 24/tcp\nmupdate 3905/tcp\nsieve 4190/tcp\n"
 USER = "mail"  # an account every Debian has; Cyrus does not run as root
 
 
-class NotHere(Exception):
-    """Cyrus cannot be had on this machine; the text says why."""
-
-
-def run(args, **more):
-    return subprocess.run(args, capture_output=True, text=True, **more)
-
-
 def unpack(folder):
     """Downloads and unpacks Cyrus below folder, once."""
-    root = os.path.join(folder, "root")
-    stamp = os.path.join(folder, "unpacked")
-    if os.path.exists(stamp) and open(stamp).read().split() == PACKAGES:
-        return root
-    os.makedirs(root, exist_ok=True)
-    missing = [p for p in LIBRARIES if run(["dpkg", "-s", p]).returncode != 0]
-    if missing:
-        if os.geteuid() != 0:
-            raise NotHere("not root, and not installed: " + " ".join(missing))
-        env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-        if run(["apt-get", "install", "-y", "-qq", "--no-install-recommends"] + missing,
-               env=env).returncode != 0:
-            raise NotHere("cannot install " + " ".join(missing))
-    if run(["apt-get", "download"] + PACKAGES, cwd=folder).returncode != 0:
-        raise NotHere("cannot download " + " ".join(PACKAGES))
-    for deb in glob.glob(os.path.join(folder, "*.deb")):
-        subprocess.run(["dpkg", "-x", deb, root], check=True)
-    with open(stamp, "w") as f:
-        f.write(" ".join(PACKAGES))
-    return root
+    box.install(LIBRARIES)
+    return box.unpack(folder, PACKAGES)
 
 
 class Host:
@@ -136,7 +110,7 @@ class Host:
         except subprocess.TimeoutExpired:
             pass
         # what its master left behind is in its session
-        run(["pkill", "-KILL", "-s", str(self.process.pid)])
+        box.run(["pkill", "-KILL", "-s", str(self.process.pid)])
         self.process.wait(5)
         time.sleep(0.1)
         self.process = None

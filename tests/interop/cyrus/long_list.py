@@ -9,9 +9,10 @@ import threading
 import time
 
 import lab
+from checks import check
 from mixed import Raw
 from murder import complete_master, following, seen, start_anew
-from parties import BE1, BE2, FE, MASTER, REPLICA, SPARE, check
+from parties import BE1, BE2, FE, MASTER, REPLICA, SPARE
 from roost import until
 from wire import reached
 

@@ -10,8 +10,8 @@ import subprocess
 import time
 
 import lab
-from parties import (BE1, BE2, FE, MASTER, REPLICA, SPARE, check, deliver, imap, our_master, says,
-                     subjects)
+from checks import check, deliver, imap, roostctl, says, subjects
+from parties import BE1, BE2, FE, MASTER, REPLICA, SPARE, our_master
 from roost import until
 
 DOMAIN = "example.org"
@@ -228,11 +228,6 @@ def front_settings():
             "master_user = replica\nmaster_password = secret\n"
             f"[roost-imap]\nimap_listen = {FE}:143\npop3_listen = {FE}:110\n"
             f"[roost-smtp]\nmx_listen = {FE}:25\nlmtp_listen = {FE}:24\n" + servers)
-
-
-def roostctl(party, *args, stdin=None):
-    return subprocess.run([os.path.join(party.bin, "roostctl"), "--config", party.config, *args],
-                          input=stdin, capture_output=True, text=True, timeout=30)
 
 
 def scenario_front(box):

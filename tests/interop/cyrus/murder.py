@@ -13,8 +13,8 @@ import threading
 import time
 
 import lab
-from parties import (BE1, BE2, FE, MASTER, MESSAGE, check, deliver, imap, our_master, says,
-                     subjects)
+from checks import MESSAGE, check, deliver, imap, says, subjects
+from parties import BE1, BE2, FE, MASTER, our_master
 from roost import until
 
 DELAYED = {"delete_mode": "delayed"}

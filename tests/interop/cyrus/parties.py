@@ -1,16 +1,11 @@
-"""Who takes part in the scenarios, and how they are spoken to."""
-import imaplib
+"""Who takes part in the scenarios."""
 import os
-import shutil
-import smtplib
-import sys
 import tempfile
 
 import lab
-from roost import Roost, until
+from box import Box
 
 NET = int(os.environ.get("ROOST_TEST_NET", "33"))
-count = {"passed": 0, "failed": 0}
 
 
 def ip(number):
@@ -20,31 +15,15 @@ def ip(number):
 MASTER, BE1, BE2, SPARE, FE, REPLICA = (ip(n) for n in (10, 11, 12, 13, 20, 21))
 
 
-def check(what, ok, seen=""):
-    count["passed" if ok else "failed"] += 1
-    print(("  ok   " if ok else "FAILED ") + what + ("" if ok else f": {seen}"), flush=True)
-
-
-def says(what, reply, want="OK"):
-    check(what, reply[0] == want, reply)
-
-
 # ---- the parties ---------------------------------------------------------------------------
 
-class Lab:
+class Lab(Box):
     def __init__(self, name):
         base = os.environ.get("ROOST_CYRUS_DIR") or os.path.join(
             tempfile.gettempdir(), "roost-cyrus")
         os.makedirs(base, exist_ok=True)
         self.root = lab.unpack(base)
-        self.dir = tempfile.mkdtemp(prefix=f"roost-cyrus-{name}-")
-        os.chmod(self.dir, 0o755)
-        self.parties, self.dirs = [], [self.dir]
-
-    def sub(self, name):
-        path = os.path.join(self.dir, name)
-        os.makedirs(path, exist_ok=True)
-        return path
+        super().__init__(f"cyrus-{name}")
 
     def in_memory(self):
         """A folder where Cyrus does not wait for the disk with each change, if there is one."""
@@ -93,45 +72,6 @@ class Lab:
             host.add_login(user)
         self.parties.append(host)
         return host
-
-    def roost(self, name, at, settings):
-        party = Roost(sys.argv[1], self.sub(name), at, settings)
-        self.parties.append(party)
-        return party
-
-    def end(self, keep):
-        for party in reversed(self.parties):
-            party.stop()
-        if keep:
-            print("kept:", *self.dirs)
-            return
-        for path in self.dirs:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def imap(at, user, seconds=15):
-    def ready():
-        try:
-            return imaplib.IMAP4(at, timeout=seconds)
-        except (OSError, imaplib.IMAP4.abort):
-            return None
-    c = until(f"IMAP at {at}", ready)
-    c.login(user, lab.SECRET)
-    return c
-
-
-MESSAGE = "From: ann@example.org\r\nSubject: {0}\r\nMessage-ID: <{0}@x>\r\n\r\nHello.\r\n"
-
-
-def deliver(at, rcpt, subject):
-    with smtplib.LMTP(at, 24, timeout=15) as c:
-        return c.sendmail("ann@example.org", [rcpt], MESSAGE.format(subject))
-
-
-def subjects(client, mailbox="INBOX"):
-    client.select(mailbox, readonly=True)
-    _, data = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
-    return [d[1].split(b":")[1].strip().decode() for d in data if isinstance(d, tuple)]
 
 
 # ---- our master ---------------------------------------------------------------------------

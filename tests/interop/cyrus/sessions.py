@@ -4,8 +4,9 @@ import os
 import re
 
 import lab
-from mixed import DOMAIN, roostctl
-from parties import BE1, FE, MASTER, SPARE, check, imap, says, subjects
+from checks import check, imap, roostctl, says, subjects
+from mixed import DOMAIN
+from parties import BE1, FE, MASTER, SPARE
 from roost import until
 
 MESSAGE = ("From: ann@example.org\r\nSubject: {0}\r\nMessage-ID: <{0}@x>\r\n\r\n"

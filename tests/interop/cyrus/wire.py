@@ -8,8 +8,9 @@ import subprocess
 import time
 
 import lab
+from checks import certificate, check, imap, says
 from murder import MASTER_SETTINGS, check_lists, following, identity, started_front
-from parties import BE1, BE2, MASTER, SPARE, check, imap, says
+from parties import BE1, BE2, MASTER, SPARE
 from roost import until
 
 OURS, THEIRS = MASTER, SPARE
@@ -158,17 +159,12 @@ def check_banner():
 
 # ---- mupdatetest ------------------------------------------------------------------------------------
 
-def certificate(box):
-    where = box.sub("tls")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=master.test", "-days",
-                    "2", "-keyout", f"{where}/key.pem", "-out", f"{where}/cert.pem"], check=True,
-                   capture_output=True)
-    return f"tls_cert = {where}/cert.pem\ntls_key = {where}/key.pem\n"
+def tls_settings(box):
+    return "tls_cert = {}\ntls_key = {}\n".format(*certificate(box.sub("tls"), "master.test"))
 
 
 def scenario_mupdatetest(box):
-    master = box.roost("master", MASTER, certificate(box) + MASTER_SETTINGS + identity("be1", BE1))
+    master = box.roost("master", MASTER, tls_settings(box) + MASTER_SETTINGS + identity("be1", BE1))
     master.start("roost-mupdate")
     line = Line(MASTER)
     mechs = re.findall(r'"([^"]+)"', line.banner[0])
@@ -187,7 +183,7 @@ def scenario_mupdatetest(box):
 
 def scenario_tls(box):
     """Cyrus finds out by itself that it cannot log in without TLS."""
-    master = box.roost("master", MASTER, "plaintext_networks = 10.0.0.0/8\n" + certificate(box) +
+    master = box.roost("master", MASTER, "plaintext_networks = 10.0.0.0/8\n" + tls_settings(box) +
                        MASTER_SETTINGS + identity("be1", BE1) + identity("fe"))
     master.start("roost-mupdate")
     master.ctl({"cmd": "reconcile", "complete": "*"})

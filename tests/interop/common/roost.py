@@ -19,6 +19,10 @@ location_socket = {dir}/run/location.sock
 """
 
 
+class NotHere(Exception):
+    """A server cannot be had on this machine; the text says why."""
+
+
 class Trouble(Exception):
     """Something a person should read; no trace needed."""
 
