@@ -39,6 +39,7 @@
  *	tls		ENUM	off starttls (verified by tls_ca and tls_name)
  *	tls_name	STRING	name in the certificate; default: NAME
  *	proxy_user, proxy_secret  STRING  kind = imap: PLAIN with authzid (auth workers only)
+ *	listed		BOOL	kind = imap: it is in the list of locations
  *
  * [identity NAME]: who may speak to servers without being a mail user.
  *	password	STRING	plain, a crypt(3) hash, SCRAM keys (auth workers only)

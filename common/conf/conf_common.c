@@ -163,6 +163,10 @@ static const struct conf_def server_settings[] = {
 	          "authorisation). LMTP is spoken without a login." },
 	{ "proxy_secret", CONF_STRING, .flags = CONF_SECRET | CONF_AUTH_ONLY,
 	  .help = "Its password." },
+	{ "listed", CONF_BOOL, "yes",
+	  .help = "kind = imap: its mailboxes are in the list of locations, as those of a Cyrus "
+	          "server under the same master. no (Dovecot): they never are, and its users are "
+	          "those whose store it is in the directory." },
 	{ NULL },
 };
 

@@ -32,6 +32,7 @@ server_read(struct server *s, const char *name, const struct conf *section, stru
 
 	s->name = name;
 	s->kind = (enum server_kind)conf_enum(section, "kind");
+	s->listed = conf_bool(section, "listed");
 	s->imap = conf_addr(section, "imap");
 	s->pop3 = conf_addr(section, "pop3");
 	s->lmtp = conf_addr(section, "lmtp");
@@ -41,6 +42,10 @@ server_read(struct server *s, const char *name, const struct conf *section, stru
 	if (s->starttls && tls == NULL) {
 		err_set(err, "[server %s] wants tls = starttls, but no authorities could be read",
 		        name);
+		return false;
+	}
+	if (!s->listed && s->kind == SERVER_ROOST) {
+		err_set(err, "[server %s] wants listed = no, which is for kind = imap", name);
 		return false;
 	}
 	return true;
@@ -89,6 +94,15 @@ struct server *
 servers_find(struct servers *t, struct slice name)
 {
 	return map_get(t->by_name, name);
+}
+
+bool
+servers_have_unlisted(const struct servers *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (!t->all[i].listed)
+			return true;
+	return false;
 }
 
 size_t

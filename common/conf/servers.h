@@ -23,6 +23,9 @@ enum server_kind { SERVER_ROOST, SERVER_FOREIGN }; /* in the order of the settin
 struct server {
 	const char *name; /* as the location map says it */
 	enum server_kind kind;
+	/* Its mailboxes are in the list of locations. False: foreign, and its users are those whose
+	 * home it is in the directory, whatever the list says. */
+	bool listed;
 	const struct addr *imap, *pop3, *lmtp; /* NULL: it does not do that */
 	bool starttls;                         /* never go on without */
 	struct tls_ctx *tls;                   /* with starttls; borrowed */
@@ -49,6 +52,8 @@ bool servers_want_tls(const struct conf *conf);
 
 /* NULL: the settings have no such server. Borrowed for the life of s. */
 struct server *servers_find(struct servers *s, struct slice name);
+/* Is there one that is not listed? */
+bool servers_have_unlisted(const struct servers *s);
 size_t servers_count(const struct servers *s);
 /* i < servers_count(), in the order of the file. */
 struct server *servers_at(struct servers *s, size_t i);

@@ -51,7 +51,8 @@ offer_for_home(uint64_t home, struct servers *s)
 	for (size_t i = 0; i < servers_count(s); i++) {
 		const struct server *server = servers_at(s, i);
 
-		if (server->imap != NULL && server->imap_offer.known)
+		/* no mailbox leads from a store of ours to one that is not in the list */
+		if (server->imap != NULL && server->listed && server->imap_offer.known)
 			bits &= server->imap_offer.bits | ~needed;
 	}
 	return offer_for_store(bits);

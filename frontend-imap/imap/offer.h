@@ -56,7 +56,7 @@ enum offer_bit {
 uint64_t offer_parse(struct slice words);
 /* What we announce when this is all there is. */
 uint64_t offer_for_store(uint64_t store);
-/* The same with a home that has these bits, and the others that somebody was at. */
+/* The same with a home that has these bits, and the others in the list that somebody was at. */
 uint64_t offer_for_home(uint64_t home, struct servers *s);
 /* Before the login: what we announce in front of any of these stores. Stores nobody has
  * logged in to yet: ours have everything, foreign ones only what we do ourselves. */

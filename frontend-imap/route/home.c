@@ -10,7 +10,8 @@ struct ask {
 	struct list link;
 	struct home *owner;
 	uint64_t id;
-	char *user;
+	char *user, *inbox;
+	bool again;
 	uint64_t lookup_id, auth_id; /* 0: not asked */
 	home_fn *fn;
 	void *ctx;
@@ -46,6 +47,7 @@ ask_free(struct ask *a)
 		auth_cancel(a->owner->auth, a->auth_id);
 	list_del(&a->link);
 	free(a->user);
+	free(a->inbox);
 	free(a);
 }
 
@@ -125,6 +127,38 @@ on_location(void *ctx, enum location_result result, const struct location *loc)
 }
 
 static void
+ask_list(struct ask *a)
+{
+	struct lookup *k = a->owner->lookup;
+	struct slice inbox = slice_of(a->inbox);
+
+	a->lookup_id = a->again ? lookup_find_after_barrier(k, inbox, on_location, a)
+	                        : lookup_find(k, inbox, on_location, a);
+}
+
+/* ---- the directory, for who may be at home where the list does not reach ------------------- */
+
+static void
+on_home(void *ctx, uint64_t id, const struct auth_user *u)
+{
+	struct ask *a = ctx;
+	const struct server *server;
+
+	a->auth_id = 0;
+	if (u->result != AUTH_OK && u->result != AUTH_UNKNOWN) {
+		not_found(a, HOME_LATER, "the directory is away");
+		return;
+	}
+	server = u->result == AUTH_OK && u->home != NULL
+	                 ? servers_find(a->owner->servers, slice_of(u->home))
+	                 : NULL;
+	if (server != NULL && !server->listed)
+		found(a, slice_of(u->home), 0, false);
+	else
+		ask_list(a);
+}
+
+static void
 on_no_name(void *ctx, uint64_t id, const struct auth_user *u)
 {
 	struct ask *a = ctx;
@@ -142,17 +176,20 @@ ask_new(struct home *h, struct slice user, bool again, home_fn *fn, void *ctx)
 	a->owner = h;
 	a->id = h->next_id++;
 	a->user = slice_dup(user);
+	a->again = again;
 	a->fn = fn;
 	a->ctx = ctx;
 	list_add_tail(&h->asks, &a->link);
-	if (!mbox_name_of_user(user, slice_of(h->default_domain), &inbox))
+	if (!mbox_name_of_user(user, slice_of(h->default_domain), &inbox)) {
 		/* asks only to be answered from the loop */
 		a->auth_id = auth_lookup(h->auth, user, on_no_name, a);
-	else if (again)
-		a->lookup_id = lookup_find_after_barrier(h->lookup, mbox_name_slice(&inbox),
-		                                         on_location, a);
+		return a->id;
+	}
+	a->inbox = slice_dup(mbox_name_slice(&inbox));
+	if (servers_have_unlisted(h->servers))
+		a->auth_id = auth_lookup(h->auth, user, on_home, a);
 	else
-		a->lookup_id = lookup_find(h->lookup, mbox_name_slice(&inbox), on_location, a);
+		ask_list(a);
 	return a->id;
 }
 

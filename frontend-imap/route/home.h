@@ -5,6 +5,9 @@
  * barrier and a second look (location/lookup.h). A user who has no mailbox yet goes to the
  * store the directory names: it makes his INBOX. Blind means later: HOME_NONE needs a
  * complete list, a barrier that came through, and a directory that knows no store.
+ *
+ * Where there are stores that are not in the list (servers.h), the directory is asked first: whose
+ * home is one of them needs no list.
  */
 #ifndef ROUTE_HOME_H
 #define ROUTE_HOME_H

@@ -172,6 +172,15 @@ on_location(void *ctx, enum location_result result, const struct location *loc)
 		answer(f->ask);
 }
 
+/* His home is a store that is not in the list, whatever that says. */
+static bool
+final_is_unlisted(const struct final *f)
+{
+	const struct server *s = servers_find(f->ask->owner->c.servers, slice_of(f->home));
+
+	return s != NULL && !s->listed;
+}
+
 /* All at once; they are answered from the loop, or now, when none can be looked up. */
 static void
 locate_finals(struct ask *a, bool again)
@@ -184,6 +193,10 @@ locate_finals(struct ask *a, bool again)
 
 		if (!mbox_name_of_user(slice_of(f->user), slice_of(r->c.default_domain), &inbox)) {
 			final_set(f, ROUTE_INVALID, "the user's name makes no mailbox name");
+			continue;
+		}
+		if (final_is_unlisted(f)) {
+			final_at(f, slice_of(f->home), 0, false);
 			continue;
 		}
 		a->open++;

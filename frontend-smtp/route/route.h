@@ -4,7 +4,8 @@
  *
  * Blind means later: UNKNOWN and FOREIGN come from a directory that has answered, or,
  * without a directory (`directory = none`: stores with accounts of their own), from a
- * complete list of locations behind a barrier.
+ * complete list of locations behind a barrier. Who is at home on a store that is not in the list
+ * (servers.h) needs none.
  */
 #ifndef ROUTE_ROUTE_H
 #define ROUTE_ROUTE_H

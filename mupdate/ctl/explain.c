@@ -21,7 +21,8 @@ struct subject {
 	char user[DIRECTORY_NAME_MAX + 1];
 	char full[DIRECTORY_NAME_MAX + 1];
 	char detail[DIRECTORY_NAME_MAX + 1];
-	char why[512];          /* ACCOUNT_AWAY */
+	char why[512]; /* ACCOUNT_AWAY */
+	enum home_is home_is;
 	struct mbox_name inbox; /* n 0: none is possible */
 };
 
@@ -66,6 +67,14 @@ find_account(struct run *r, struct subject *s)
 	return ACCOUNT_AWAY;
 }
 
+static enum home_is
+judge_home(const struct run *r, const char *home)
+{
+	if (!run_server_is_foreign(r, home))
+		return HOME_OURS;
+	return conf_bool(run_server(r, home), "listed") ? HOME_FOREIGN : HOME_UNLISTED;
+}
+
 static void
 look_up(struct run *r, const char *word, struct subject *s)
 {
@@ -84,6 +93,7 @@ look_up(struct run *r, const char *word, struct subject *s)
 	}
 	directory_full_name(s->user, domain, s->full);
 	s->account = find_account(r, s);
+	s->home_is = judge_home(r, s->row.home);
 }
 
 static void
@@ -111,8 +121,9 @@ say_account(struct run *r, const struct subject *s)
 	}
 	if (localtime_r(&created, &tm) != NULL)
 		strftime(day, sizeof(day), "%Y-%m-%d", &tm);
-	run_say(r, "Directory:  %s is %s account, made on %s; home for new mailboxes: %s.", s->full,
+	run_say(r, "Directory:  %s is %s account, made on %s; home%s: %s.", s->full,
 	        s->account == ACCOUNT_ACTIVE ? "an active" : "a DISABLED", day,
+	        s->home_is == HOME_UNLISTED ? "" : " for new mailboxes",
 	        *s->row.home != '\0' ? s->row.home : "none");
 	if (*s->detail != '\0')
 		run_say(r, "Detail:     mail is marked \"%s\".", s->detail);
@@ -218,7 +229,10 @@ explain_one(struct run *r, const char *word, struct json *to)
 		facts_print_json(f, to);
 		say_facts(r, &s, f);
 	}
-	verdict_find(*s.full != '\0' ? s.full : s.word, s.account, s.row.home,
+	verdict_find(&(struct verdict_subject){ .address = *s.full != '\0' ? s.full : s.word,
+	                                        .account = s.account,
+	                                        .home = s.row.home,
+	                                        .home_is = s.home_is },
 	             f != NULL ? f : &nothing, &v);
 	json_set_str(to, "verdict", verdict_word(v.id));
 	json_set_str(to, "text", v.text);

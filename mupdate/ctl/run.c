@@ -206,16 +206,22 @@ run_each_store(struct run *r, run_store_fn *fn, void *ctx, unsigned *asked_r)
 	return code;
 }
 
-const char *
-run_server_kind(const struct run *r, const char *server)
+const struct conf *
+run_server(const struct run *r, const char *server)
 {
-	for (unsigned i = 0; i < r->hosts->host_count; i++) {
-		const struct conf *s = conf_section(r->hosts->hosts[i].conf, "server", server);
+	const struct conf *s = NULL;
 
-		if (s != NULL)
-			return conf_enum_text(s, "kind");
-	}
-	return NULL;
+	for (unsigned i = 0; s == NULL && i < r->hosts->host_count; i++)
+		s = conf_section(r->hosts->hosts[i].conf, "server", server);
+	return s;
+}
+
+bool
+run_server_is_foreign(const struct run *r, const char *server)
+{
+	const struct conf *s = run_server(r, server);
+
+	return s != NULL && strcmp(conf_enum_text(s, "kind"), "imap") == 0;
 }
 
 const struct conf *

@@ -57,8 +57,9 @@ const struct program *run_find_store(struct run *r, const char *server);
  * EXIT_TEMP (and it was said) when the one that was named does not answer; else fn's worst. */
 typedef int run_store_fn(void *ctx, struct run *r, const struct program *p);
 int run_each_store(struct run *r, run_store_fn *fn, void *ctx, unsigned *asked_r);
-/* How the settings call it: "roost", "imap", or NULL when they do not know it. */
-const char *run_server_kind(const struct run *r, const char *server);
+/* Its section of the settings; NULL when they do not know it. */
+const struct conf *run_server(const struct run *r, const char *server);
+bool run_server_is_foreign(const struct run *r, const char *server);
 
 /* The settings for things all hosts share. */
 const struct conf *run_conf(const struct run *r);

@@ -121,14 +121,12 @@ choose_store(struct run *r, struct add *a)
 static int
 find_store(struct run *r, struct add *a)
 {
-	const char *kind = run_server_kind(r, a->store);
-
 	a->program = run_find_store(r, a->store);
 	if (a->program != NULL)
 		return EXIT_DONE;
-	if (kind != NULL && strcmp(kind, "imap") == 0)
+	if (run_server_is_foreign(r, a->store))
 		return EXIT_DONE; /* not ours: its mailboxes are made over there */
-	if (kind == NULL)
+	if (run_server(r, a->store) == NULL)
 		return run_fail(r, EXIT_NO, "there is no store %s: no section [server %s]",
 		                a->store, a->store);
 	return run_fail(r, EXIT_TEMP,
@@ -302,6 +300,7 @@ struct del {
 	struct who who;
 	bool has_row;
 	enum directory_status status; /* before us */
+	char home[DIRECTORY_STORE_MAX + 1];
 	struct facts *facts;
 	unsigned deleted; /* stores */
 };
@@ -439,6 +438,8 @@ delete_all(struct run *r, struct del *d)
 	if (code != EXIT_DONE)
 		return code;
 	run_say(r, "%s %s.", d->who.full, r->dry_run ? "would be deleted" : "is deleted");
+	if (run_server_is_foreign(r, d->home))
+		run_say(r, "What he has on %s stays there: remove it by its own tools.", d->home);
 	say_what_dangles(r, d);
 	return code;
 }
@@ -457,6 +458,7 @@ cmd_user_delete(struct run *r)
 		return code;
 	d.has_row = result == DIRECTORY_OK;
 	d.status = d.has_row ? row.status : DIRECTORY_ACTIVE;
+	snprintf(d.home, sizeof(d.home), "%s", d.has_row ? row.home : "");
 	d.facts = facts_gather(r, d.who.inbox);
 	code = delete_all(r, &d);
 	facts_free(&d.facts);

@@ -57,6 +57,7 @@ next(struct verdict *v, const char *fmt, ...)
 struct look {
 	const char *address, *home;
 	enum account_is account;
+	enum home_is home_is;
 	const struct facts *f;
 	const struct fact_list *master;
 	const struct fact_store *having; /* the first store that has it active */
@@ -116,6 +117,17 @@ judge_account(const struct look *l, struct verdict *v)
 	     "Give them an account again (roostctl user add %s --store %s), or remove them "
 	     "(roostctl user delete %s).",
 	     l->address, has->server, l->address);
+	return true;
+}
+
+static bool
+judge_disabled(const struct look *l, struct verdict *v)
+{
+	if (l->account != ACCOUNT_DISABLED)
+		return false;
+	say(v, VERDICT_DISABLED,
+	    "The account is disabled: nobody can log in, and mail for it is refused.");
+	next(v, "If it should not be: roostctl user enable %s", l->address);
 	return true;
 }
 
@@ -207,6 +219,10 @@ judge_none(const struct look *l, struct verdict *v)
 		return true;
 	}
 	say(v, VERDICT_NO_MAILBOX, "The account has no mailboxes yet.");
+	if (l->home_is == HOME_FOREIGN) {
+		next(v, "%s is a server of others: its own tools make them.", l->home);
+		return true;
+	}
 	next(v, "roostctl user add %s%s%s makes them.", l->address,
 	     *l->home != '\0' ? "" : " --store ", *l->home != '\0' ? "" : "STORE");
 	return true;
@@ -254,6 +270,46 @@ judge_place(const struct look *l, struct verdict *v)
 	return judge_none(l, v);
 }
 
+/* ---- a home that is in no list ------------------------------------------------------------ */
+
+/* What front ends never ask for, since the directory has decided. */
+static const char *
+hidden_on(const struct look *l)
+{
+	const struct fact_list *list = best_list(l);
+
+	if (l->having != NULL)
+		return l->having->server;
+	if (l->other != NULL)
+		return l->other->server;
+	return list != NULL && list->says == LIST_FOUND ? list->server : NULL;
+}
+
+static bool
+judge_unlisted(const struct look *l, struct verdict *v)
+{
+	const char *hidden = hidden_on(l);
+
+	if (l->home_is != HOME_UNLISTED)
+		return false;
+	if (judge_disabled(l, v))
+		return true;
+	if (hidden != NULL) {
+		say(v, VERDICT_HIDDEN,
+		    "Mail for %s goes to %s, and what %s has for him nobody sees: %s is not in the "
+		    "list of locations, and there the directory decides.",
+		    l->address, l->home, hidden, l->home);
+		next(v, "Copy to %s what is wanted of it, by IMAP; then delete it on %s.", l->home,
+		     hidden);
+		return true;
+	}
+	say(v, VERDICT_FINE_HERE,
+	    "Mail for %s goes to %s, by the directory alone: that is a server of others, which is "
+	    "not in the list of locations. It cannot be asked from here.",
+	    l->address, l->home);
+	return true;
+}
+
 /* ---- the lists of front ends -------------------------------------------------------------- */
 
 static bool
@@ -292,12 +348,8 @@ judge_rest(const struct look *l, struct verdict *v)
 	bool no_master = l->master == NULL && best_list(l) != NULL;
 	bool no_store = server == NULL || facts_store(l->f, server) == NULL;
 
-	if (l->account == ACCOUNT_DISABLED) {
-		say(v, VERDICT_DISABLED,
-		    "The account is disabled: nobody can log in, and mail for it is refused.");
-		next(v, "If it should not be: roostctl user enable %s", l->address);
+	if (judge_disabled(l, v))
 		return;
-	}
 	say(v, no_master || no_store ? VERDICT_FINE_HERE : VERDICT_FINE,
 	    "Mail for %s goes to %s. Everybody who was asked agrees.%s", l->address,
 	    server != NULL ? server : "its store", not_asked[no_master][no_store]);
@@ -309,13 +361,16 @@ judge_rest(const struct look *l, struct verdict *v)
 }
 
 void
-verdict_find(const char *address, enum account_is account, const char *home, const struct facts *f,
-             struct verdict *v_r)
+verdict_find(const struct verdict_subject *s, const struct facts *f, struct verdict *v_r)
 {
-	struct look l = { .address = address, .home = home, .account = account, .f = f };
+	struct look l = { .address = s->address,
+		          .home = s->home,
+		          .account = s->account,
+		          .home_is = s->home_is,
+		          .f = f };
 
 	look_around(&l);
-	if (judge_account(&l, v_r) || judge_conflict(&l, v_r))
+	if (judge_account(&l, v_r) || judge_unlisted(&l, v_r) || judge_conflict(&l, v_r))
 		return;
 	if (nobody_answers(f)) {
 		bool any = f->list_count + f->store_count > 0;

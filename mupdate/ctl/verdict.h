@@ -33,6 +33,7 @@ enum account_is {
 	X(LOST, EXIT_NO, "lost")                                                                   \
 	X(UNTOLD, EXIT_TEMP, "untold")                                                             \
 	X(NO_MAILBOX, EXIT_NO, "no-mailbox")                                                       \
+	X(HIDDEN, EXIT_NO, "hidden")                                                               \
 	X(BEHIND, EXIT_TEMP, "behind")
 
 enum verdict_id {
@@ -51,8 +52,19 @@ struct verdict {
 const char *verdict_word(enum verdict_id id);
 int verdict_exit(enum verdict_id id);
 
-/* address is what was asked for, home the store in the directory ("" for none). */
-void verdict_find(const char *address, enum account_is account, const char *home,
-                  const struct facts *f, struct verdict *v_r);
+enum home_is {
+	HOME_OURS,
+	HOME_FOREIGN,  /* kind = imap */
+	HOME_UNLISTED, /* and listed = no: it counts, whatever the list says */
+};
+
+struct verdict_subject {
+	const char *address; /* what was asked for */
+	enum account_is account;
+	const char *home; /* the store in the directory; "" for none */
+	enum home_is home_is;
+};
+
+void verdict_find(const struct verdict_subject *s, const struct facts *f, struct verdict *v_r);
 
 #endif

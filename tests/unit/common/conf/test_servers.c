@@ -14,11 +14,11 @@ static const char settings[] = "[server store1]\n"
 			       "tls_name = old.example.org\n";
 
 static struct conf *
-load(void)
+load(const char *text)
 {
 	static const struct conf_schema schema = { "roost-imap", NULL };
 	struct err err = { "" };
-	struct conf *c = conf_load_text("test", SLICE(settings), &schema, NULL, &err);
+	struct conf *c = conf_load_text("test", slice_of(text), &schema, NULL, &err);
 
 	test_check(c != NULL, "%s", err.text);
 	return c;
@@ -26,7 +26,7 @@ load(void)
 
 TEST(servers_of_the_settings)
 {
-	struct conf *c = load();
+	struct conf *c = load(settings);
 	struct err err = { "" };
 	static char fake_tls;
 	struct servers *s;
@@ -50,6 +50,25 @@ TEST(servers_of_the_settings)
 	assert_non_null(one->tls);
 	test_eq_str("the name that is set", one->tls_name, "old.example.org");
 	assert_null(servers_find(s, SLICE("store")));
+	assert_true(one->listed);
+	assert_false(servers_have_unlisted(s));
 	servers_free(&s);
+	conf_free(&c);
+}
+
+TEST(servers_that_are_not_in_the_list)
+{
+	struct conf *c = load("[server s]\n[server dv]\nkind = imap\nlisted = no\n");
+	struct servers *s = servers_new(c, NULL, NULL);
+	struct err err = { "" };
+
+	assert_true(servers_find(s, SLICE("s"))->listed);
+	assert_false(servers_find(s, SLICE("dv"))->listed);
+	assert_true(servers_have_unlisted(s));
+	servers_free(&s);
+	conf_free(&c);
+	c = load("[server s]\nlisted = no\n");
+	assert_null(servers_new(c, NULL, &err));
+	test_check(strstr(err.text, "[server s]") != NULL, "%s", err.text);
 	conf_free(&c);
 }

@@ -3,6 +3,8 @@
 
 #include "lib/test.h"
 
+#include <stdio.h>
+
 TEST(login_leads_to_the_home_store)
 {
 	world_play(LOGIN "who is there 192.0.2.1 fred AUTHENTICATED store1 -\n"
@@ -348,6 +350,37 @@ TEST(another_server_has_its_own_namespace)
 		"client < b OK\n"
 		"client > c CREATE INBOX..x\n"
 		"other < c CREATE \"INBOX..x\"\n");
+}
+
+static const char other_and_ours[] =
+	"client connects\n"
+	"client << * OK *\n"
+	"map says at other\n"
+	"client > a LOGIN fred \"p w\"\n"
+	"other accepts\n"
+	"other > * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\n"
+	"other < R1 AUTHENTICATE *\n"
+	"other > R1 OK [CAPABILITY IMAP4rev1 IDLE] in\n"
+	"client < a OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID IDLE] *\n"
+	"second connects\n"
+	"second << * OK *\n"
+	"map says at store1\n"
+	"second > a LOGIN fred \"p w\"\n"
+	"store1 accepts\n"
+	"store1 > * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\n"
+	"store1 < R1 AUTHENTICATE *\n"
+	"store1 > R1 OK [CAPABILITY IMAP4rev1 IDLE ACL] in\n"
+	"second < a OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID IDLE%s] *\n";
+
+TEST(what_a_store_out_of_the_list_lacks_is_nothing_to_others)
+{
+	char script[4096];
+
+	snprintf(script, sizeof(script), other_and_ours, "");
+	world_play_with("[server other]\nkind = imap\nimap = 127.0.0.1:5143\n", script);
+	snprintf(script, sizeof(script), other_and_ours, " ACL");
+	world_play_with("[server other]\nkind = imap\nlisted = no\nimap = 127.0.0.1:5143\n",
+	                script);
 }
 
 TEST(credentials_go_only_inside_tls_where_it_is_wanted)

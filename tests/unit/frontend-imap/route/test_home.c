@@ -6,6 +6,7 @@
 #include "fakenet/fakenet.h"
 #include "lib/test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char settings[] = "[server store1]\n"
@@ -30,32 +31,42 @@ struct world {
 };
 
 static struct conf *
-load(void)
+load(const char *more)
 {
 	static const struct conf_schema schema = { "roost-imap", NULL };
 	struct err err = { "" };
-	struct conf *c = conf_load_text("test", SLICE(settings), &schema, NULL, &err);
+	char text[1000];
+	struct conf *c;
 
+	snprintf(text, sizeof(text), "%s%s", settings, more);
+	c = conf_load_text("test", slice_of(text), &schema, NULL, &err);
 	test_check(c != NULL, "%s", err.text);
 	return c;
 }
 
 static void
-world_init(struct world *w)
+world_init_with(struct world *w, const char *more)
 {
 	static char fake_tls;
 
 	memset(w, 0, sizeof(*w));
 	w->loop = loop_new();
-	w->conf = load();
+	w->conf = load(more);
 	w->auth = fakeauth_new(w->loop, "example.org");
 	fakeauth_add_user(w->auth, "fred", "pw", "store1");
+	fakeauth_add_user(w->auth, "hugo", "pw", "dv");
 	fakeauth_add_user(w->auth, "nohome", "pw", "");
 	fakeauth_add_user(w->auth, "ann@example.net", "pw", "store9");
 	w->servers = servers_new(w->conf, (struct tls_ctx *)(void *)&fake_tls, NULL);
 	assert_non_null(w->servers);
 	w->lookup = fakelookup_new(w->loop, &w->map);
 	w->home = home_new(w->lookup, w->auth, w->servers, SLICE("example.org"));
+}
+
+static void
+world_init(struct world *w)
+{
+	world_init_with(w, "");
 }
 
 static void
@@ -116,13 +127,14 @@ static const struct home_case {
 	{ "no mailbox, and no user", "ghost", LOCATION_NONE, "", false, HOME_NONE, NULL, 0, false },
 };
 
-TEST(home_by_map_and_directory)
+static void
+play(const struct home_case *all, size_t count, const char *more)
 {
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct home_case *c = &cases[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct home_case *c = &all[i];
 		struct world w;
 
-		world_init(&w);
+		world_init_with(&w, more);
 		fakeauth_set_temp(w.auth, c->directory_away);
 		on_map(&w, c->map, c->map_server, 5);
 		(void)home_find(w.home, slice_of(c->user), on_answer, &w);
@@ -137,6 +149,35 @@ TEST(home_by_map_and_directory)
 		test_check(w.last.is_new == c->want_new, "%s", c->name);
 		world_fini(&w);
 	}
+}
+
+TEST(home_by_map_and_directory)
+{
+	play(cases, ARRAY_LEN(cases), "");
+}
+
+static const struct home_case unlisted_cases[] = {
+	{ "not in the list, and need not be", "hugo", LOCATION_BLIND, "", false, HOME_FOUND, "dv",
+	  0, false },
+	{ "the directory decides", "hugo", LOCATION_FOUND, "store1", false, HOME_FOUND, "dv", 0,
+	  false },
+	{ "nobody knows who decides", "hugo", LOCATION_FOUND, "store1", true, HOME_LATER, NULL, 0,
+	  false },
+	{ "the others are where the list says", "fred", LOCATION_FOUND, "old", false, HOME_FOUND,
+	  "old", 5, false },
+	{ "and nowhere without one", "fred", LOCATION_BLIND, "", false, HOME_LATER, NULL, 0,
+	  false },
+	{ "no mailbox yet", "fred", LOCATION_NONE, "", false, HOME_FOUND, "store1", 0, true },
+	{ "no home", "nohome", LOCATION_NONE, "", false, HOME_NONE, NULL, 0, false },
+	{ "nobody", "ghost", LOCATION_NONE, "", false, HOME_NONE, NULL, 0, false },
+	{ "no account, and a mailbox", "ghost", LOCATION_FOUND, "store1", false, HOME_FOUND,
+	  "store1", 5, false },
+};
+
+TEST(home_on_a_store_that_is_not_in_the_list)
+{
+	play(unlisted_cases, ARRAY_LEN(unlisted_cases),
+	     "[server dv]\nkind = imap\nlisted = no\nimap = 127.0.0.1:3143\n");
 }
 
 TEST(home_asks_for_the_inbox)

@@ -14,7 +14,11 @@ static const char settings[] = "[server store1]\n"
 			       "[server store2]\n"
 			       "lmtp = 127.0.0.1:2024\n"
 			       "[server deaf]\n"
-			       "imap = 127.0.0.1:1143\n";
+			       "imap = 127.0.0.1:1143\n"
+			       "[server dv]\n"
+			       "kind = imap\n"
+			       "listed = no\n"
+			       "lmtp = 127.0.0.1:3024\n";
 
 struct world {
 	struct loop *loop;
@@ -61,6 +65,8 @@ world_init(struct world *w, bool with_directory)
 	add_row(w, "user.moving", LOCATION_IS_RESERVED, "store1");
 	add_row(w, "example.net!user.ann", LOCATION_FOUND, "store2");
 	add_row(w, "user.deaf", LOCATION_FOUND, "deaf");
+	fakeauth_add_user(w->auth, "hugo", "pw", "dv");
+	add_row(w, "user.hugo", LOCATION_FOUND, "store1");
 	fakeauth_add_user(w->auth, "moving", "pw", "store1");
 	fakeauth_add_user(w->auth, "deaf", "pw", "store1");
 	w->servers = servers_new(w->conf, NULL, &err);
@@ -128,6 +134,10 @@ static const struct route_case {
 	{ "a disabled account", "gone@example.org", 0, "denied" },
 	{ "the directory is away", "fred@example.org", AWAY, "later" },
 	{ "no list, no barrier", "fred@example.org", BLIND, "ok: fred/ later" },
+	{ "at home where the list does not reach", "hugo@example.org", BLIND, "ok: hugo/ ok dv 0" },
+	{ "whatever it says", "hugo+x@example.org", 0, "ok: hugo/x ok dv 0" },
+	{ "without a directory it counts", "hugo@example.org", NO_DIRECTORY,
+	  "ok: hugo/ ok store1 5" },
 	{ "being moved", "moving@example.org", 0, "ok: moving/ later" },
 	{ "no mailbox yet: its home makes one", "new@example.org", 0, "ok: new/ ok store2 0 new" },
 	{ "no mailbox, and no home", "nohome@example.org", 0, "ok: nohome/ no-home" },

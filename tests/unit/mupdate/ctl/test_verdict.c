@@ -38,6 +38,7 @@ static const struct verdict_case {
 	enum verdict_id want;
 	const char *text; /* a part of the sentence, or NULL */
 	const char *next; /* a part, "" for none, or NULL */
+	enum home_is home_is;
 } cases[] = {
 	{ "all is well",
 	  ACCOUNT_ACTIVE,
@@ -369,6 +370,72 @@ static const struct verdict_case {
 	  VERDICT_BEHIND,
 	  "another at 8",
 	  NULL },
+	{ "no mailbox on a server of others",
+	  ACCOUNT_ACTIVE,
+	  "cy",
+	  { MASTER(LIST_NONE, "") },
+	  1,
+	  { { NULL } },
+	  0,
+	  VERDICT_NO_MAILBOX,
+	  NULL,
+	  "its own tools",
+	  HOME_FOREIGN },
+	{ "at home where no list reaches",
+	  ACCOUNT_ACTIVE,
+	  "dv",
+	  { MASTER(LIST_NONE, ""), REPLICA(LIST_BLIND, "") },
+	  2,
+	  { STORE("s1", STORE_NONE) },
+	  1,
+	  VERDICT_FINE_HERE,
+	  "goes to dv, by the directory alone",
+	  "",
+	  HOME_UNLISTED },
+	{ "nobody is here to be asked",
+	  ACCOUNT_ACTIVE,
+	  "dv",
+	  { { NULL } },
+	  0,
+	  { { NULL } },
+	  0,
+	  VERDICT_FINE_HERE,
+	  NULL,
+	  "",
+	  HOME_UNLISTED },
+	{ "there, and on a store of ours",
+	  ACCOUNT_ACTIVE,
+	  "dv",
+	  { MASTER(LIST_FOUND, "s1") },
+	  1,
+	  { STORE("s1", STORE_ACTIVE) },
+	  1,
+	  VERDICT_HIDDEN,
+	  "what s1 has",
+	  "delete it on s1",
+	  HOME_UNLISTED },
+	{ "there, and in the list",
+	  ACCOUNT_ACTIVE,
+	  "dv",
+	  { REPLICA(LIST_FOUND, "s2") },
+	  1,
+	  { { NULL } },
+	  0,
+	  VERDICT_HIDDEN,
+	  "what s2 has",
+	  NULL,
+	  HOME_UNLISTED },
+	{ "disabled, at home where no list reaches",
+	  ACCOUNT_DISABLED,
+	  "dv",
+	  { REPLICA(LIST_NONE, "") },
+	  1,
+	  { { NULL } },
+	  0,
+	  VERDICT_DISABLED,
+	  NULL,
+	  "user enable",
+	  HOME_UNLISTED },
 };
 
 static struct facts
@@ -389,7 +456,9 @@ TEST(verdicts)
 		struct facts f = facts_of(c);
 		struct verdict v;
 
-		verdict_find("ann@x.org", c->account, c->home, &f, &v);
+		verdict_find(
+			&(struct verdict_subject){ "ann@x.org", c->account, c->home, c->home_is },
+			&f, &v);
 		test_check(v.id == c->want, "%s: %s (%s)", c->name, verdict_word(v.id), v.text);
 		test_check(*v.text != '\0', "%s", c->name);
 		if (c->text != NULL)
