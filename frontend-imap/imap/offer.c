@@ -16,16 +16,35 @@ static const struct cap {
 	[OFFER_BIT_AUTH_PLAIN] = { "AUTH=PLAIN", false, ALL },
 };
 
+/* RFC 4314 section 2.2 leaves the order open, and more letters may be among them ("RIGHTS=texk" of
+ * Dovecot, "RIGHTS=kxten" of Cyrus). */
+static bool
+has_rights(struct slice word)
+{
+	const struct cap *cap = &caps[OFFER_BIT_RIGHTS];
+	struct slice name = SLICE("RIGHTS=");
+
+	if (word.n < name.n || !slice_ieq(slice_sub(word, 0, name.n), name))
+		return false;
+	for (const char *p = cap->name + name.n; *p != '\0'; p++)
+		if (slice_find(slice_skip(word, name.n), *p) == word.n - name.n)
+			return false;
+	return true;
+}
+
 uint64_t
 offer_parse(struct slice words)
 {
 	struct slice word;
 	uint64_t bits = 0;
 
-	while (imap_resp_next_word(&words, &word))
+	while (imap_resp_next_word(&words, &word)) {
 		for (size_t i = 0; i < ARRAY_LEN(caps); i++)
 			if (slice_ieq_str(word, caps[i].name))
 				bits |= (uint64_t)1 << i;
+		if (has_rights(word))
+			bits |= OFFER(RIGHTS);
+	}
 	return bits;
 }
 

@@ -94,6 +94,7 @@ plugin {{
   quota = count:User quota
   quota_vsizes = yes
   acl = vfile
+  acl_user = %u
 }}
 {more}
 """

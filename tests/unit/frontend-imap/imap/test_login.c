@@ -329,6 +329,34 @@ TEST(a_store_that_says_little)
 	           "STARTTLS AUTH=PLAIN] *\n");
 }
 
+TEST(rights_are_known_in_any_order)
+{
+	static const struct {
+		const char *theirs, *ours;
+	} rows[] = {
+		{ "ACL RIGHTS=texk", "ACL RIGHTS=kxte" },  /* Dovecot */
+		{ "ACL RIGHTS=kxten", "ACL RIGHTS=kxte" }, /* Cyrus */
+		{ "ACL RIGHTS=kxt", "ACL" },
+		{ "ACL RIGHTS=", "ACL" },
+		{ "ACL XRIGHTS=kxte", "ACL" },
+	};
+	char script[1000];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		snprintf(script, sizeof(script),
+		         "client connects\n"
+		         "client << * OK *\n"
+		         "client > a LOGIN fred \"p w\"\n"
+		         "store1 accepts\n"
+		         "store1 > * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\n"
+		         "store1 < R1 AUTHENTICATE *\n"
+		         "store1 > R1 OK [CAPABILITY IMAP4rev1 %s] in\n"
+		         "client < a OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID %s] *\n",
+		         rows[i].theirs, rows[i].ours);
+		world_play(script);
+	}
+}
+
 TEST(another_server_has_its_own_namespace)
 {
 	world_play_with(
