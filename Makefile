@@ -172,6 +172,7 @@ interop: all
 	@tests/interop/webmail/run $(B)/bin
 	@tests/interop/mupdate/run $(B)/bin
 	@tests/interop/cyrus/run $(B)/bin
+	@tests/interop/dovecot/run $(B)/bin
 perf: all
 	@tests/perf/run
 	@tests/perf/mupdate/run $(B)/bin

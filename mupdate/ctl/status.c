@@ -371,10 +371,13 @@ told_names(const struct told *t, const char *name)
 }
 
 static const char *
-told_word(const struct told *t, const char *name)
+told_word(const struct told *t, const struct conf *section)
 {
 	const struct json *missing = json_get(json_get(t->status.json, "detail"), "missing");
+	const char *name = conf_instance(section);
 
+	if (!conf_bool(section, "listed"))
+		return "unlisted";
 	if (!t->is_master)
 		return NULL; /* only the master knows */
 	for (size_t i = 0; i < json_count(missing); i++) {
@@ -402,7 +405,7 @@ static void
 add_server(struct run *r, struct json *items, struct table *t, const struct conf *s,
            const struct told *told)
 {
-	const char *name = conf_instance(s), *word = told_word(told, name);
+	const char *name = conf_instance(s), *word = told_word(told, s);
 	struct json *o = json_add_object(items);
 	bool answers = run_find_store(r, name) != NULL;
 

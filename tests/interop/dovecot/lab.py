@@ -6,10 +6,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 
 import box
-from checks import SECRET, certificate, deliver, imap
+from checks import SECRET, certificate
 from roost import NotHere, until
 
 PACKAGES = ["dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd"]
@@ -117,19 +116,27 @@ def network():
 
 
 class Dovecot:
-    def __init__(self, root, folder, ip, trusted="127.0.0.1", ssl="yes", plugins="quota",
-                 imap_plugins="imap_quota", more=""):
+    def __init__(self, root, folder, ip, **settings):
         self.root, self.dir, self.ip, self.process = root, folder, ip, None
-        self.cert, key = certificate(folder, TLS_NAME, "-addext",
-                                     f"subjectAltName=DNS:{TLS_NAME}")
         for name in ("home", "run", "state"):
             os.makedirs(self.path(name), exist_ok=True)
         shutil.chown(self.path("home"), OWNER, OWNER)
-        self.write("dovecot.conf", SETTINGS.format(
-            ip=ip, dir=folder, trusted=trusted, ssl=ssl, cert=self.cert, key=key, plugins=plugins,
-            imap_plugins=imap_plugins, more=more, DOMAIN=DOMAIN, LOGINS=LOGINS, OWNER=OWNER))
+        self.set_certificate()
+        self.configure(**settings)
         self.write("masters", f"roost@{DOMAIN}:{{PLAIN}}{SECRET}\n")
         self.set_users({user: "" for user in USERS})
+
+    def set_certificate(self):
+        self.cert, self.key = certificate(self.dir, TLS_NAME, "-addext",
+                                          f"subjectAltName=DNS:{TLS_NAME}")
+
+    def configure(self, trusted="127.0.0.1", ssl="yes", plugins="quota",
+                  imap_plugins="imap_quota", more=""):
+        """For the next start."""
+        self.write("dovecot.conf", SETTINGS.format(
+            ip=self.ip, dir=self.dir, trusted=trusted, ssl=ssl, cert=self.cert, key=self.key,
+            plugins=plugins, imap_plugins=imap_plugins, more=more, DOMAIN=DOMAIN, LOGINS=LOGINS,
+            OWNER=OWNER))
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -205,7 +212,8 @@ class Lab(box.Box):
         self.root = box.unpack(base, PACKAGES)
         super().__init__(f"dovecot-{name}")
         net = network()
-        self.MASTER, self.DV, self.STORE, self.FE = (f"127.0.{net}.{n}" for n in (10, 11, 13, 20))
+        self.MASTER, self.DV, self.STORE, self.FE, self.CLIENT = (
+            f"127.0.{net}.{n}" for n in (10, 11, 13, 20, 77))
 
     def dovecot(self, **more):
         party = Dovecot(self.root, self.sub("dovecot"), self.DV, **more)

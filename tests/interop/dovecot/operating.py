@@ -1,0 +1,298 @@
+"""What an operator meets: who is let in and how, TLS, Dovecot away, roostctl."""
+import imaplib
+import os
+import poplib
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import time
+
+from checks import MESSAGE, SECRET, check, roostctl, says, subjects
+from cluster import ANN, BOB, FRED, GINA, HUGO, Cluster, Mail, Raw, codes
+from delivering import STRANGER
+from roost import until
+
+
+def logs_in(c, user, protocol="imap"):
+    """"OK", or what he is told."""
+    try:
+        if protocol == "pop3":
+            c.pop3(user).quit()
+        else:
+            c.imap(user).logout()
+        return "OK"
+    except (imaplib.IMAP4.error, poplib.error_proto) as why:
+        return str(why)
+
+
+def restarted(c, **settings):
+    c.dovecot.stop()
+    c.dovecot.configure(**settings)
+    c.dovecot.start()
+
+
+def wait_for_log(c, wanted):
+    return until(f"{wanted} in Dovecot's log", lambda: re.search(wanted, c.dovecot.log()))
+
+
+# ---- who the client is, and who lets him in ------------------------------------------------------
+
+def scenario_identity(box):
+    c = Cluster(box)
+    raw = Raw(box, FRED)
+    session = re.search(r"event=login.ok .*session=(\w+)", c.log()).group(1)
+    wait_for_log(c, rf"imap-login: .*user=<{FRED}>.*rip={box.CLIENT}.*session=<{session}>")
+    check("IMAP: Dovecot's log has the client's address and our session", True)
+    raw.ok("goodbye", "LOGOUT")
+    sock = socket.create_connection((box.FE, 110), 10, source_address=(box.CLIENT, 0))
+    sock.sendall(f"USER {FRED}\r\nPASS {SECRET}\r\nSTAT\r\nQUIT\r\n".encode())
+    text = sock.makefile("rb").read()
+    session = re.search(r"event=pop3.session .*session=(\w+)", c.log()).group(1)
+    wait_for_log(c, rf"pop3-login: .*user=<{FRED}>.*rip={box.CLIENT}.*session=<{session}>")
+    check("POP3: likewise", text.count(b"+OK") == 5, text)
+    c.lmtp([FRED], MESSAGE.format("x"))
+    session = re.search(r"event=smtp.delivery .*session=(\w+)", c.log()).group(1)
+    wait_for_log(c, rf"lmtp\({FRED}\)<\d+><{session}[:>]")
+    check("LMTP: our session; the client's address is in Received (scenario mail)", True)
+    check_limit(c)
+    check_strangers(c)
+    check_separator(c)
+    check_untrusted(c)
+    check_secret(c)
+
+
+def check_limit(c):
+    """mail_max_userip_connections, which counts the client's own addresses."""
+    open_ones = [Raw(c.box, GINA) for _ in range(10)]
+    answers = [Raw(c.box, GINA).login[-1], Raw(c.box, HUGO).login[-1]]
+    check("who has too many connections there is told so", "NO [LIMIT]" in answers[0], answers)
+    check("and nobody else", " OK " in answers[1], answers)
+    for raw in open_ones:
+        raw.close()
+
+
+def check_strangers(c):
+    c.add_user(c.front, STRANGER, "dv")
+    told = logs_in(c, STRANGER)
+    check("whom Dovecot does not know is told later, not that his password is wrong",
+          "[UNAVAILABLE]" in told, told)
+    check("and our log says what Dovecot says", re.search(
+        r"imap.store_refused store=dv code=AUTHORIZATIONFAILED", c.log()))
+
+
+def check_separator(c):
+    restarted(c, more="auth_master_user_separator = *\n")
+    check("authzid goes on where auth_master_user_separator is set", logs_in(c, FRED) == "OK" and
+          logs_in(c, FRED, "pop3") == "OK")
+
+
+def check_untrusted(c):
+    restarted(c, trusted="10.99.99.99", more="disable_plaintext_auth = no\n")
+    check("without login_trusted_networks IMAP goes on", logs_in(c, FRED) == "OK")
+    check("and POP3", logs_in(c, FRED, "pop3") == "OK")
+    check("and LMTP", codes(c.lmtp([FRED], MESSAGE.format("x"))[1]) == ["250"])
+    raw = Raw(c.box, HUGO)
+    wait_for_log(c, rf"imap-login: .*user=<{HUGO}>.*rip=127.0.0.1")
+    check("but Dovecot sees the front end only", True)
+    raw.close()
+    restarted(c, trusted="10.99.99.99")
+    told = logs_in(c, FRED), logs_in(c, FRED, "pop3")
+    check("it lets nobody in without TLS then", all(
+        word in text for word, text in zip(("[UNAVAILABLE]", "[SYS/TEMP]"), told)), told)
+
+
+def check_secret(c):
+    c.dovecot.write("masters", "roost@example.org:{PLAIN}another\n")
+    restarted(c)
+    told = logs_in(c, FRED), logs_in(c, FRED, "pop3")
+    check("a wrong proxy_secret is our trouble, not the user's password", all(
+        word in text for word, text in zip(("[UNAVAILABLE]", "[SYS/TEMP]"), told)), told)
+    check("users of our store notice nothing", logs_in(c, ANN) == "OK")
+
+
+# ---- TLS ------------------------------------------------------------------------------------------
+
+def scenario_tls(box):
+    c = Cluster(box, settings="tls = starttls\ntls_name = dv.test\n", common="tls_ca = {cert}\n",
+                ssl="required", trusted="10.99.99.99")
+    check("STARTTLS: IMAP", logs_in(c, FRED) == "OK", logs_in(c, FRED))
+    check("POP3", logs_in(c, FRED, "pop3") == "OK", logs_in(c, FRED, "pop3"))
+    check("LMTP", codes(c.lmtp([FRED, ANN], MESSAGE.format("x"))[1]) == ["250"] * 2)
+    log = c.dovecot.log()
+    check("Dovecot says so", re.search(rf"imap-login: .*user=<{FRED}>.*, TLS,", log) and
+          re.search(rf"pop3-login: .*user=<{FRED}>.*, TLS,", log), log[-1500:])
+    restarted(c, ssl="required")
+    raw = Raw(box, FRED)
+    wait_for_log(c, rf"imap-login: .*user=<{FRED}>.*rip={box.CLIENT}.*TLS")
+    check("with the client's address, where we are trusted", True)
+    raw.close()
+    c.dovecot.set_certificate()
+    restarted(c, ssl="required")
+    check_refused(c, "another certificate of that name")
+    shutil.copy(c.dovecot.cert, os.path.join(c.front.dir, "ca.pem"))
+    edit(c, f"{c.dovecot.dir}/cert.pem", f"{c.front.dir}/ca.pem")
+    check("the new one is believed when tls_ca has it", logs_in(c, FRED) == "OK")
+    edit(c, "tls_name = dv.test", "tls_name = other.test")
+    check_refused(c, "another name")
+
+
+def edit(c, old, new):
+    """The front ends' settings, read again."""
+    before = c.log().count("svc.reloaded")
+    text = open(c.front.config).read()
+    with open(c.front.config, "w") as f:
+        f.write(text.replace(old, new))
+    for program in ("roost-imap", "roost-smtp"):
+        c.front.programs[program].send_signal(signal.SIGHUP)
+    until("both to have new settings", lambda: c.log().count("svc.reloaded") == before + 2)
+
+
+def check_refused(c, why):
+    told = logs_in(c, FRED), logs_in(c, FRED, "pop3")
+    check(f"{why} is not spoken with", all(
+        word in text for word, text in zip(("[UNAVAILABLE]", "[SYS/TEMP]"), told)), told)
+    finals = until("LMTP to be refused", lambda: [
+        x for x in [c.lmtp([FRED, ANN], MESSAGE.format("x"))] if codes(x[0])[0][:3] == "451"])
+    check("mail waits, but not that of others", codes(finals[0][1]) == ["250"], finals)
+
+
+# ---- Dovecot away ---------------------------------------------------------------------------------
+
+def scenario_killed(box):
+    c = Cluster(box)
+    fred, ann = Raw(box, FRED), Raw(box, ANN)
+    fred.ok("one is in his INBOX there", "SELECT INBOX")
+    ann.ok("one is at our store", "SELECT INBOX")
+    gina = Raw(box, GINA)
+    c.dovecot.kill()
+    check("Dovecot is killed: who had a mailbox open is sent away", "BYE" in fred.line())
+    gina.no("who had none is told", 'LIST "" "*"', r"NO \[UNAVAILABLE\]")
+    ann.ok("the other notices nothing", "NOOP")
+    check_away(c)
+    c.dovecot.start()
+    gina.ok("it is back: the session that stayed goes on", 'LIST "" "*"', "INBOX")
+    check("logins too", logs_in(c, FRED) == "OK" and logs_in(c, FRED, "pop3") == "OK")
+    check("and mail", until("mail", lambda: codes(c.lmtp([FRED, ANN], MESSAGE.format(
+        "back"))[1]) == ["250"] * 2))
+    check_stopped(c)
+    check_master_away(c)
+
+
+def check_away(c):
+    told = logs_in(c, FRED), logs_in(c, FRED, "pop3")
+    check("a login is told later", all(
+        word in text for word, text in zip(("[UNAVAILABLE]", "[SYS/TEMP]"), told)), told)
+    rcpts, finals = c.lmtp([FRED, ANN, HUGO], MESSAGE.format("away"))
+    check("mail for him waits, for others not", [r[:3] for r in rcpts] == ["451", "250", "451"] and
+          codes(finals) == ["250"], (rcpts, finals))
+    with Mail(c.box, 25) as m:
+        check("by SMTP", m.rcpt([FRED])[0][:3] == "451")
+    check("others log in", logs_in(c, ANN) == "OK")
+
+
+def timed(question):
+    start = time.monotonic()
+    return question(), time.monotonic() - start
+
+
+def check_stopped(c):
+    fred, mail = Raw(c.box, FRED), Mail(c.box, 24)
+    fred.ok("before it stops", "SELECT INBOX", "EXISTS")
+    rcpts = mail.rcpt([FRED, ANN])
+    check("both are taken at RCPT", codes(rcpts) == ["250"] * 2, rcpts)
+    c.dovecot.signal(signal.SIGSTOP)
+    mail.ask("DATA")
+    mail.sock.sendall((MESSAGE.format("stopped") + ".\r\n").encode())
+    finals = [mail.reply(), mail.reply()]
+    check("Dovecot stops in the middle: LMTP says for each what is so",
+          [r[:3] for r in finals] == ["451", "250"], finals)
+    mail.close()
+    lines, seconds = timed(lambda: fred.ask("FETCH 1:* BODY[]"))
+    check("a command is not waited for without end", seconds < 10 and "BYE" in "".join(lines),
+          (seconds, lines))
+    told, seconds = timed(lambda: logs_in(c, GINA))
+    check("nor a login", seconds < 10 and "[UNAVAILABLE]" in told, (seconds, told))
+    rcpts, seconds = timed(lambda: Mail(c.box, 25).rcpt([GINA]))
+    check("nor RCPT", seconds < 10 and rcpts[0][:3] == "451", (seconds, rcpts))
+    told, seconds = timed(lambda: logs_in(c, ANN))
+    check("others do not wait at all", told == "OK" and seconds < 2, (told, seconds))
+    finals, seconds = timed(lambda: c.lmtp([ANN], MESSAGE.format("quick"))[1])
+    check("nor does their mail", codes(finals) == ["250"] and seconds < 2, (finals, seconds))
+    c.dovecot.signal(signal.SIGCONT)
+    check("it goes on, and so do its users", until(
+        "Dovecot", lambda: logs_in(c, FRED) == "OK" and codes(
+            c.lmtp([GINA], MESSAGE.format("on"))[1]) == ["250"]))
+
+
+def check_master_away(c):
+    c.master.stop()
+    check("the location master is away: users at Dovecot log in", logs_in(c, HUGO) == "OK")
+    check("and get mail", codes(c.lmtp([HUGO, BOB], MESSAGE.format("none"))[1]) == ["250"] * 2)
+    c.master.start("roost-mupdate")
+
+
+# ---- roostctl ---------------------------------------------------------------------------------------
+
+def scenario_roostctl(box):
+    c = Cluster(box)
+    out = roostctl(c.front, "explain", FRED)
+    check("explain: it goes to Dovecot, by the directory", out.returncode == 0 and
+          f"Mail for {FRED} goes to dv, by the directory alone" in out.stdout, out.stdout)
+    out = roostctl(c.front, "explain", ANN)
+    check("and hers to our store", "goes to ours" in out.stdout, out.stdout)
+    raw = Raw(box, FRED)
+    raw.ok("a session", "SELECT INBOX")
+    out = roostctl(c.front, "who")
+    check("who: the session and its store", re.search(
+        rf"fred +imap +{box.CLIENT} .* SELECTED +INBOX +dv ", out.stdout), out.stdout)
+    out = roostctl(c.front, "servers")
+    check("servers: it is not in the list", re.search(
+        rf"^dv +imap +{box.DV}:143 .* unlisted ", out.stdout, re.M), out.stdout)
+    out = roostctl(c.front, "status")
+    check("status", out.returncode == 0, out.stdout)
+    out = roostctl(c.front, "config", "check")
+    check("config check", out.returncode == 0, out.stdout + out.stderr)
+    out = roostctl(c.front, "user", "add", FRED, "--store", "dv", "--password-stdin",
+                   stdin=SECRET + "\n")
+    check("user add of one who is there", "is an account" in out.stderr, out.stderr)
+    out = roostctl(c.front, "user", "delete", HUGO, "--force")
+    check("user delete says what stays", "What he has on dv stays there" in out.stdout, out.stdout)
+    until("the directory to be read again", lambda: logs_in(c, HUGO) != "OK")
+    check("and he is gone", codes(c.lmtp([HUGO], MESSAGE.format("x"))[0]) == ["550 5.1.1"])
+    check_migrated(c)
+
+
+def set_home(c, user, store):
+    with sqlite3.connect(os.path.join(c.front.dir, "directory.db")) as db:
+        db.execute("UPDATE accounts SET home = ? WHERE local = ?", (store, user.split("@")[0]))
+
+
+def check_migrated(c):
+    """A user of our store becomes one of Dovecot's: the directory decides, at once."""
+    c.lmtp([ANN], MESSAGE.format("ours"))
+    set_home(c, ANN, "dv")
+    out = roostctl(c.front, "explain", ANN)
+    check("explain: mailboxes that nobody sees", out.returncode == 1 and
+          "what ours has for him nobody sees" in out.stdout, out.stdout)
+    c.dovecot.set_users({FRED: "", GINA: "", ANN: ""})
+    until("the directory to be read again", lambda: codes(
+        c.lmtp([ANN], MESSAGE.format("theirs"))[1]) == ["250"] and
+        subjects(c.imap(ANN))[:1] == ["theirs"])
+    set_home(c, ANN, "ours")
+    check("and back", until("the directory to be read again", lambda: subjects(
+        c.imap(ANN))[:1] == ["ours"]))
+
+
+# ---- without listed = no -----------------------------------------------------------------------------
+
+def scenario_listed(box):
+    c = Cluster(box)
+    edit(c, "listed = no\n", "")
+    check("mail goes there, too", codes(c.lmtp([FRED, ANN], MESSAGE.format("x"))[1]) ==
+          ["250"] * 2)
+    check("and logins", subjects(c.imap(FRED)) == ["x"])
+    c.master.stop()
+    until("without the master nobody is sure", lambda: "[UNAVAILABLE]" in logs_in(c, FRED))
+    check("and others go on", logs_in(c, ANN) == "OK")
