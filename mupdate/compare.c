@@ -34,11 +34,12 @@ make_row(struct walk *w, const struct location *loc)
 	struct location with = *loc;
 
 	buf_clear(&w->row);
-	buf_add_str(&w->row, location_state_text(loc->state));
+	buf_add_str(&w->row, loc->left && !w->plain ? "left" : location_state_text(loc->state));
 	buf_add_char(&w->row, ' ');
 	location_place_add(&w->row, loc);
 	buf_add_char(&w->row, ' ');
-	buf_add_slice(&w->row, loc->acl);
+	if (loc->state == LOCATION_ACTIVE || !w->plain)
+		buf_add_slice(&w->row, loc->acl);
 	buf_add_char(&w->row, ' ');
 	if (!w->plain)
 		location_fields_add(&w->row, &with);

@@ -123,7 +123,7 @@ cmd_explain(void *ctx, struct ctl_req *req, const struct json *args)
 	}
 	arena = arena_new("explain");
 	fields = json_new_object();
-	if (mapdb_find(a->db, slice_of(name), arena, &loc, NULL)) {
+	if (mapdb_find(a->db, slice_of(name), arena, &loc)) {
 		json_set_str(fields, "found", loc.state == LOCATION_ACTIVE ? "found" : "reserved");
 		json_set_slice(fields, "server", loc.server);
 		json_set_slice(fields, "partition", loc.partition);

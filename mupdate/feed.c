@@ -114,18 +114,21 @@ has_room(struct feed *f)
 	return !f->stopped;
 }
 
-static void
-tell(struct feed *f, const struct location *loc, struct slice place)
+void
+feed_tell(struct mupdate_server *core, const char *tag, const struct location *loc)
 {
-	struct buf fields = BUF_INIT(SIZE_MAX);
+	struct buf place = BUF_INIT(LOCATION_PLACE_MAX), fields = BUF_INIT(SIZE_MAX);
 
-	if (mupdate_server_is_extended(f->core))
+	location_place_add(&place, loc);
+	if (mupdate_server_is_extended(core))
 		location_fields_add(&fields, loc);
-	mupdate_server_record(f->core, f->tag, loc->name, place,
-	                      loc->state == LOCATION_ACTIVE
-	                              ? slice_make(loc->acl.p != NULL ? loc->acl.p : "", loc->acl.n)
-	                              : slice_make(NULL, 0),
-	                      buf_slice(&fields));
+	if (loc->state == LOCATION_ACTIVE)
+		mupdate_server_record(core, tag, loc->name, buf_slice(&place), loc->acl,
+		                      buf_slice(&fields));
+	else
+		mupdate_server_reserved(core, tag, loc->name, buf_slice(&place),
+		                        loc->left ? &loc->acl : NULL, buf_slice(&fields));
+	buf_fini(&place);
 	buf_fini(&fields);
 }
 
@@ -150,7 +153,7 @@ tell_name(struct feed *f, const struct location *loc)
 	f->last_len = loc->name.n;
 	location_place_add(&place, loc);
 	if (wants_server(f, loc->server) && slice_starts(buf_slice(&place), slice_of(f->place)))
-		tell(f, loc, buf_slice(&place));
+		feed_tell(f->core, f->tag, loc);
 	buf_fini(&place);
 	return true;
 }
@@ -166,20 +169,19 @@ on_change(void *ctx, const struct mapdb_change *c)
 {
 	struct feed *f = ctx;
 	const struct location none = { .revision = c->revision };
-	struct buf text = BUF_INIT(SIZE_MAX);
+	struct buf fields = BUF_INIT(SIZE_MAX);
 
 	if (!has_room(f))
 		return false;
 	f->revision = c->revision;
 	if (c->loc != NULL && wants_server(f, c->loc->server)) {
-		location_place_add(&text, c->loc);
-		tell(f, c->loc, buf_slice(&text));
+		feed_tell(f->core, f->tag, c->loc);
 	} else {
 		/* Gone, or moved to a server this subscriber does not care for. */
-		location_fields_add(&text, &none);
-		mupdate_server_deleted(f->core, f->tag, c->name, buf_slice(&text));
+		location_fields_add(&fields, &none);
+		mupdate_server_deleted(f->core, f->tag, c->name, buf_slice(&fields));
 	}
-	buf_fini(&text);
+	buf_fini(&fields);
 	return true;
 }
 

@@ -49,6 +49,8 @@ enum feed_result {
 };
 /* Adds at most about `room` bytes to the core's output (out). */
 enum feed_result feed_step(struct feed *f, const struct buf *out, size_t room);
+/* A line about one name, as this peer wants it. */
+void feed_tell(struct mupdate_server *core, const char *tag, const struct location *loc);
 /* Told up to this revision. */
 uint64_t feed_revision(const struct feed *f);
 bool feed_is_update(const struct feed *f);

@@ -80,13 +80,11 @@ enum mapdb_outcome mapdb_commit(struct mapdb *m, struct err *err) MUST_CHECK;
 /* Drops them. */
 void mapdb_abort(struct mapdb *m);
 
-/* The open changes included. Copied into a. `left` says that a RESERVED name was left
- * behind by a DEACTIVATE; may be NULL. False: there is none (or the database failed, which
- * mapdb_commit() will tell). */
-bool mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location *loc_r,
-                bool *left_r);
+/* The open changes included. Copied into a. False: there is none (or the database failed,
+ * which mapdb_commit() will tell). */
+bool mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location *loc_r);
 /* Writes loc. Its revision 0: the next one. Returns the revision. */
-uint64_t mapdb_set(struct mapdb *m, const struct location *loc, bool left);
+uint64_t mapdb_set(struct mapdb *m, const struct location *loc);
 /* Returns the revision, 0 when there is no such name (nothing happened). */
 uint64_t mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision);
 /* The claim on a user's INBOX for server: raised when another server had it, and to what

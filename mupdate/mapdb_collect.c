@@ -132,7 +132,7 @@ parse_collected(struct slice name, struct slice value, struct location *loc_r)
 static bool
 is_same(const struct location *a, const struct location *b, bool with_revision)
 {
-	return a->state == b->state && slice_eq(a->server, b->server) &&
+	return a->state == b->state && a->left == b->left && slice_eq(a->server, b->server) &&
 	       slice_eq(a->partition, b->partition) && slice_eq(a->acl, b->acl) &&
 	       slice_eq(a->mbox_id, b->mbox_id) && a->uidvalidity == b->uidvalidity &&
 	       slice_eq(a->special_use, b->special_use) && a->claim == b->claim &&
@@ -161,7 +161,7 @@ add_new(struct mapdb *m, struct kv_txn *fresh, bool own_revisions)
 			continue;
 		if (own_revisions)
 			want.revision = 0;
-		(void)mapdb_set_over(m, &want, false, there ? &old : NULL);
+		(void)mapdb_set_over(m, &want, there ? &old : NULL);
 	}
 	kv_cursor_free(&c);
 	return ok;

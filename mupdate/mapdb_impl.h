@@ -63,10 +63,11 @@ bool mapdb_server_text(struct mapdb *m, struct kv_txn *txn, uint32_t id,
 void mapdb_intern_forget(struct mapdb *m);
 /* mapdb_set() over a row that was looked up: old (borrowed from m->txn), or NULL when there is
  * none. */
-uint64_t mapdb_set_over(struct mapdb *m, const struct location *loc, bool left,
-                        const struct slice *old);
+uint64_t mapdb_set_over(struct mapdb *m, const struct location *loc, const struct slice *old);
 /* Makes the index by server anew. False: a row makes no sense. */
 bool mapdb_index_servers(struct mapdb *m) MUST_CHECK;
+/* Names that were left go from where format 2 had them into their rows. */
+void mapdb_convert_left(struct mapdb *m);
 /* mapdb_log.c, in the open write transaction. */
 void mapdb_log_add(struct mapdb *m, enum location_log_kind kind, struct slice name,
                    uint64_t revision);

@@ -222,6 +222,7 @@ has_our_format(struct mapdb *m)
 		return true;
 	if (format == 0 || format > LOCATION_FORMAT || (format == 1 && !mapdb_index_servers(m)))
 		return false;
+	mapdb_convert_left(m);
 	mapdb_put_u32(m, "format", LOCATION_FORMAT);
 	log_info(NULL, "map.converted dir=%s from=%" PRIu32 " to=%d", log_esc(m->dir), format,
 	         LOCATION_FORMAT);

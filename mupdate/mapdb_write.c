@@ -8,18 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A RESERVED name that a DEACTIVATE left behind has a row "left.NAME" in meta: any server
- * may activate it. The state in the record is the protocol's. */
-#define LEFT "left."
-
-static struct slice
-left_key(struct slice name, char key_r[sizeof(LEFT) + LOCATION_NAME_MAX])
-{
-	memcpy(key_r, LEFT, sizeof(LEFT) - 1);
-	memcpy(key_r + sizeof(LEFT) - 1, name.p, name.n);
-	return slice_make(key_r, sizeof(LEFT) - 1 + name.n);
-}
-
 /* ---- indexes -------------------------------------------------------------------------------- */
 
 static void
@@ -69,13 +57,47 @@ mapdb_index_servers(struct mapdb *m)
 	return ok;
 }
 
+static void
+mark_left(struct mapdb *m, struct slice name)
+{
+	struct buf out = BUF_INIT(SIZE_MAX);
+	struct location_row row;
+	struct slice value;
+
+	/* a row that makes no sense is found by whoever reads it */
+	if (kv_get(m->txn, LOCATION_T_NAMES, name, &value) &&
+	    location_row_parse(name, value, &row) && row.loc.state == LOCATION_RESERVED) {
+		row.loc.left = true;
+		location_row_add(&out, &row.loc, row.server_id);
+		kv_put(m->txn, LOCATION_T_NAMES, name, buf_slice(&out));
+	}
+	buf_fini(&out);
+}
+
+/* They had a row "left.NAME" in meta, and no ACL any more. */
+void
+mapdb_convert_left(struct mapdb *m)
+{
+	static const struct slice prefix = SLICE_INIT("left.");
+	struct kv_cursor *c = kv_cursor_new(m->txn, LOCATION_T_META);
+	struct slice key;
+
+	while (kv_cursor_seek(c, prefix, &key, NULL) && slice_starts(key, prefix)) {
+		char name[KV_KEY_MAX];
+		size_t n = key.n - prefix.n;
+
+		memcpy(name, key.p + prefix.n, n);
+		kv_cursor_del(c);
+		mark_left(m, slice_make(name, n));
+	}
+	kv_cursor_free(&c);
+}
+
 /* ---- changes --------------------------------------------------------------------------------- */
 
 bool
-mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location *loc_r,
-           bool *left_r)
+mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location *loc_r)
 {
-	char key[sizeof(LEFT) + LOCATION_NAME_MAX];
 	struct kv_txn *txn = m->txn;
 	struct location loc;
 	struct slice value;
@@ -92,38 +114,30 @@ mapdb_find(struct mapdb *m, struct slice name, struct arena *a, struct location 
 	}
 	if (found)
 		*loc_r = location_dup(a, &loc);
-	if (left_r != NULL)
-		*left_r = found && kv_has(txn, LOCATION_T_META, left_key(name, key));
 	if (txn != m->txn)
 		kv_end(&txn);
 	return found;
 }
 
-/* Takes an old row out of the indexes it will not be in any more. False: it is none that a
- * DEACTIVATE could have left. */
-static bool
+/* Takes an old row out of the indexes it will not be in any more. */
+static void
 unindex_old(struct mapdb *m, const struct location *loc, uint32_t server, struct slice value)
 {
 	struct location_row old;
-	bool reserved = false;
 
-	if (location_row_parse(loc->name, value, &old)) {
-		if (old.server_id != server)
-			index_server(m, loc->name, old.server_id, false);
-		if (!slice_eq(old.loc.acl, loc->acl))
-			index_acl(m, loc->name, old.loc.acl, false);
-		reserved = old.loc.state == LOCATION_RESERVED;
-	}
-	return reserved;
+	if (!location_row_parse(loc->name, value, &old))
+		return;
+	if (old.server_id != server)
+		index_server(m, loc->name, old.server_id, false);
+	if (!slice_eq(old.loc.acl, loc->acl))
+		index_acl(m, loc->name, old.loc.acl, false);
 }
 
 uint64_t
-mapdb_set_over(struct mapdb *m, const struct location *loc, bool left, const struct slice *old)
+mapdb_set_over(struct mapdb *m, const struct location *loc, const struct slice *old)
 {
-	char key[sizeof(LEFT) + LOCATION_NAME_MAX];
 	struct buf row = BUF_INIT(SIZE_MAX), before = BUF_INIT(SIZE_MAX);
 	struct location with = *loc;
-	bool was_reserved = false;
 	uint32_t server;
 
 	must(m->txn != NULL);
@@ -134,34 +148,29 @@ mapdb_set_over(struct mapdb *m, const struct location *loc, bool left, const str
 	if (with.revision == 0)
 		with.revision = m->next.revision + 1;
 	if (old != NULL)
-		was_reserved = unindex_old(m, &with, server, buf_slice(&before));
+		unindex_old(m, &with, server, buf_slice(&before));
 	buf_fini(&before);
 	location_row_add(&row, &with, server);
 	kv_put(m->txn, LOCATION_T_NAMES, with.name, buf_slice(&row));
 	buf_fini(&row);
 	index_server(m, with.name, server, true);
 	index_acl(m, with.name, with.acl, true);
-	if (left)
-		kv_put(m->txn, LOCATION_T_META, left_key(with.name, key), SLICE(""));
-	else if (was_reserved)
-		(void)kv_del(m->txn, LOCATION_T_META, left_key(with.name, key));
 	mapdb_log_add(m, LOCATION_LOG_SET, with.name, with.revision);
 	return with.revision;
 }
 
 uint64_t
-mapdb_set(struct mapdb *m, const struct location *loc, bool left)
+mapdb_set(struct mapdb *m, const struct location *loc)
 {
 	struct slice old;
 	bool there = kv_get(m->txn, LOCATION_T_NAMES, loc->name, &old);
 
-	return mapdb_set_over(m, loc, left, there ? &old : NULL);
+	return mapdb_set_over(m, loc, there ? &old : NULL);
 }
 
 uint64_t
 mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision)
 {
-	char key[sizeof(LEFT) + LOCATION_NAME_MAX];
 	const struct location none = { .name = name };
 	struct buf before = BUF_INIT(SIZE_MAX);
 	struct slice old;
@@ -172,10 +181,9 @@ mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision)
 	if (revision == 0)
 		revision = m->next.revision + 1;
 	buf_add_slice(&before, old);
-	(void)unindex_old(m, &none, 0, buf_slice(&before));
+	unindex_old(m, &none, 0, buf_slice(&before));
 	buf_fini(&before);
 	(void)kv_del(m->txn, LOCATION_T_NAMES, name);
-	(void)kv_del(m->txn, LOCATION_T_META, left_key(name, key));
 	mapdb_log_add(m, LOCATION_LOG_DELETE, name, revision);
 	return revision;
 }

@@ -248,6 +248,7 @@ parse_record(const struct mupdate_record *rec, struct arena *a, struct location 
 		.name = rec->name,
 		.acl = rec->acl,
 		.state = rec->kind == MUPDATE_R_MAILBOX ? LOCATION_ACTIVE : LOCATION_RESERVED,
+		.left = rec->left,
 	};
 	if (!location_name_ok(rec->name) || !location_fields_parse(rec->fields, a, loc_r))
 		return false;
@@ -262,7 +263,7 @@ is_repeated(struct replica *r, const struct location *loc, struct arena *a)
 {
 	struct location old;
 
-	return mapdb_find(r->conf.db, loc->name, a, &old, NULL) && old.state == loc->state &&
+	return mapdb_find(r->conf.db, loc->name, a, &old) && old.state == loc->state &&
 	       slice_eq(old.server, loc->server) && slice_eq(old.partition, loc->partition) &&
 	       slice_eq(old.acl, loc->acl);
 }
@@ -284,7 +285,7 @@ apply(struct replica *r, const struct mupdate_record *rec, struct location *loc,
 	if (rec->kind == MUPDATE_R_DELETE)
 		(void)mapdb_delete(r->conf.db, loc->name, loc->revision);
 	else if (r->extended || !is_repeated(r, loc, a))
-		(void)mapdb_set(r->conf.db, loc, false);
+		(void)mapdb_set(r->conf.db, loc);
 	if (r->extended &&
 	    !mapdb_follow(r->conf.db, slice_of(r->history), loc->revision, r->term, false))
 		r->broken = true;

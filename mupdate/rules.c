@@ -26,14 +26,16 @@ keep_fields(const struct rules_input *in, struct location *loc)
 }
 
 static struct rules_verdict
-set_as(const struct rules_input *in, enum location_state state, bool left)
+set_as(const struct rules_input *in, enum location_state state, bool left, struct slice acl)
 {
-	struct rules_verdict v = { .act = RULES_SET, .loc = *in->want, .left = left };
+	struct rules_verdict v = { .act = RULES_SET, .loc = *in->want };
 	const struct location *now = in->now;
 
 	v.loc.state = state;
+	v.loc.left = left;
+	v.loc.acl = acl;
 	keep_fields(in, &v.loc);
-	if (now != NULL && !in->now_unsure && now->state == state && in->now_left == left &&
+	if (now != NULL && !in->now_unsure && now->state == state && now->left == left &&
 	    is_own(in) && slice_eq(now->partition, v.loc.partition) &&
 	    slice_eq(now->acl, v.loc.acl) && slice_eq(now->mbox_id, v.loc.mbox_id) &&
 	    now->uidvalidity == v.loc.uidvalidity && slice_eq(now->special_use, v.loc.special_use))
@@ -47,14 +49,14 @@ decide_reserve(const struct rules_input *in)
 	if (in->rebuilding)
 		return no(MUPDATE_CODE_LATER, "the list is being rebuilt");
 	if (in->now == NULL)
-		return set_as(in, LOCATION_RESERVED, false);
+		return set_as(in, LOCATION_RESERVED, false, SLICE(""));
 	if (!is_own(in))
 		return no(MUPDATE_CODE_EXISTS, "mailbox already exists");
 	/* An active one stays active: what works is not taken out of service by a store
 	 * that reserves again. */
 	if (in->now->state == LOCATION_ACTIVE)
 		return (struct rules_verdict){ .act = RULES_SAME };
-	return set_as(in, LOCATION_RESERVED, false);
+	return set_as(in, LOCATION_RESERVED, false, SLICE(""));
 }
 
 static struct rules_verdict
@@ -65,9 +67,8 @@ decide_activate(const struct rules_input *in)
 	/* While rebuilding, the store with the higher claim has the user. Later the claims
 	 * here are what counts. */
 	if (in->now == NULL || is_own(in) || (in->takeover && !in->want_has_fields) ||
-	    (in->rebuilding && in->want->claim > in->now->claim) ||
-	    (in->now->state == LOCATION_RESERVED && in->now_left) || in->now_unsure)
-		return set_as(in, LOCATION_ACTIVE, false);
+	    (in->rebuilding && in->want->claim > in->now->claim) || in->now->left || in->now_unsure)
+		return set_as(in, LOCATION_ACTIVE, false, in->want->acl);
 	v = no(MUPDATE_CODE_EXISTS, "mailbox belongs to another server");
 	v.conflict = true;
 	return v;
@@ -76,15 +77,11 @@ decide_activate(const struct rules_input *in)
 static struct rules_verdict
 decide_deactivate(const struct rules_input *in)
 {
-	struct rules_verdict v;
-
 	if (in->now == NULL)
 		return no(MUPDATE_CODE_UNKNOWN, "no such mailbox");
 	if (!is_own(in))
 		return no(MUPDATE_CODE_EXISTS, "mailbox belongs to another server");
-	v = set_as(in, LOCATION_RESERVED, true);
-	v.loc.acl = SLICE("");
-	return v;
+	return set_as(in, LOCATION_RESERVED, true, in->now->acl);
 }
 
 static struct rules_verdict

@@ -11,7 +11,8 @@
  *   active, another's    EXISTS        EXISTS (1)      EXISTS         DENIED
  *
  * "left" is RESERVED after a DEACTIVATE: any server may activate such a name (a move by
- * Cyrus' XFER deactivates at the source, then activates at the target). "own" compares
+ * Cyrus' XFER deactivates at the source, then activates at the target). It keeps its ACL: who
+ * could see the mailbox goes on seeing it on its way. "own" compares
  * with the server in the command, or, for DELETE, with those the identity speaks for.
  * (1) with takeover: active, as RFC 3656 has it; but not for our own stores, whose moves of
  * users live on the refusal.
@@ -40,8 +41,7 @@ struct rules_input {
 	bool read_only; /* the identity may change nothing */
 	rules_speaks_fn *speaks;
 	void *ctx;
-	const struct location *now; /* NULL: unknown */
-	bool now_left;
+	const struct location *now;  /* NULL: unknown */
 	bool now_unsure;             /* rebuilding, and nobody has said since that it is so */
 	const struct location *want; /* from the command; for DELETE only the name */
 	bool want_has_fields;        /* the peer sends our fields, too */
@@ -51,7 +51,6 @@ enum rules_act { RULES_SET, RULES_SAME, RULES_DELETE, RULES_NO };
 struct rules_verdict {
 	enum rules_act act;
 	struct location loc;    /* SET: the row, without revision and claim */
-	bool left;              /* SET: a DEACTIVATE left it */
 	bool conflict;          /* NO: another store holds what this one says it has */
 	enum mupdate_code code; /* NO */
 	const char *text;       /* NO */

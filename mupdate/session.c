@@ -242,20 +242,11 @@ is_complete(const struct session *sn)
 static void
 cmd_find(struct session *sn, const struct mupdate_cmd *cmd)
 {
-	struct buf place = BUF_INIT(LOCATION_PLACE_MAX), fields = BUF_INIT(SIZE_MAX);
 	struct arena *a = arena_new("mupdate.find");
 	struct location loc;
 
-	if (mapdb_find(sn->conf->db, cmd->name, a, &loc, NULL)) {
-		location_place_add(&place, &loc);
-		if (mupdate_server_is_extended(sn->core))
-			location_fields_add(&fields, &loc);
-		mupdate_server_record(
-			sn->core, cmd->tag, loc.name, buf_slice(&place),
-			loc.state == LOCATION_ACTIVE
-				? slice_make(loc.acl.n > 0 ? loc.acl.p : "", loc.acl.n)
-				: slice_make(NULL, 0),
-			buf_slice(&fields));
+	if (mapdb_find(sn->conf->db, cmd->name, a, &loc)) {
+		feed_tell(sn->core, cmd->tag, &loc);
 	} else if (!is_complete(sn)) {
 		mupdate_server_reply(sn->core, cmd->tag, MUPDATE_NO, MUPDATE_CODE_LATER,
 		                     "the list is not complete");
@@ -267,8 +258,6 @@ cmd_find(struct session *sn, const struct mupdate_cmd *cmd)
 	if (sn->is_full)
 		mupdate_server_wait(sn->core);
 out:
-	buf_fini(&place);
-	buf_fini(&fields);
 	arena_free(&a);
 }
 

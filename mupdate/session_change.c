@@ -68,14 +68,14 @@ change_set(struct session *sn, const struct mupdate_cmd *cmd, const struct locat
 		loc->claim = mapdb_claim(db, loc->name, loc->server, loc->claim);
 	else
 		loc->claim = now != NULL && slice_eq(now->server, loc->server) ? now->claim : 0;
-	revision = mapdb_set(db, loc, v->left);
+	revision = mapdb_set(db, loc);
 	metrics_add(&mupdate_metrics[MUPDATE_M_CHANGES], 1);
 	if (loc->state == LOCATION_ACTIVE) {
 		service_conflict_solved(sn->service, loc->name, loc->server);
 		sn->has_pushed = true;
 	}
 	log_info(&sn->log, "map.%s mbox=%s server=%s revision=%" PRIu64,
-	         v->left                         ? "deactivate"
+	         loc->left                       ? "deactivate"
 	         : loc->state == LOCATION_ACTIVE ? "activate"
 	                                         : "reserve",
 	         log_esc_slice(loc->name), log_esc_slice(loc->server), revision);
@@ -140,7 +140,7 @@ session_change(struct session *sn, const struct mupdate_cmd *cmd)
 	} else if (!service_begin(sn->service)) {
 		session_reply_no(sn, cmd->tag, MUPDATE_CODE_LATER, "try again later");
 	} else {
-		if (mapdb_find(sn->conf->db, want.name, a, &now, &in.now_left))
+		if (mapdb_find(sn->conf->db, want.name, a, &now))
 			in.now = &now;
 		in.now_unsure = in.now != NULL && in.rebuilding &&
 		                now.revision <= mapdb_info(sn->conf->db)->unsure;

@@ -37,8 +37,12 @@ struct location {
 	struct slice name;
 	struct slice server;
 	struct slice partition; /* may be empty: Cyrus sends "be1!" */
-	struct slice acl;       /* id TAB rights TAB id TAB rights TAB; empty when reserved */
+	struct slice acl;       /* id TAB rights TAB id TAB rights TAB; see left */
 	enum location_state state;
+	/* RESERVED: a DEACTIVATE left it, and any server may activate it. The mailbox is there and
+	 * on its way: it keeps the ACL it had, so that LIST goes on showing it. Else what is
+	 * RESERVED has no ACL. */
+	bool left;
 	struct slice mbox_id;     /* as the store names it; empty: unknown */
 	uint32_t uidvalidity;     /* 0: unknown */
 	struct slice special_use; /* "\\Sent", or several with a space between; or empty */

@@ -3,6 +3,7 @@
 #include "base/num.h"
 
 #define ROW_VERSION 1
+#define ROW_LEFT 1
 /* Cyrus' separators, group and unit: lower than every octet of a name. */
 #define DOMAIN_SEP 0x1d
 #define LEVEL_SEP 0x1f
@@ -27,6 +28,8 @@ location_row_add(struct buf *out, const struct location *loc, uint32_t server_id
 	buf_add_blob(out, loc->acl);
 	buf_add_blob(out, loc->mbox_id);
 	buf_add_blob(out, loc->special_use);
+	if (loc->left)
+		buf_add_u8(out, ROW_LEFT);
 }
 
 bool
@@ -46,6 +49,7 @@ location_row_parse(struct slice name, struct slice value, struct location_row *r
 	row_r->loc.acl = num_read_blob(&r);
 	row_r->loc.mbox_id = num_read_blob(&r);
 	row_r->loc.special_use = num_read_blob(&r);
+	row_r->loc.left = state == LOCATION_RESERVED && r.rest.n > 0 && num_read_u8(&r) == ROW_LEFT;
 	return !r.bad && version == ROW_VERSION &&
 	       (state == LOCATION_RESERVED || state == LOCATION_ACTIVE);
 }

@@ -16,12 +16,14 @@
  *
  *   record: u8 version = 1, u8 state, u32 server id, u64 revision, u64 claim,
  *           u32 uidvalidity, blob partition, blob acl, blob mailbox id, blob special-use
+ *           [, u8 1: left by a DEACTIVATE]
  *
  * meta keys: format u32; history 16 bytes; revision, term, oldest (first revision the log
  * still has) u64; state u32 (enum location_map_state); heard u64 (wall clock in us when a
  * replica last knew itself in step with the master; 0 at a master); cluster text;
- * next_id u32; pushed.SERVER (empty); left.NAME (empty); begun.TERM u64 (mapdb_terms.c);
- * tail (the latest changes of the log: mapdb_log.c); unsure u64 (at a master that rebuilds: records up to this revision are of an old copy).
+ * next_id u32; pushed.SERVER (empty); begun.TERM u64 (mapdb_terms.c); tail (the latest changes
+ * of the log: mapdb_log.c); unsure u64 (at a master that rebuilds: records up to this revision
+ * are of an old copy).
  */
 #ifndef LOCATION_TABLES_H
 #define LOCATION_TABLES_H
@@ -34,7 +36,8 @@
 #include "location/location.h"
 
 /* In 1, names in the keys of the table server were the canonical ones; in 2, all changes were in
- * the table log. A writer brings an older format up to this one; a reader waits until it has. */
+ * the table log, and what a DEACTIVATE left had a row "left.NAME" in meta. A writer brings an older
+ * format up to this one; a reader waits until it has. */
 #define LOCATION_FORMAT 3
 #define LOCATION_MAP_BYTES (64ULL << 30)
 #define LOCATION_MAX_READERS 1024

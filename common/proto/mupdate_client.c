@@ -454,7 +454,8 @@ on_answer(struct mupdate_client *c, struct request *r, enum mupdate_status statu
 	c->ops->done(c->ctx, id, &a);
 }
 
-/* MAILBOX name place acl, RESERVE name place, DELETE name; fields behind when extended. */
+/* MAILBOX name place acl, RESERVE name place, DELETE name; fields behind when extended, and
+ * behind these the ACL of a RESERVE that was left. */
 static bool
 parse_record(struct mupdate_client *c, const struct mupdate_line *line,
              struct mupdate_record *rec_r)
@@ -482,6 +483,9 @@ parse_record(struct mupdate_client *c, const struct mupdate_line *line,
 		rec_r->acl = n > 2 ? line->words[4].s : SLICE("");
 		rec_r->fields =
 			c->hello.extended && line->count > 2 + n ? line->words[2 + n].s : SLICE("");
+		rec_r->left = c->hello.extended && k == MUPDATE_R_RESERVE && line->count > 3 + n;
+		if (rec_r->left)
+			rec_r->acl = line->words[3 + n].s;
 		return true;
 	}
 	return false;

@@ -37,6 +37,7 @@ enum mupdate_record_kind { MUPDATE_R_MAILBOX, MUPDATE_R_RESERVE, MUPDATE_R_DELET
 struct mupdate_record {
 	enum mupdate_record_kind kind;
 	struct slice name, place, acl, fields;
+	bool left; /* RESERVE: by a DEACTIVATE; acl is what it had. Extension only */
 };
 
 /* How a request ended. */

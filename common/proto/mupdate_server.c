@@ -201,14 +201,26 @@ void
 mupdate_server_record(struct mupdate_server *s, const char *tag, struct slice name,
                       struct slice place, struct slice acl, struct slice fields)
 {
-	buf_add_str(s->out, tag);
-	buf_add_str(s->out, acl.p != NULL ? " MAILBOX" : " RESERVE");
+	buf_printf(s->out, "%s MAILBOX", tag);
 	add_data(s, name);
 	add_data(s, place);
-	if (acl.p != NULL)
-		add_data(s, acl);
+	add_data(s, acl);
 	if (s->extended)
 		add_data(s, fields);
+	buf_add_str(s->out, "\r\n");
+}
+
+void
+mupdate_server_reserved(struct mupdate_server *s, const char *tag, struct slice name,
+                        struct slice place, const struct slice *acl, struct slice fields)
+{
+	buf_printf(s->out, "%s RESERVE", tag);
+	add_data(s, name);
+	add_data(s, place);
+	if (s->extended)
+		add_data(s, fields);
+	if (s->extended && acl != NULL)
+		add_data(s, *acl);
 	buf_add_str(s->out, "\r\n");
 }
 

@@ -114,9 +114,12 @@ enum mupdate_status { MUPDATE_OK, MUPDATE_NO, MUPDATE_BAD, MUPDATE_BYE };
 /* The code is shown in extension mode only. */
 void mupdate_server_reply(struct mupdate_server *s, const char *tag, enum mupdate_status status,
                           enum mupdate_code code, const char *text);
-/* A MAILBOX (acl.p != NULL) or RESERVE line; fields only in extension mode. */
+/* A MAILBOX or RESERVE line; fields only in extension mode. With its ACL (not NULL) a reserved
+ * name is one that was left: only in extension mode. */
 void mupdate_server_record(struct mupdate_server *s, const char *tag, struct slice name,
                            struct slice place, struct slice acl, struct slice fields);
+void mupdate_server_reserved(struct mupdate_server *s, const char *tag, struct slice name,
+                             struct slice place, const struct slice *acl, struct slice fields);
 void mupdate_server_deleted(struct mupdate_server *s, const char *tag, struct slice name,
                             struct slice fields);
 /* Extension lines. */

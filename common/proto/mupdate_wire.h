@@ -122,6 +122,7 @@ enum mupdate_code mupdate_code_cut(struct slice *text);
  *   C: t UPDATE SINCE "<history>" "<revision>"
  *   S: t STREAM "difference" | "snapshot" "<history>" "<revision>"
  *   S: t MAILBOX name place acl fields | t RESERVE name place fields | t DELETE name fields
+ *   S: t RESERVE name place fields acl   left by a DEACTIVATE; earlier versions skip the ACL
  *   S: t OK "streaming starts"     after it only changes, each with rev= in its fields
  *   C: t PUSHED "<server>"         this server has told everything it holds
  *   LIST and FIND answer with fields too.

@@ -179,7 +179,7 @@ fill(struct world *w, unsigned most)
 		add_large(&script, n, "*");
 		play_run(w->play, buf_cstr(&script));
 		snprintf(name, sizeof(name), "user.a%03u", n);
-		taken = mapdb_find(w->master.db, slice_of(name), a, &loc, NULL);
+		taken = mapdb_find(w->master.db, slice_of(name), a, &loc);
 	}
 	buf_fini(&script);
 	arena_free(&a);
@@ -707,7 +707,7 @@ size_after(struct mapdb *m, const char *dir, unsigned changes)
 			                      .state = LOCATION_ACTIVE };
 
 		assert_int_equal(mapdb_begin(m, NULL), 0);
-		(void)mapdb_set(m, &loc, false);
+		(void)mapdb_set(m, &loc);
 		assert_int_equal(mapdb_commit(m, NULL), MAPDB_DONE);
 	}
 	snprintf(path, sizeof(path), "%s/data.mdb", dir);

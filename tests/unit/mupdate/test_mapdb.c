@@ -41,7 +41,7 @@ set(struct mapdb *m, const char *name, const char *server, const char *acl)
 		                      .state = LOCATION_ACTIVE };
 
 	assert_int_equal(mapdb_begin(m, NULL), 0);
-	(void)mapdb_set(m, &loc, false);
+	(void)mapdb_set(m, &loc);
 }
 
 static void
@@ -184,7 +184,7 @@ TEST(revisions_that_do_not_rise_are_in_the_log_in_their_order)
 		snprintf(name, sizeof(name), "user.a%zu", i);
 		loc.name = slice_of(name);
 		assert_int_equal(mapdb_begin(m, NULL), 0);
-		assert_int_equal(mapdb_set(m, &loc, false), revisions[i]);
+		assert_int_equal(mapdb_set(m, &loc), revisions[i]);
 		if (i % 2 == 0)
 			commit(m);
 	}
@@ -251,18 +251,27 @@ check_servers(struct mapdb *m, const char *prefix, bool whole, const char *after
 	buf_fini(&out);
 }
 
-static void
-put_in_meta(const char *dir, const char *key, struct slice value)
+/* To write what mapdb does not; ended by a commit and kv_close(). */
+static struct kv_txn *
+open_raw(const char *dir, struct kv_env **env_r)
 {
 	const struct kv_config conf = { .dir = dir,
 		                        .tables = location_table_names,
 		                        .table_count = LOCATION_T_COUNT,
 		                        .map_bytes = 64 << 20 };
-	struct kv_env *env;
 	struct kv_txn *t;
 
-	assert_int_equal(kv_open(&conf, &env, NULL), KV_OK);
-	assert_int_equal(kv_begin_write(env, &t, NULL), KV_OK);
+	assert_int_equal(kv_open(&conf, env_r, NULL), KV_OK);
+	assert_int_equal(kv_begin_write(*env_r, &t, NULL), KV_OK);
+	return t;
+}
+
+static void
+put_in_meta(const char *dir, const char *key, struct slice value)
+{
+	struct kv_env *env;
+	struct kv_txn *t = open_raw(dir, &env);
+
 	kv_put(t, LOCATION_T_META, slice_of(key), value);
 	assert_int_equal(kv_commit(&t, NULL), KV_OK);
 	kv_close(&env);
@@ -272,19 +281,13 @@ put_in_meta(const char *dir, const char *key, struct slice value)
 static void
 make_older(const char *dir)
 {
-	const struct kv_config conf = { .dir = dir,
-		                        .tables = location_table_names,
-		                        .table_count = LOCATION_T_COUNT,
-		                        .map_bytes = 64 << 20 };
 	static const uint8_t one[4] = { 1 };
 	uint8_t bytes[LOCATION_ID_KEY_MAX];
 	struct slice name, value;
 	struct kv_cursor *c;
 	struct kv_env *env;
-	struct kv_txn *t;
+	struct kv_txn *t = open_raw(dir, &env);
 
-	assert_int_equal(kv_open(&conf, &env, NULL), KV_OK);
-	assert_int_equal(kv_begin_write(env, &t, NULL), KV_OK);
 	kv_clear(t, LOCATION_T_SERVER);
 	c = kv_cursor_new(t, LOCATION_T_NAMES);
 	for (bool more = kv_cursor_seek(c, SLICE(""), &name, &value); more;
@@ -340,6 +343,107 @@ TEST(latest_changes_that_make_no_sense_are_damage)
 	assert_int_equal(mapdb_each_change(m, 0, on_change, &out), -1);
 	assert_true(mapdb_is_damaged(m));
 	buf_fini(&out);
+	mapdb_close(&m);
+}
+
+static void
+check_left(struct mapdb *m, const char *name, bool want)
+{
+	struct arena *a = arena_new("test");
+	struct location loc;
+
+	assert_true(mapdb_find(m, slice_of(name), a, &loc));
+	test_check(loc.left == want, "%s", name);
+	arena_free(&a);
+}
+
+TEST(names_that_were_left_in_a_list_of_an_older_format_are_left)
+{
+	static const struct location moving = { .name = SLICE_INIT("user.b"),
+		                                .server = SLICE_INIT("s1"),
+		                                .state = LOCATION_RESERVED };
+	static const uint8_t two[4] = { 2 };
+	const char *dir = fresh_dir();
+	struct mapdb *m = open_at(dir, true, 100);
+	struct location made = moving;
+	struct kv_env *env;
+	struct kv_txn *t;
+
+	set(m, "user.a", "s1", "fred\tlrs\t");
+	(void)mapdb_set(m, &moving);
+	made.name = SLICE("user.c");
+	(void)mapdb_set(m, &made);
+	commit(m);
+	mapdb_close(&m);
+	put_in_meta(dir, "format", slice_make(two, sizeof(two)));
+	put_in_meta(dir, "left.user.a", SLICE(""));
+	put_in_meta(dir, "left.user.b", SLICE(""));
+	put_in_meta(dir, "left.user.gone", SLICE(""));
+	for (int i = 0; i < 2; i++) {
+		m = open_at(dir, true, 100);
+		check_left(m, "user.a", false);
+		check_left(m, "user.b", true);
+		check_left(m, "user.c", false);
+		mapdb_close(&m);
+	}
+	t = open_raw(dir, &env);
+	assert_false(kv_has(t, LOCATION_T_META, SLICE("left.user.b")));
+	kv_end(&t);
+	kv_close(&env);
+}
+
+/* Its master has been brought up to this format. */
+TEST(a_list_that_differs_in_what_was_left_is_taken)
+{
+	struct mapdb *m = open_at(fresh_dir(), false, 100);
+	struct location loc = { .name = SLICE_INIT("user.a"),
+		                .server = SLICE_INIT("s1"),
+		                .state = LOCATION_RESERVED,
+		                .revision = 7 };
+
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	(void)mapdb_set(m, &loc);
+	commit(m);
+	assert_int_equal(mapdb_collect_begin(m, NULL), 0);
+	loc.left = true;
+	mapdb_collect_set(m, &loc);
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	assert_int_equal(mapdb_collect_end(m, 7, NULL), 0);
+	commit(m);
+	check_left(m, "user.a", true);
+	mapdb_close(&m);
+}
+
+/* What a front end's LIST is made of. */
+TEST(names_that_were_left_stay_in_the_index_by_acl)
+{
+	const char *dir = fresh_dir();
+	struct mapdb *m = open_at(dir, true, 100);
+	struct location_reader *r = location_reader_new(dir);
+	struct arena *a = arena_new("test");
+	struct location loc = { .name = SLICE_INIT("user.a"),
+		                .server = SLICE_INIT("s1"),
+		                .acl = SLICE_INIT("fred\tlrs\t"),
+		                .state = LOCATION_RESERVED,
+		                .left = true };
+
+	set(m, "user.a", "s1", "fred\tlrs\t");
+	mapdb_set_state(m, LOCATION_MAP_COMPLETE);
+	(void)mapdb_set(m, &loc);
+	commit(m);
+	check_acl(r, "fred", "user.a ");
+	assert_int_equal(location_reader_find(r, SLICE("user.a"), a, &loc), LOCATION_IS_RESERVED);
+	assert_true(loc.left);
+	test_eq_slice("ACL", loc.acl, SLICE("fred\tlrs\t"));
+	loc.left = false;
+	loc.acl = SLICE("");
+	loc.revision = 0;
+	assert_int_equal(mapdb_begin(m, NULL), 0);
+	(void)mapdb_set(m, &loc);
+	commit(m);
+	check_acl(r, "fred", "");
+	arena_free(&a);
+	location_reader_free(&r);
 	mapdb_close(&m);
 }
 

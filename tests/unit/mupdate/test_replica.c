@@ -260,6 +260,114 @@ TEST(a_master_that_has_much_to_tell_is_not_silent)
 	world_fini(&w);
 }
 
+/* ---- names on their way ----------------------------------------------------------------------------- */
+
+#define LEAVE "client > 2 DEACTIVATE \"user.a\" \"be1.test!p\"\nclient << 2 OK *\n"
+#define LEFT "user.a left be1.test!p a=lrs= c1 uv7\n"
+
+/* Front ends read the replica's list, and a client takes a name that LIST lacks for deleted. */
+TEST(a_name_that_was_left_keeps_its_acl_at_the_replica)
+{
+	struct world w;
+
+	both(&w);
+	world_login(&w, "other", "be2");
+	play_run(w.play, LEAVE);
+	world_check_dump(&w.replica, LEFT);
+	same(&w);
+	/* the whole list, too */
+	world_stop_replica(&w);
+	w.replica.dir[0] = '\0';
+	world_start_replica(&w);
+	world_check_dump(&w.replica, LEFT);
+	same(&w);
+	play_run(w.play, "other > 3 ACTIVATE \"user.a\" \"be2.test!p\" \"b\\tlrs\\t\"\n"
+	                 "other < 3 OK *\n");
+	world_check_dump(&w.replica, "user.a active be2.test!p b=lrs= c2\n");
+	world_fini(&w);
+}
+
+TEST(a_replica_that_was_away_hears_what_became_of_names_that_were_left)
+{
+	static const struct {
+		const char *name, *script, *want;
+	} cases[] = {
+		{ "nothing yet", LEAVE, LEFT },
+		{ "turned back",
+		  LEAVE "client > 3 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlrs\\t\"\n"
+		        "client << 3 OK *\n",
+		  "user.a active be1.test!p a=lrs= c1 uv7\n" },
+		{ "deleted", LEAVE "client > 3 DELETE \"user.a\"\nclient << 3 OK *\n", "" },
+		{ "to be made anew",
+		  LEAVE "client > 3 RESERVE \"user.a\" \"be1.test!p\"\n"
+		        "client << 3 OK *\n",
+		  "user.a reserved be1.test!p  c1 uv7\n" },
+		{ "deleted, and to be made anew",
+		  "client > 2 DELETE \"user.a\"\nclient << 2 OK *\n"
+		  "client > 3 RESERVE \"user.a\" \"be1.test!p\"\nclient << 3 OK *\n",
+		  "user.a reserved be1.test!p \n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world w;
+
+		both(&w);
+		world_stop_replica(&w);
+		play_run(w.play, cases[i].script);
+		world_start_replica(&w);
+		world_check_dump(&w.replica, cases[i].want);
+		same(&w);
+		world_fini(&w);
+	}
+}
+
+TEST(a_replica_that_becomes_the_master_gives_a_name_that_was_left_to_whoever_comes)
+{
+	struct world w;
+
+	both(&w);
+	play_run(w.play, LEAVE);
+	world_stop_replica(&w);
+	world_stop_master(&w);
+	memcpy(w.master.dir, w.replica.dir, sizeof(w.master.dir));
+	world_start_master(&w, false);
+	world_login(&w, "other", "be2");
+	play_run(w.play, "other > 3 ACTIVATE \"user.a\" \"be2.test!p\" \"b\\tlrs\\t\"\n"
+	                 "other < 3 OK *\n");
+	world_fini(&w);
+}
+
+/* It says no more than RFC 3656 has, and our own of earlier versions sent no ACL. */
+TEST(a_master_that_tells_no_acl_of_names_that_were_left)
+{
+	struct world w;
+
+	world_init(&w);
+	play_add_server(w.play, "fake", "127.0.0.1:3905");
+	world_start_replica(&w);
+	play_run(w.play, "fake accepts\n"
+	                 "fake > * AUTH \"PLAIN\"\n"
+	                 "fake > * ROOST \"1\"\n"
+	                 "fake > * OK MUPDATE \"m\" \"Roost\" \"1\" \"(master)\"\n"
+	                 "fake < A1 AUTHENTICATE *\n"
+	                 "fake > A1 OK \"in\"\n"
+	                 "fake < X1 ROOST *\n"
+	                 "fake > X1 ROOST \"lab\" \"00112233445566778899aabbccddeeff\" \"2\" "
+	                 "\"1\" \"complete\"\n"
+	                 "fake > X1 OK \"hello\"\n"
+	                 "fake < R1 UPDATE *\n"
+	                 "fake > R1 STREAM \"snapshot\" \"00112233445566778899aabbccddeeff\" "
+	                 "\"2\"\n"
+	                 "fake > R1 MAILBOX \"user.a\" \"be1!\" \"a\" \"rev=2\"\n"
+	                 "fake > R1 OK \"streaming starts\"\n");
+	world_check_dump(&w.replica, "user.a active be1! a\n");
+	play_run(w.play, "fake > R1 RESERVE \"user.a\" \"be1!\" \"rev=3\"\n");
+	world_check_dump(&w.replica, "user.a reserved be1! \n");
+	world_fini(&w);
+}
+
+/* ---- one writer --------------------------------------------------------------------------------------- */
+
 /* Else the replica would not learn of a commit that failed, and go on behind it. */
 TEST(what_is_open_in_the_map_is_the_replicas_alone_to_commit)
 {
@@ -271,7 +379,7 @@ TEST(what_is_open_in_the_map_is_the_replicas_alone_to_commit)
 	both(&w);
 	world_login(&w, "reader", "any");
 	assert_int_equal(mapdb_begin(w.replica.db, NULL), 0);
-	(void)mapdb_set(w.replica.db, &loc, false);
+	(void)mapdb_set(w.replica.db, &loc);
 	play_run(w.play, "reader > 1 LIST\nreader << 1 OK *\n");
 	assert_true(service_commit(w.replica.service));
 	assert_true(mapdb_is_open(w.replica.db));

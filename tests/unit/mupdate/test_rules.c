@@ -35,11 +35,13 @@ verdict_text(const struct rules_verdict *v)
 	case RULES_DELETE:
 		return "gone";
 	default:
-		return v->left ? "left" : v->loc.state == LOCATION_ACTIVE ? "active" : "reserved";
+		return v->loc.left                       ? "left"
+		       : v->loc.state == LOCATION_ACTIVE ? "active"
+		                                         : "reserved";
 	}
 }
 
-static char own_server[] = "s1";
+static char own_server[] = "s1", other_server[] = "s2";
 
 static struct rules_input
 input(enum now now, enum mupdate_verb verb, struct location *have, const struct location *want)
@@ -52,13 +54,14 @@ input(enum now now, enum mupdate_verb verb, struct location *have, const struct 
 		.partition = SLICE("p"),
 		.state = now == OWN_ACTIVE || now == OTHER_ACTIVE ? LOCATION_ACTIVE
 		                                                  : LOCATION_RESERVED,
+		.left = now == OWN_LEFT || now == OTHER_LEFT,
 	};
 	return (struct rules_input){
 		.verb = verb,
 		.speaks = speaks,
 		.ctx = own_server,
 		.now = now == UNKNOWN ? NULL : have,
-		.now_left = now == OWN_LEFT || now == OTHER_LEFT,
+
 		.want = want,
 	};
 }
@@ -91,6 +94,37 @@ TEST(each_verb_in_each_state)
 TEST(an_activation_that_changes_nothing_is_no_change)
 {
 	check(OWN_ACTIVE, MUPDATE_V_ACTIVATE, SLICE(""), "same");
+}
+
+/* Who was shown the mailbox goes on seeing it until it is there again. */
+TEST(a_name_keeps_its_acl_only_while_it_is_left)
+{
+	struct location want = { .name = SLICE_INIT("user.a"),
+		                 .server = SLICE_INIT("s1"),
+		                 .partition = SLICE_INIT("p") };
+	struct location have;
+	struct rules_input in = input(OWN_ACTIVE, MUPDATE_V_DEACTIVATE, &have, &want);
+	struct rules_verdict v;
+
+	have.acl = SLICE("a\tlr\tb\tl\t");
+	v = rules_decide(&in);
+	test_eq_str("deactivated", verdict_text(&v), "left");
+	test_eq_slice("its ACL", v.loc.acl, have.acl);
+	in = input(OWN_LEFT, MUPDATE_V_DEACTIVATE, &have, &want);
+	have.acl = SLICE("a\tlr\tb\tl\t");
+	v = rules_decide(&in);
+	test_eq_str("once more", verdict_text(&v), "same");
+	in.verb = MUPDATE_V_RESERVE;
+	v = rules_decide(&in);
+	test_eq_str("made anew", verdict_text(&v), "reserved");
+	test_eq_slice("its ACL", v.loc.acl, SLICE(""));
+	want.server = SLICE("s2");
+	want.acl = SLICE("b\tl\t");
+	in.verb = MUPDATE_V_ACTIVATE;
+	in.ctx = other_server;
+	v = rules_decide(&in);
+	test_eq_str("arrived", verdict_text(&v), "active");
+	test_eq_slice("its ACL", v.loc.acl, SLICE("b\tl\t"));
 }
 
 TEST(takeover_and_rebuilding_and_read_only)
@@ -161,7 +195,7 @@ TEST(fields_of_ours_survive_a_plain_peer)
 	v = rules_decide(&in);
 	assert_int_equal(v.loc.uidvalidity, 0);
 	have.server = SLICE("s2");
-	in.now_left = true;
+	have.left = true;
 	have.state = LOCATION_RESERVED;
 	in.want_has_fields = false;
 	v = rules_decide(&in);

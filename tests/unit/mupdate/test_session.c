@@ -146,7 +146,11 @@ TEST(a_move_by_deactivate_and_activate_raises_the_claim)
 	                 "client < 1 OK *\n"
 	                 "client > 2 DEACTIVATE \"user.a\" \"be1.test!p\"\n"
 	                 "client < 2 OK *\n"
-	                 "other > 3 ACTIVATE \"user.a\" \"be2.test!p\" \"a\\tlrs\\t\"\n"
+	                 "other > F FIND \"user.a\"\n"
+	                 "other < F RESERVE {6+}\nother < user.a {10+}\nother < be1.test!p\n"
+	                 "other < F OK *\n");
+	world_check_dump(&w.master, "user.a left be1.test!p a=lrs= c1\n");
+	play_run(w.play, "other > 3 ACTIVATE \"user.a\" \"be2.test!p\" \"a\\tlrs\\t\"\n"
 	                 "other < 3 OK *\n");
 	world_check_dump(&w.master, "user.a active be2.test!p a=lrs= c2\n");
 	world_fini(&w);

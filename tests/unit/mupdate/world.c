@@ -211,7 +211,7 @@ dump_one(void *ctx, const struct location *loc)
 	struct buf *out = ctx;
 
 	buf_printf(out, "%.*s %s %.*s!%.*s %.*s", SLICE_ARG(loc->name),
-	           location_state_text(loc->state), SLICE_ARG(loc->server),
+	           loc->left ? "left" : location_state_text(loc->state), SLICE_ARG(loc->server),
 	           SLICE_ARG(loc->partition), SLICE_ARG(loc->acl));
 	for (size_t i = 0; i < out->len; i++)
 		if (out->data[out->start + i] == '\t')

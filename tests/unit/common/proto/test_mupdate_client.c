@@ -64,9 +64,9 @@ on_record(void *ctx, uint64_t id, const struct mupdate_record *r)
 	static const char *const kinds[] = { "mailbox", "reserve", "delete" };
 	struct owner *o = ctx;
 
-	buf_printf(&o->seen, "%d:%s %.*s %.*s %.*s %.*s;", (int)id, kinds[r->kind],
-	           SLICE_ARG(r->name), SLICE_ARG(r->place), SLICE_ARG(r->acl),
-	           SLICE_ARG(r->fields));
+	buf_printf(&o->seen, "%d:%s %.*s %.*s %.*s %.*s;", (int)id,
+	           r->left ? "left" : kinds[r->kind], SLICE_ARG(r->name), SLICE_ARG(r->place),
+	           SLICE_ARG(r->acl), SLICE_ARG(r->fields));
 }
 
 static void
@@ -147,6 +147,17 @@ static const struct client_case {
 	  LOGIN HELLO "R1 UPDATE SINCE \"abcd\" \"7\"\r\nR2 NOOP\r\n",
 	  READY "1:stream difference abcd 9;1:delete user.b   rev=8;1:ok  streaming starts;"
 	        "1:reserve user.c be1!x  rev=10;2:ok  Noop done;1:mailbox user.c be1!x  rev=11;" },
+	{ "names that were left", false, "U",
+	  ROOST HELLO_OK "R1 STREAM \"difference\" \"abcd\" \"9\"\r\n"
+	                 "R1 RESERVE \"user.c\" \"be1!x\" \"rev=8\" {4+}\r\na\tl\t\r\n"
+	                 "R1 RESERVE \"user.d\" \"be1!x\" \"\" \"\"\r\n"
+	                 "R1 RESERVE \"user.e\" \"be1!x\"\r\n",
+	  LOGIN HELLO "R1 UPDATE SINCE \"abcd\" \"7\"\r\n",
+	  READY "1:stream difference abcd 9;1:left user.c be1!x a\tl\t rev=8;1:left user.d be1!x  ;"
+	        "1:reserve user.e be1!x  ;" },
+	{ "a plain RESERVE with an ACL, as RFC 3656 section 4.11 has it", false, "U",
+	  CYRUS "A1 OK \"in\"\r\nR1 RESERVE \"user.c\" \"be1!x\" \"a\" \"l\"\r\n",
+	  LOGIN "R1 UPDATE\r\n", "ready m.test master;1:reserve user.c be1!x  ;" },
 	{ "a plain stream of Cyrus", false, "U",
 	  CYRUS "A1 OK \"in\"\r\nR1 MAILBOX {7+}\r\nuser.e2 {4+}\r\nbeX! {0+}\r\n\r\n"
 	        "R1 OK \"streaming starts\"\r\nR1 DELETE {7+}\r\nuser.e2\r\n",

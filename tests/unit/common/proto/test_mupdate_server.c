@@ -64,6 +64,8 @@ on_goodbye(void *ctx, const char *why)
 	o->ended = true;
 }
 
+static const struct slice left_acl = SLICE_INIT("e1\tl\t");
+
 static void
 on_command(void *ctx, const struct mupdate_cmd *cmd)
 {
@@ -88,6 +90,9 @@ on_command(void *ctx, const struct mupdate_cmd *cmd)
 		if (slice_eq_str(cmd->name, "user.e1"))
 			mupdate_server_record(o->s, cmd->tag, cmd->name, SLICE("be1!"),
 			                      SLICE("e1\tlrs\t"), SLICE("rev=7"));
+		if (slice_eq_str(cmd->name, "user.left"))
+			mupdate_server_reserved(o->s, cmd->tag, cmd->name, SLICE("be1!"), &left_acl,
+			                        SLICE("rev=8"));
 		mupdate_server_reply(o->s, cmd->tag, MUPDATE_OK, 0, "Search completed");
 		break;
 	case MUPDATE_V_UPDATE:
@@ -176,6 +181,16 @@ static const struct server_case {
 	  BANNER LOGIN_OK "E MAILBOX {7+}\r\nuser.e1 {4+}\r\nbe1! {7+}\r\ne1\tlrs\t\r\n"
 	                  "E OK \"Search completed\"\r\nF OK \"Search completed\"\r\n",
 	  "auth PLAIN;FIND n=user.e1;FIND n=user.none;" },
+	{ "the ACL of a name that was left is told in the extension only", PLAIN_CONF,
+	  LOGIN "E FIND \"user.left\"\r\nX ROOST \"1\" \"lab\" \"2\"\r\n"
+	        "F FIND \"user.left\"\r\n",
+	  BANNER LOGIN_OK
+	  "E RESERVE {9+}\r\nuser.left {4+}\r\nbe1!\r\nE OK \"Search completed\"\r\n"
+	  "X ROOST \"lab\" \"abcd\" \"7\" \"2\" \"complete\"\r\n"
+	  "X OK \"hello\"\r\n"
+	  "F RESERVE {9+}\r\nuser.left {4+}\r\nbe1! {5+}\r\nrev=8 {5+}\r\ne1\tl\t\r\n"
+	  "F OK \"Search completed\"\r\n",
+	  "auth PLAIN;FIND n=user.left;ROOST;FIND n=user.left;" },
 	{ "arguments that are wrong", PLAIN_CONF,
 	  LOGIN "E12 ACTIVATE user.atom be1!x anyone\r\nE13 FIND user.atom\r\n"
 	        "E19 RESERVE \"user.x\"\r\nE20 RESERVE \"user.x\" \"y\" \"z\"\r\n"
