@@ -121,10 +121,11 @@ to_client(struct list_shared *l, struct slice name)
 
 /* ---- one name ------------------------------------------------------------------------------------ */
 
+/* A mailbox on its way to another store is told of: a client would take it for deleted. */
 static bool
 may_see(const struct list_shared *l, const struct location *loc)
 {
-	return loc->state == LOCATION_ACTIVE && !is_own(l, loc->name) &&
+	return (loc->state == LOCATION_ACTIVE || loc->left) && !is_own(l, loc->name) &&
 	       !mbox_name_is_deleted(loc->name) &&
 	       (acl_rights_on(loc->name, loc->acl, &l->who) & ACL_LOOKUP) != 0;
 }
@@ -163,15 +164,15 @@ look_at(struct list_shared *l, struct slice name, struct list_shared_name *n)
 
 	switch (location_reader_find(l->reader, name, l->arena, &loc)) {
 	case LOCATION_FOUND:
+	case LOCATION_IS_RESERVED:
 		n->exists = may_see(l, &loc);
 		n->rights = acl_rights_on(loc.name, loc.acl, &l->who);
-		n->server = loc.server;
+		n->server = loc.left ? SLICE("") : loc.server;
 		break;
 	case LOCATION_BLIND:
 		l->blind = true;
 		break;
 	case LOCATION_NONE:
-	case LOCATION_IS_RESERVED:
 		break;
 	}
 }

@@ -32,7 +32,7 @@ struct list_shared {
 
 struct list_shared_name {
 	struct slice client; /* modified UTF-7 */
-	struct slice server; /* exists */
+	struct slice server; /* exists; empty while it is moved: nobody can be asked about it */
 	bool exists;         /* and may be seen */
 	bool has_children;   /* that may be seen */
 	uint32_t rights;     /* exists */

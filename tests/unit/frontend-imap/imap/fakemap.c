@@ -74,6 +74,7 @@ put_row(struct interns *in, const struct row *r)
 	struct location loc = { .name = slice_of(r->name), .state = LOCATION_ACTIVE };
 	struct buf acl = BUF_INIT(SIZE_MAX), row = BUF_INIT(SIZE_MAX);
 	struct slice rest = slice_of(r->acl), id;
+	const char *server = r->server;
 
 	while (rest.n > 0) {
 		uint8_t key[LOCATION_ID_KEY_MAX];
@@ -87,9 +88,12 @@ put_row(struct interns *in, const struct row *r)
 		       location_id_key(key, intern(in, 'a', text), loc.name), entry);
 	}
 	loc.acl = buf_slice(&acl);
-	if (strcmp(r->server, "reserved") == 0)
+	loc.left = strncmp(server, "left:", 5) == 0;
+	if (loc.left)
+		server += 5;
+	if (loc.left || strcmp(server, "reserved") == 0)
 		loc.state = LOCATION_RESERVED;
-	location_row_add(&row, &loc, intern(in, 's', r->server));
+	location_row_add(&row, &loc, intern(in, 's', server));
 	kv_put(in->txn, LOCATION_T_NAMES, loc.name, buf_slice(&row));
 	buf_fini(&row);
 	buf_fini(&acl);

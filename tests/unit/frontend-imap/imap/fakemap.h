@@ -19,6 +19,7 @@ struct barrier *fakemap_barrier(struct fakemap *m);
 struct lookup *fakemap_lookup(struct fakemap *m);
 
 /*	has NAME STORE ID=RIGHTS,ID=RIGHTS	seen by the reader half a second later
+ *	has NAME reserved | has NAME left:STORE ID=RIGHTS
  *	lacks NAME
  *	then has ..., then lacks ...		with the next barrier, which takes a while
  *	is late | is in time			the barrier

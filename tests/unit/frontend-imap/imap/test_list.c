@@ -196,6 +196,30 @@ TEST(status_is_asked_of_each_store)
 		"client < b OK *\n");
 }
 
+/* A client would take what is not told for deleted; but no store can be asked about it. */
+TEST(a_mailbox_that_is_moved_is_told_of)
+{
+	world_play(LIST "list has lists.news left:store2 anyone=lr\n"
+	                "wait 1s\n" LOGIN
+	                "client > b LIST \"\" \"Shared*news\" RETURN (MYRIGHTS STATUS (MESSAGES))\n"
+	                "store1 < R1 LIST *\n"
+	                "store1 > R1 OK\n" THERE "\"Shared Folders/lists/news\"\n"
+	                "client < * MYRIGHTS \"Shared Folders/lists/news\" lr\n"
+	                "client < b OK *\n"
+	                "client > c LIST (SUBSCRIBED) \"\" \"Shared*news\"\n"
+	                "store1 < R2 LSUB *\n"
+	                "store1 < R3 LSUB *\n"
+	                "store1 > R2 OK\n"
+	                "store1 > * LSUB () \"/\" \"Shared Folders/lists/news\"\n"
+	                "store1 > R3 OK\n"
+	                "store1 < R4 LIST *\n"
+	                "store1 > R4 OK\n"
+	                "client < * LIST (*HasNoChildren *Subscribed) \"/\" *news\"\n"
+	                "client < c OK *\n"
+	                "client > d SELECT \"Shared Folders/lists/news\"\n"
+	                "client < d NO [UNAVAILABLE] *\n");
+}
+
 TEST(a_store_that_is_away_has_no_status)
 {
 	world_play(LIST LOGIN "client > b LIST \"\" \"Shared*news\" RETURN (STATUS (MESSAGES))\n"

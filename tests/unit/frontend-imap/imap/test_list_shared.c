@@ -29,6 +29,9 @@ static const struct find_case {
 	{ "a user of another domain", "eve@other.net", "", "*",
 	  "(Other Users)+,(Other Users/bob@example.org)+,Other Users/bob@example.org/far,"
 	  "(Shared Folders)+,Shared Folders/open," },
+	{ "one whose mailbox is moved is no other than before", "zoe", "", "*moved*",
+	  "(Other Users/moved)+,Other Users/moved/here+,Other Users/moved/here/too," },
+	{ "and what he may not see stays hidden", "fred", "", "*moved*", "" },
 	{ "what is denied is not there", "mallory", "", "*",
 	  "(Other Users)+,(Other Users/fred)+,Other Users/fred/own,"
 	  "(Shared Folders)+,(Shared Folders/lists)+,Shared Folders/lists/x," },
@@ -65,6 +68,11 @@ TEST(what_each_may_see)
 		"has user.bob.a_b s1 fred=l",
 		"has user.bob.far s1 eve@other.net=lr",
 		"has user.bob.INBOX.in s1 bob=l",
+		"has user.moved left:s1 moved=lr",
+		"has user.moved.here left:s1 zoe=l",
+		"has user.moved.here.too left:s1 zoe=lr",
+		"has user.moved.mine left:s1 zoe=r",
+		"has user.moved.new reserved zoe=lr",
 		"has lists s1 anyone=lr,-mallory=l",
 		"has lists.x s1 anyone=l",
 		"has lists.y s2 anyone=lr,-mallory=lr",

@@ -1,0 +1,182 @@
+"""What LIST says of mailboxes that go from store to store: a client takes a name that is missing
+for deleted, and drops its copy."""
+import contextlib
+import re
+import threading
+import time
+
+import pytest
+
+import talk
+from load import BREAKS
+from test_move import move
+from test_shared import folder, listed
+
+SECONDS = 5
+STORES = ["store1", "store2"]
+HIDDEN = {"\\NonExistent", "\\Noselect"}
+
+
+def literals(*texts):
+    return b" ".join(b"{%d+}\r\n%s" % (len(t), t) for t in texts)
+
+
+class Peers:
+    """Both stores, as the master knows them."""
+
+    def __init__(self, site):
+        at = site.cluster.at("master", "mupdate")
+        self.peers = {s: talk.Mupdate(at, s, site.cluster.secrets[s]) for s in STORES}
+        self.plain = talk.Mupdate(at, "replica", site.cluster.secrets["replica"], extended=False)
+
+    def ask(self, store, command):
+        lines = self.peers[store].ask(b"t " + command)
+        assert lines[-1].startswith(b"t OK"), (command, lines)
+        return lines
+
+    def find(self, name):
+        """Place, ACL and fields of an active name."""
+        line = self.ask("store1", b"FIND " + literals(name))[0]
+        return re.fullmatch(rb"(?s)t MAILBOX .*? \{\d+\+\}\r\n(.*?) \{\d+\+\}\r\n(.*?) "
+                            rb"\{\d+\+\}\r\n(.*)", line).groups()
+
+    def leave(self, name, store):
+        self.ask(store, b"DEACTIVATE " + literals(name, store.encode() + b"!default"))
+
+    def take(self, name, store, acl, fields):
+        self.ask(store, b"ACTIVATE " + literals(name, store.encode() + b"!default", acl, fields))
+
+    def close(self):
+        for peer in [self.plain, *self.peers.values()]:
+            peer.close()
+
+
+@pytest.fixture
+def peers(shared):
+    with contextlib.closing(Peers(shared)) as both:
+        yield both
+
+
+def seen(client, command):
+    """Names that can be selected."""
+    return {name for name, attributes in listed(client.ok(command)).items()
+            if not HIDDEN & set(attributes)}
+
+
+# ---- one name, step by step -------------------------------------------------------------------
+
+def test_a_name_on_its_way_is_listed_and_one_that_is_to_be_made_is_not(shared, peers):
+    user, box = shared.user("store1"), folder(shared, "store2", ("anyone", "lrs"))
+    name, shown = re.sub(r'"Shared Folders/(.*)"', r"\1", box).encode(), box.strip('"')
+    client = shared.raw_imap(user, "fe2")
+    client.ok(f"SUBSCRIBE {box}")
+    _, acl, fields = peers.find(name)
+
+    def lists():
+        return [shown in seen(client, c) for c in (
+            'LIST "" *', 'LIST "" "Shared Folders/%"', 'LIST (SUBSCRIBED) "" *')]
+
+    assert lists() == [True] * 3
+    peers.leave(name, "store2")
+    assert lists() == [True] * 3 and shown in listed(client.ok('LSUB "" *'))
+    lines = client.ok(f'LIST "" {box} RETURN (STATUS (MESSAGES))')
+    assert [line.split()[1] for line in lines[:-1]] == [b"LIST"]
+    client.no(f"SELECT {box}", b"UNAVAILABLE")
+    assert peers.plain.ask(b"F FIND " + literals(name))[:-1] == [
+        b"F RESERVE " + literals(name, b"store2!default")]
+    peers.ask("store2", b"RESERVE " + literals(name, b"store2!default", fields))
+    assert lists() == [False] * 3
+    peers.take(name, "store2", acl, fields)
+    assert lists() == [True] * 3
+    client.ok(f"SELECT {box}")
+    peers.leave(name, "store2")
+    peers.ask("store2", b"DELETE " + literals(name))
+    assert lists() == [False] * 3
+    peers.take(name, "store2", acl, fields)
+    client.close()
+
+
+# ---- many moves, many lists ----------------------------------------------------------------------
+
+class Watcher(threading.Thread):
+    """Asks again and again; every name has to be in every list. The owner is sent away while he
+    is moved, and asks again."""
+
+    def __init__(self, site, stop, user, front, wanted, owner=False):
+        super().__init__(daemon=True)
+        self.site, self.stop, self.user, self.front = site, stop, user, front
+        self.wanted, self.owner = wanted, owner
+        self.lists, self.missed, self.error = 0, [], None
+
+    def run(self):
+        try:
+            while not self.stop.is_set():
+                try:
+                    self.watch()
+                except BREAKS:
+                    if not self.owner:
+                        raise
+        except Exception as e:  # noqa: BLE001  shown by the test
+            self.error = e
+
+    def watch(self):
+        with contextlib.closing(self.site.raw_imap(self.user, self.front)) as client:
+            while not self.stop.is_set():
+                for command, names in self.wanted:
+                    missing = names - seen(client, command)
+                    self.lists += 1
+                    if missing:
+                        self.missed.append((command, sorted(missing)))
+
+
+def go_about(peers, name, stop):
+    """A shared folder, as a Cyrus store's XFER moves it."""
+    _, acl, fields = peers.find(name)
+    there = 0
+    while there or not stop.is_set():
+        peers.leave(name, STORES[1 - there])
+        time.sleep(0.004)
+        there = 1 - there
+        peers.take(name, STORES[1 - there], acl, fields)
+        time.sleep(0.004)
+
+
+def test_no_list_lacks_what_is_moved(shared, peers):
+    mover, watcher = shared.user("store1"), shared.user("store2")
+    box, tops = folder(shared, "store2"), f"Other Users/{mover.split('@')[0]}"
+    own = {"INBOX", "Team", "Team/a", "Team/a/b"}
+    client = shared.raw_imap(mover)
+    for name in sorted(own):
+        if name != "INBOX":
+            client.ok(f"CREATE {name}")
+        client.ok(f"SETACL {name} {watcher} lrs")
+    client.close()
+    others = {tops + re.sub("^INBOX|^(?=T)", lambda m: "" if m.group() else "/", n) for n in own}
+    folders = {box.strip('"')}
+    client = shared.raw_imap(watcher)
+    for name in others | folders:
+        client.ok(f'SUBSCRIBE "{name}"')
+    client.close()
+    wanted = [('LIST "" *', others | folders | {"INBOX"}), ('LIST "" "Shared Folders/*"', folders),
+              ('LIST "" "Other Users/*"', others), ('LIST (SUBSCRIBED) "" *', others | folders)]
+    stop = threading.Event()
+    watchers = [Watcher(shared, stop, watcher, "fe1", wanted),
+                Watcher(shared, stop, watcher, "fe2", wanted),
+                Watcher(shared, stop, mover, "fe1", [('LIST "" *', own)], owner=True)]
+    about = threading.Thread(target=go_about, daemon=True, args=(
+        peers, re.sub(".*/", "", box.strip('"')).encode(), stop))
+    for t in watchers + [about]:
+        t.start()
+    end, moves = time.monotonic() + SECONDS, 0
+    while time.monotonic() < end:
+        move(shared, mover, STORES[1 - moves % 2])
+        moves += 1
+    stop.set()
+    for t in watchers + [about]:
+        t.join(30)
+        assert not t.is_alive()
+    print(f"{moves} moves, lists:", [w.lists for w in watchers])
+    for w in watchers:
+        assert w.error is None and w.lists > 5, (w.front, w.error, w.lists)
+        assert not w.missed, (w.front, len(w.missed), w.lists, w.missed[:3])
+    assert moves >= 4
