@@ -250,7 +250,7 @@ push_record(struct compact_records *r, const struct compact_record *rec, struct 
 	}
 	r->v[r->count] = *rec;
 	r->v[r->count++].payload = slice_make(slice_dup(payload), payload.n);
-	r->bytes += payload.n;
+	r->bytes += RECORD_HEADER_BYTES + payload.n;
 }
 
 static void

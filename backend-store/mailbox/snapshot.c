@@ -19,7 +19,9 @@
 #include "mailbox/store_impl.h"
 
 #define PART_BYTES (256u << 10)
-#define MESSAGE_BYTES 80 /* of a message in a snapshot */
+/* In a snapshot, of a message and of one that was expunged. */
+#define MESSAGE_BYTES 80
+#define VANISHED_BYTES 29
 #define LEAST_BYTES 500
 
 #define OBJECT_STORE ENGINE_OBJECT_OWN
@@ -193,6 +195,22 @@ dump(UNUSED void *ctx, struct kv_txn *txn, uint64_t object, engine_part_fn *fn, 
 	return kv_txn_error(txn) == KV_OK ? 0 : -1;
 }
 
+/* They are never forgotten, so that there may be many more of them than messages. */
+static uint64_t
+count_vanished(struct kv_txn *txn, uint64_t id)
+{
+	struct kv_cursor *c = kv_cursor_new(txn, T_VANISHED);
+	uint8_t raw[8];
+	struct slice prefix = index_key_id(raw, id), key, row;
+	uint64_t count = 0;
+
+	for (bool more = kv_cursor_seek(c, prefix, &key, &row); more && slice_starts(key, prefix);
+	     more = kv_cursor_next(c, &key, &row))
+		count++;
+	kv_cursor_free(&c);
+	return count;
+}
+
 static uint64_t
 weigh(UNUSED void *ctx, struct kv_txn *txn, uint64_t object)
 {
@@ -200,7 +218,8 @@ weigh(UNUSED void *ctx, struct kv_txn *txn, uint64_t object)
 
 	if (object >= ENGINE_OBJECT_OWN || !index_get_head(txn, object, &h))
 		return LEAST_BYTES;
-	return LEAST_BYTES + (uint64_t)h.messages * MESSAGE_BYTES;
+	return LEAST_BYTES + (uint64_t)h.messages * MESSAGE_BYTES +
+	       count_vanished(txn, object) * VANISHED_BYTES;
 }
 
 const struct engine_compact_client snapshot_client = {

@@ -266,3 +266,83 @@ TEST(a_user_who_is_gone_leaves_nothing)
 	assert_true(st.segments <= 5);
 	world_close(&w);
 }
+
+/* ---- by itself ------------------------------------------------------------------------------- */
+
+/* With small files, and on. */
+static void
+open_small(struct world *w)
+{
+	static const struct engine_compact_policy policy = { .on = true,
+		                                             .dead_percent = 40,
+		                                             .rate = 1 << 20 };
+
+	world_open(w, WORLD_PLAIN);
+	w->segment_bytes = 64 << 10;
+	world_reopen(w);
+	engine_set_compaction(store_engine(w->store), &policy);
+}
+
+/* What was written to the log in so many seconds. */
+static uint64_t
+written_in(struct world *w, unsigned seconds)
+{
+	struct engine_stats before, after;
+
+	engine_get_stats(store_engine(w->store), &before);
+	for (unsigned i = 0; i < seconds; i++) {
+		fakenet_advance(w->loop, 1000);
+		engine_index_now(store_engine(w->store));
+	}
+	engine_get_stats(store_engine(w->store), &after);
+	return after.bytes_written - before.bytes_written;
+}
+
+/* Nothing is left but keys of deliveries, which are logged once more from file to file. */
+TEST(it_comes_to_rest)
+{
+	struct engine_stats st;
+	struct world w;
+	char body[60];
+
+	open_small(&w);
+	assert_int_equal(world_create_user(&w, "fred"), MBOX_OK);
+	for (int i = 0; i < 2500; i++) {
+		snprintf(body, sizeof(body), "Subject: %d\r\n\r\nbody", i);
+		assert_int_equal(world_deliver(&w, "fred", body, i).result, MBOX_OK);
+	}
+	assert_int_equal(world_expunge(&w, "user.fred", NULL, false), MBOX_OK);
+	(void)written_in(&w, 100);
+	engine_get_stats(store_engine(w.store), &st);
+	assert_true(st.compact.dropped > 10);
+	assert_true(written_in(&w, 600) == 0);
+	assert_true(world_deliver(&w, "fred", body, 2499).duplicate);
+	world_close(&w);
+}
+
+/* A mailbox through which much has gone is dear, though nothing is in it. */
+TEST(what_a_snapshot_costs_is_known)
+{
+	struct buf uids = BUF_INIT(SIZE_MAX);
+	struct world w;
+
+	open_small(&w);
+	assert_int_equal(world_create(&w, "lists.old"), MBOX_OK);
+	for (unsigned i = 1; i <= 500; i++) {
+		assert_true(world_append(&w, "lists.old", "Subject: x\r\n\r\n", 0, NULL) != 0);
+		buf_printf(&uids, "%s%u", i > 1 ? " " : "", i);
+	}
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(
+			world_copy(&w, "lists.old", buf_cstr(&uids), "lists.old", false, NULL),
+			MBOX_OK);
+	assert_int_equal(world_expunge(&w, "lists.old", NULL, false), MBOX_OK);
+	(void)written_in(&w, 100);
+	/* some files of messages that are gone */
+	for (unsigned i = 0; i < 400; i++)
+		assert_true(world_append(&w, "lists.old", "Subject: x\r\n\r\n", 0, NULL) != 0);
+	assert_int_equal(world_expunge(&w, "lists.old", NULL, false), MBOX_OK);
+	assert_true(written_in(&w, 100) < 100000);
+	buf_fini(&uids);
+	world_close(&w);
+}

@@ -12,7 +12,17 @@
 #include "mailbox/store_impl.h"
 #include "tls/digest.h"
 
+#define UIDS_MOST 1000
+
 static const char *const folders[] = { "Sent=\\Sent", "Trash=\\Trash", NULL };
+
+static uint64_t
+segment_bytes(const struct world *w)
+{
+	if (w->segment_bytes != 0)
+		return w->segment_bytes;
+	return w->os != NULL ? 64u << 10 : 1u << 20;
+}
 
 bool
 world_try_open(struct world *w, struct err *err)
@@ -23,7 +33,7 @@ world_try_open(struct world *w, struct err *err)
 		.default_domain = "example.org",
 		.new_user.folders = folders,
 		.loop = w->loop,
-		.segment_bytes = w->os != NULL ? 64u << 10 : 1u << 20,
+		.segment_bytes = segment_bytes(w),
 		.floor_bytes = 1,
 		.manual_index = w->mode == WORLD_UNINDEXED,
 		.hot_bytes = w->mode == WORLD_COLD ? 1 : 0,
@@ -675,8 +685,8 @@ world_append(struct world *w, const char *name, const char *body, uint8_t flags,
 size_t
 world_parse_uids(const char *text, uint32_t *uids, size_t room)
 {
-	struct slice words[64];
-	size_t n = split_words(text, words, MIN(room, (size_t)64));
+	struct slice words[UIDS_MOST];
+	size_t n = split_words(text, words, MIN(room, (size_t)UIDS_MOST));
 
 	for (size_t i = 0; i < n; i++)
 		assert_true(num_parse_u32(words[i], &uids[i]));
@@ -704,10 +714,11 @@ change_flags(struct world *w, const char *name, const char *uids, const struct f
 {
 	struct mailbox *m = world_must_get(w, name);
 	struct flags_answer a = { { false, MBOX_OK }, modified };
-	uint32_t list[64];
+	uint32_t list[UIDS_MOST];
 	enum mbox_result r;
 
-	(void)mailbox_store_flags(m, list, world_parse_uids(uids, list, 64), change, on_flags, &a);
+	(void)mailbox_store_flags(m, list, world_parse_uids(uids, list, UIDS_MOST), change,
+	                          on_flags, &a);
 	r = wait_for(w, &a.a);
 	mailbox_release(&m);
 	return r;
@@ -745,8 +756,8 @@ world_expunge(struct world *w, const char *name, const char *uids, bool deleted_
 {
 	struct mailbox *m = world_must_get(w, name);
 	struct answer a = { false, MBOX_OK };
-	uint32_t list[64];
-	size_t n = world_parse_uids(uids, list, 64);
+	uint32_t list[UIDS_MOST];
+	size_t n = world_parse_uids(uids, list, UIDS_MOST);
 	enum mbox_result r;
 
 	(void)mailbox_expunge(m, uids != NULL ? list : NULL, n, deleted_only, on_expunged, &a);
@@ -762,10 +773,10 @@ world_copy(struct world *w, const char *from, const char *uids, const char *to, 
 	struct mailbox *f = world_must_get(w, from), *t = world_must_get(w, to);
 	struct added_answer a = { { false, MBOX_OK }, 0, pairs };
 	struct copy_how how = { move, MSG_SYSTEM, true };
-	uint32_t list[64];
+	uint32_t list[UIDS_MOST];
 	enum mbox_result r;
 
-	(void)mailbox_copy(f, list, world_parse_uids(uids, list, 64), t, &how, on_added, &a);
+	(void)mailbox_copy(f, list, world_parse_uids(uids, list, UIDS_MOST), t, &how, on_added, &a);
 	r = wait_for(w, &a.a);
 	mailbox_release(&f);
 	mailbox_release(&t);

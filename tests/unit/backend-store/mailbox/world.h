@@ -28,6 +28,7 @@ struct world {
 	struct names *names; /* given to the store after each opening */
 	struct os *os;       /* its disk; NULL: the real one */
 	uint64_t duplicate_window_ms;
+	uint64_t segment_bytes; /* 0: 1 MiB, on a disk of its own 64 KiB */
 	struct quota_policy quota;
 };
 
