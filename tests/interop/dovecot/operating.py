@@ -46,9 +46,7 @@ def scenario_identity(box):
     wait_for_log(c, rf"imap-login: .*user=<{FRED}>.*rip={box.CLIENT}.*session=<{session}>")
     check("IMAP: Dovecot's log has the client's address and our session", True)
     raw.ok("goodbye", "LOGOUT")
-    sock = socket.create_connection((box.FE, 110), 10, source_address=(box.CLIENT, 0))
-    sock.sendall(f"USER {FRED}\r\nPASS {SECRET}\r\nSTAT\r\nQUIT\r\n".encode())
-    text = sock.makefile("rb").read()
+    text = ask_pop3(box, FRED)
     session = re.search(r"event=pop3.session .*session=(\w+)", c.log()).group(1)
     wait_for_log(c, rf"pop3-login: .*user=<{FRED}>.*rip={box.CLIENT}.*session=<{session}>")
     check("POP3: likewise", text.count(b"+OK") == 5, text)
@@ -61,6 +59,13 @@ def scenario_identity(box):
     check_separator(c)
     check_untrusted(c)
     check_secret(c)
+
+
+def ask_pop3(box, user):
+    """A session from where the client is."""
+    with socket.create_connection((box.FE, 110), 10, source_address=(box.CLIENT, 0)) as sock:
+        sock.sendall(f"USER {user}\r\nPASS {SECRET}\r\nSTAT\r\nQUIT\r\n".encode())
+        return sock.makefile("rb").read()
 
 
 def check_limit(c):
@@ -128,6 +133,14 @@ def scenario_tls(box):
     wait_for_log(c, rf"imap-login: .*user=<{FRED}>.*rip={box.CLIENT}.*TLS")
     check("with the client's address, where we are trusted", True)
     raw.close()
+    ask_pop3(box, HUGO)
+    wait_for_log(c, rf"pop3-login: .*user=<{HUGO}>.*rip={box.CLIENT}.*TLS")
+    check("by POP3, too", True)
+    c.lmtp([HUGO], MESSAGE.format("tls"))
+    s = c.imap(HUGO)
+    s.select("INBOX")
+    text = s.fetch("*", "(BODY.PEEK[HEADER.FIELDS (RECEIVED)])")[1][0][1].decode()
+    check("and by LMTP", f"([{box.CLIENT}])" in text and "TLS" in text, text)
     c.dovecot.set_certificate()
     restarted(c, ssl="required")
     check_refused(c, "another certificate of that name")
@@ -162,6 +175,7 @@ def check_refused(c, why):
 
 def scenario_killed(box):
     c = Cluster(box)
+    c.add_user(c.front, STRANGER, "dv")
     fred, ann = Raw(box, FRED), Raw(box, ANN)
     fred.ok("one is in his INBOX there", "SELECT INBOX")
     ann.ok("one is at our store", "SELECT INBOX")
@@ -237,6 +251,9 @@ def check_master_away(c):
     c.master.stop()
     check("the location master is away: users at Dovecot log in", logs_in(c, HUGO) == "OK")
     check("and get mail", codes(c.lmtp([HUGO, BOB], MESSAGE.format("none"))[1]) == ["250"] * 2)
+    with Mail(c.box, 25) as m:
+        check("an unknown one is refused for good: Dovecot knows", codes(m.rcpt([STRANGER])) ==
+              ["550 5.1.1"])
     c.master.start("roost-mupdate")
 
 

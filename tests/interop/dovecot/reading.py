@@ -27,6 +27,7 @@ def offered(text):
 
 def scenario_imap(box):
     c = Cluster(box, **ALL)
+    c.dovecot.set_users({FRED: "", GINA: "", HUGO: "storage=100K"})
     fred = Raw(box, FRED)
     caps = offered(fred.login[-1])
     check("what Dovecot has and we pass on is offered", caps >= {
@@ -43,7 +44,9 @@ def scenario_imap(box):
     check_condstore(fred)
     check_rights(fred)
     check_not_offered(fred)
+    ann.no("nor do his reach them", 'SELECT "Other Users/fred"', r"NO \[NONEXISTENT\]")
     check_big(c)
+    check_quota(box)
     check_idle(c)
     check_literals(box)
 
@@ -138,6 +141,19 @@ def check_big(c):
     says("are copied", gina.copy("1:*", "Junk"))
     check("all of them", subjects(gina, "Junk") == [str(i) for i in range(300)])
     gina.logout()
+
+
+def check_quota(box):
+    hugo = Raw(box, HUGO)
+    hugo.ok("a quota", "GETQUOTAROOT INBOX", r'^\* QUOTAROOT INBOX "User quota"\r$',
+            r'^\* QUOTA "User quota" \(STORAGE 0 100\)\r$')
+    hugo.ok("by its name", 'GETQUOTA "User quota"', r"\(STORAGE 0 100\)")
+    hugo.no("too much for it", "APPEND INBOX {200000+}\r\n" + "z" * 200000, r"NO \[OVERQUOTA\]")
+    hugo.ok("what fits", "APPEND INBOX " + literals(MESSAGE.format("fits")))
+    hugo.ok("and goes", r"SELECT INBOX")
+    hugo.ok("away", r"STORE 1:* +FLAGS.SILENT (\Deleted)")
+    hugo.ok("again", "EXPUNGE", r"^\* 1 EXPUNGE\r$")
+    hugo.close()
 
 
 def check_idle(c):
