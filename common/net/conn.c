@@ -224,6 +224,18 @@ on_handshake_done(struct conn *c)
 	(void)leave(c);
 }
 
+static enum conn_end
+tls_end(struct conn *c)
+{
+	static const enum conn_end ends[] = {
+		[TLS_TRUST_FULL] = CONN_END_TLS,
+		[TLS_TRUST_OTHER_NAME] = CONN_END_TLS_NAME,
+		[TLS_TRUST_NONE] = CONN_END_TLS_TRUST,
+	};
+
+	return ends[tls_session_trust(bufferevent_openssl_get_ssl(c->bev))];
+}
+
 static void
 on_event(UNUSED struct bufferevent *bev, short what, void *ctx)
 {
@@ -237,7 +249,7 @@ on_event(UNUSED struct bufferevent *bev, short what, void *ctx)
 	if ((what & BEV_EVENT_ERROR) == 0)
 		set_end(c, CONN_END_EOF);
 	else if (c->is_tls && bufferevent_get_openssl_error(c->bev) != 0)
-		set_end(c, CONN_END_TLS);
+		set_end(c, tls_end(c));
 	else
 		set_end(c, CONN_END_RESET);
 }

@@ -21,6 +21,8 @@ struct tls_ctx;
 	X(EOF, "the peer closed")                                                                  \
 	X(RESET, "the connection broke")                                                           \
 	X(TLS, "TLS failed")                                                                       \
+	X(TLS_NAME, "TLS failed: the certificate is for another name")                             \
+	X(TLS_TRUST, "TLS failed: the certificate is out of date, or of no authority known here")  \
 	X(INJECTED, "plaintext was pending when TLS started")                                      \
 	X(DEADLINE, "a deadline passed")
 enum conn_end {

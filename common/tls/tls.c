@@ -194,6 +194,20 @@ tls_session_shutdown(struct ssl_st *ssl)
 	ERR_clear_error();
 }
 
+enum tls_trust
+tls_session_trust(struct ssl_st *ssl)
+{
+	switch (SSL_get_verify_result(ssl)) {
+	case X509_V_OK:
+		return TLS_TRUST_FULL;
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return TLS_TRUST_OTHER_NAME;
+	default:
+		return TLS_TRUST_NONE;
+	}
+}
+
 bool
 tls_session_peer_is(struct ssl_st *ssl, const char *hostname)
 {

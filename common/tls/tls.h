@@ -31,6 +31,13 @@ void tls_free(struct tls_ctx **ctx);
 struct ssl_st *tls_session_new(struct tls_ctx *ctx, bool server, const char *hostname);
 /* Tells the peer that nothing more comes (close_notify), as far as the socket takes it. */
 void tls_session_shutdown(struct ssl_st *ssl);
+/* What was found out about the other side's certificate, also when the handshake failed of it. */
+enum tls_trust {
+	TLS_TRUST_FULL, /* or nothing was wanted */
+	TLS_TRUST_OTHER_NAME,
+	TLS_TRUST_NONE, /* out of date, or of no authority we know */
+};
+enum tls_trust tls_session_trust(struct ssl_st *ssl);
 /* Does the other side's certificate, which was verified, have this name? */
 bool tls_session_peer_is(struct ssl_st *ssl, const char *hostname);
 const char *tls_session_text(struct ssl_st *ssl, char *text_r, size_t room);

@@ -144,11 +144,13 @@ def scenario_tls(box):
     c.dovecot.set_certificate()
     restarted(c, ssl="required")
     check_refused(c, "another certificate of that name")
+    check("and the log says why", c.log().count("of no authority known here") >= 3)
     shutil.copy(c.dovecot.cert, os.path.join(c.front.dir, "ca.pem"))
     edit(c, f"{c.dovecot.dir}/cert.pem", f"{c.front.dir}/ca.pem")
     check("the new one is believed when tls_ca has it", logs_in(c, FRED) == "OK")
     edit(c, "tls_name = dv.test", "tls_name = other.test")
     check_refused(c, "another name")
+    check("and the log says why", c.log().count("the certificate is for another name") >= 3)
 
 
 def edit(c, old, new):

@@ -80,7 +80,8 @@ struct world {
 	struct conn *server, *client;
 	char heard[64];
 	bool server_secure, client_secure, client_ended;
-	bool peers; /* both show a certificate; no_cert: but the client */
+	bool peers;    /* both show a certificate; no_cert: but the client */
+	bool other_ca; /* the client believes the system's only */
 	bool no_cert, peer_named;
 	enum conn_end why;
 	const char *hostname;
@@ -209,8 +210,9 @@ play_tls(struct world *w, const char *hostname)
 	w->server_tls =
 		w->peers ? tls_peer_new(cert, key, cert, &err) : tls_server_new(cert, key, &err);
 	test_check(w->server_tls != NULL, "%s", err.text);
-	w->client_tls = w->peers && !w->no_cert ? tls_peer_new(cert, key, cert, &err)
-	                                        : tls_client_new(cert, TLS_VERIFY_NAME, &err);
+	w->client_tls = w->peers && !w->no_cert
+	                        ? tls_peer_new(cert, key, cert, &err)
+	                        : tls_client_new(w->other_ca ? NULL : cert, TLS_VERIFY_NAME, &err);
 	assert_true(addr_parse(SLICE("127.0.0.1:0"), 1, &any, &err));
 	fd = listener_open_socket(&any, true, &err);
 	assert_int_not_equal(fd, -1);
@@ -255,7 +257,17 @@ TEST(a_certificate_for_another_name_is_refused)
 	play_tls(&w, "other.test");
 	assert_false(w.client_secure);
 	assert_true(w.client_ended);
-	assert_int_equal(w.why, CONN_END_TLS);
+	assert_int_equal(w.why, CONN_END_TLS_NAME);
+}
+
+TEST(a_certificate_of_an_unknown_authority_is_refused)
+{
+	struct world w = { .other_ca = true };
+
+	play_tls(&w, "mail.test");
+	assert_false(w.client_secure);
+	assert_true(w.client_ended);
+	assert_int_equal(w.why, CONN_END_TLS_TRUST);
 }
 
 TEST(peers_show_each_other_their_certificates)
