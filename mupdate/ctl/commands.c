@@ -104,6 +104,13 @@ const struct command commands[] = {
 	  "lock an account: roostctl user disable alice@example.org\n", cmd_user_disable },
 	{ "user enable", "ADDRESS", 1, 1, OPT(DRY_RUN), "Undoes `user disable`.", "",
 	  "unlock it: roostctl user enable alice@example.org\n", cmd_user_enable },
+	{ "user home", "ADDRESS STORE", 2, 2, OPT(DRY_RUN),
+	  "Changes the store of a user of a server that is in no list.",
+	  "To or from a [server] with listed = no (Dovecot): there the directory alone says who\n"
+	  "its users are. Mail is not moved: copy it by IMAP, and keep the user away meanwhile.\n"
+	  "Between stores of the list: roostctl move user.",
+	  "his mail is at Dovecot from now on: roostctl user home alice@example.org dv1\n",
+	  cmd_user_home },
 	{ "user delete", "ADDRESS", 1, 1, OPT(FORCE) | OPT(DRY_RUN),
 	  "Deletes mailboxes and account.",
 	  "First the mailboxes on the store, then the account. When the store cannot be asked,\n"

@@ -70,9 +70,9 @@ find_account(struct run *r, struct subject *s)
 static enum home_is
 judge_home(const struct run *r, const char *home)
 {
-	if (!run_server_is_foreign(r, home))
-		return HOME_OURS;
-	return conf_bool(run_server(r, home), "listed") ? HOME_FOREIGN : HOME_UNLISTED;
+	if (run_server_is_unlisted(r, home))
+		return HOME_UNLISTED;
+	return run_server_is_foreign(r, home) ? HOME_FOREIGN : HOME_OURS;
 }
 
 static void

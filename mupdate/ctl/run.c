@@ -224,6 +224,14 @@ run_server_is_foreign(const struct run *r, const char *server)
 	return s != NULL && strcmp(conf_enum_text(s, "kind"), "imap") == 0;
 }
 
+bool
+run_server_is_unlisted(const struct run *r, const char *server)
+{
+	const struct conf *s = run_server(r, server);
+
+	return s != NULL && !conf_bool(s, "listed");
+}
+
 const struct conf *
 run_conf(const struct run *r)
 {

@@ -60,6 +60,8 @@ int run_each_store(struct run *r, run_store_fn *fn, void *ctx, unsigned *asked_r
 /* Its section of the settings; NULL when they do not know it. */
 const struct conf *run_server(const struct run *r, const char *server);
 bool run_server_is_foreign(const struct run *r, const char *server);
+/* It is known, and not in the list of locations. */
+bool run_server_is_unlisted(const struct run *r, const char *server);
 
 /* The settings for things all hosts share. */
 const struct conf *run_conf(const struct run *r);

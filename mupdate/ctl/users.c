@@ -532,6 +532,51 @@ cmd_user_enable(struct run *r)
 	return change_status(r, DIRECTORY_ACTIVE, "enabled");
 }
 
+/* Nothing that the list of locations decides is changed here. */
+static int
+check_home(struct run *r, const struct who *w, const char *from, const char *to)
+{
+	if (run_server(r, to) == NULL)
+		return run_fail(r, EXIT_NO, "there is no store %s: no section [server %s]", to, to);
+	if (strcmp(from, to) == 0)
+		return run_fail(r, EXIT_NO, "%s is at home on %s already", w->full, to);
+	if (!run_server_is_unlisted(r, from) && !run_server_is_unlisted(r, to))
+		return run_fail(r, EXIT_NO,
+		                "neither %s nor %s is a server with listed = no, so the list of "
+		                "locations says where his mailboxes are: see roostctl move user",
+		                *from != '\0' ? from : "his home", to);
+	return EXIT_DONE;
+}
+
+int
+cmd_user_home(struct run *r)
+{
+	const char *to = r->args.operands[1];
+	struct directory_account row;
+	enum directory_result d;
+	struct err err = { "" };
+	struct who w;
+	int code = begin(r, &w, true);
+
+	if (code == EXIT_DONE)
+		code = get_account(r, &w, &row, &d);
+	if (code == EXIT_DONE && d != DIRECTORY_OK)
+		code = fail_directory(r, &w, d, &err);
+	if (code == EXIT_DONE)
+		code = check_home(r, &w, row.home, to);
+	if (code == EXIT_DONE && !r->dry_run) {
+		d = directory_set_home(r->directory, w.user, to, &err);
+		if (d != DIRECTORY_OK)
+			code = fail_directory(r, &w, d, &err);
+	}
+	if (code != EXIT_DONE)
+		return code;
+	run_say(r, "%s %s at home on %s; what he has on %s stays there.", w.full,
+	        r->dry_run ? "would be" : "is", to, *row.home != '\0' ? row.home : "other stores");
+	lists_say_delay(r);
+	return EXIT_DONE;
+}
+
 /* ---- lists ----------------------------------------------------------------------------------- */
 
 struct listing {

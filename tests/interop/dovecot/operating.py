@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import socket
-import sqlite3
 import time
 
 from checks import MESSAGE, SECRET, check, roostctl, says, subjects
@@ -290,15 +289,11 @@ def scenario_roostctl(box):
     check_migrated(c)
 
 
-def set_home(c, user, store):
-    with sqlite3.connect(os.path.join(c.front.dir, "directory.db")) as db:
-        db.execute("UPDATE accounts SET home = ? WHERE local = ?", (store, user.split("@")[0]))
-
-
 def check_migrated(c):
     """A user of our store becomes one of Dovecot's: the directory decides, at once."""
     c.lmtp([ANN], MESSAGE.format("ours"))
-    set_home(c, ANN, "dv")
+    out = roostctl(c.front, "user", "home", ANN, "dv")
+    check("user home", out.returncode == 0, out.stderr)
     out = roostctl(c.front, "explain", ANN)
     check("explain: mailboxes that nobody sees", out.returncode == 1 and
           "what ours has for him nobody sees" in out.stdout, out.stdout)
@@ -306,7 +301,7 @@ def check_migrated(c):
     until("the directory to be read again", lambda: codes(
         c.lmtp([ANN], MESSAGE.format("theirs"))[1]) == ["250"] and
         subjects(c.imap(ANN))[:1] == ["theirs"])
-    set_home(c, ANN, "ours")
+    roostctl(c.front, "user", "home", ANN, "ours")
     check("and back", until("the directory to be read again", lambda: subjects(
         c.imap(ANN))[:1] == ["ours"]))
 

@@ -167,7 +167,8 @@ begin(struct world *w)
 	fprintf(f,
 	        "[common]\nrun_dir = %s\ndefault_domain = example.org\n"
 	        "directory = sqlite:%s/directory.db\n[roost-store s1]\n[server s1]\n"
-	        "[server far]\n[server cyrus]\nkind = imap\n",
+	        "[server far]\n[server cyrus]\nkind = imap\n"
+	        "[server dv]\nkind = imap\nlisted = no\n",
 	        w->run_dir, w->dir);
 	assert_int_equal(fclose(f), 0);
 	w->store = mmap(NULL, sizeof(*w->store), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -472,5 +473,37 @@ TEST(explain_says_it_in_one_word)
 	assert_int_equal(run(&w, "explain a@nowhere.org", NULL, NULL), EXIT_NO);
 	stop_store(&w);
 	assert_int_equal(run(&w, "explain fred", NULL, NULL), EXIT_TEMP);
+	end(&w);
+}
+
+/* ---- home ------------------------------------------------------------------------------------- */
+
+TEST(the_home_changes_where_no_list_says_it)
+{
+	static const struct {
+		const char *line;
+		int code;
+		const char *home; /* then */
+	} steps[] = {
+		{ "user home fred far", EXIT_NO, "s1" }, /* the list says it */
+		{ "user home fred nowhere", EXIT_NO, "s1" },
+		{ "user home fred s1", EXIT_NO, "s1" },
+		{ "user home fred dv --dry-run", EXIT_DONE, "s1" },
+		{ "user home fred dv", EXIT_DONE, "dv" },
+		{ "user home fred dv", EXIT_NO, "dv" },
+		{ "user home fred cyrus", EXIT_DONE, "cyrus" },
+		{ "user home fred s1", EXIT_NO, "cyrus" },
+		{ "user home ghost dv", EXIT_NO, "cyrus" },
+	};
+	struct world w;
+
+	begin(&w);
+	assert_int_equal(run(&w, ADD, "pw\n", NULL), EXIT_DONE);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		int code = run(&w, steps[i].line, NULL, NULL);
+
+		test_check(code == steps[i].code, "%s: %d", steps[i].line, code);
+		check_account(&w, "fred", steps[i].home);
+	}
 	end(&w);
 }
