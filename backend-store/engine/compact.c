@@ -105,8 +105,11 @@ static void
 enter(struct compactor *c, enum compact_phase phase)
 {
 	c->phase = phase;
-	if (phase == COMPACT_IDLE) {
+	if (phase == COMPACT_OFF)
+		c->forced = false;
+	if (phase == COMPACT_IDLE || phase == COMPACT_OFF)
 		c->working_at = 0;
+	if (phase == COMPACT_IDLE) {
 		compact_forget(c);
 		if (c->on || c->has_thread) /* off: it looks, for those who ask */
 			timer_set(&c->timer, IDLE_MS);
@@ -151,8 +154,11 @@ on_picked(struct compactor *c)
 		         (unsigned long long)c->at.live_bytes, (int)c->forced);
 		c->working_at = c->at.number;
 		c->last_lsn = 0;
-		c->told_no_room = false;
 		enter(c, COMPACT_SCAN);
+		return;
+	}
+	if (c->look_at_all) { /* somebody asked while it was looking */
+		enter(c, COMPACT_PICK);
 		return;
 	}
 	if (c->forced)
@@ -186,12 +192,33 @@ on_written(void *ctx, enum engine_err result, uint64_t last_lsn)
 	pause_for(c, c->phase, c->written_bytes);
 }
 
+/* From the beginning, a little later. */
+static void
+begin_again(struct compactor *c)
+{
+	c->phase = COMPACT_PICK;
+	c->advancing = true;
+	timer_set(&c->timer, RETRY_MS);
+}
+
+void
+compact_tell_no_room(struct compactor *c, uint64_t needs_bytes)
+{
+	if (!c->told_no_room)
+		log_error(
+			NULL,
+			"engine.compact_no_room segment=%016llx needs_bytes=%llu free_bytes=%llu "
+			"text=\"the disk is so full that compaction cannot begin with this file\"",
+			(unsigned long long)c->at.number, (unsigned long long)needs_bytes,
+			(unsigned long long)c->e->free_bytes);
+	c->told_no_room = true;
+}
+
 /* False: not now; it is tried again by itself. */
 static bool
 may_write(struct compactor *c)
 {
-	uint64_t queued;
-	bool fits;
+	uint64_t queued, bytes = 2 * c->chunk_bytes + (c->copy_count != 0 ? c->chunk.len : 0);
 
 	pthread_mutex_lock(&c->e->lock);
 	queued = c->e->queued_bytes;
@@ -201,19 +228,16 @@ may_write(struct compactor *c)
 		return false;
 	}
 	/* A new file that does not fit would be the end of the log. */
-	fits = c->e->room > 2 * c->chunk_bytes + c->chunk.len ||
-	       c->e->free_bytes > c->e->config.segment_bytes;
-	if (fits && (queued <= QUEUE_POLITE || c->waited >= POLITE_MOST)) {
+	if (c->e->room <= bytes && writer_spare(c->e) <= bytes) {
+		compact_tell_no_room(c, bytes);
+		begin_again(c);
+		return false;
+	}
+	if (queued <= QUEUE_POLITE || c->waited >= POLITE_MOST) {
 		c->waited = 0;
 		return true;
 	}
 	c->waited++;
-	if (!fits && !c->told_no_room)
-		log_error(NULL,
-		          "engine.compact_no_room free_bytes=%llu text=\"the disk is so "
-		          "full that not even compaction can go on\"",
-		          (unsigned long long)c->e->free_bytes);
-	c->told_no_room = c->told_no_room || !fits;
 	c->advancing = true;
 	timer_set(&c->timer, BUSY_MS);
 	return false;
@@ -229,10 +253,8 @@ write_tx(struct compactor *c, struct engine_tx *tx)
 	case ENGINE_FAILED:
 		enter(c, COMPACT_OFF);
 		break;
-	default: /* too much is waiting: from the beginning, a little later */
-		c->phase = COMPACT_PICK;
-		c->advancing = true;
-		timer_set(&c->timer, RETRY_MS);
+	default: /* too much is waiting */
+		begin_again(c);
 	}
 }
 
@@ -454,6 +476,7 @@ compactor_get_stats(struct engine *e, struct engine_compact_stats *s)
 	s->on = c->on;
 	s->working = c->phase != COMPACT_IDLE && c->phase != COMPACT_OFF;
 	s->forced = c->forced;
+	s->stopped = c->phase == COMPACT_OFF;
 	s->segment = c->working_at;
 }
 

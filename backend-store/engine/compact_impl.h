@@ -23,13 +23,14 @@ enum compact_phase {
 /* A file of the log, in memory. */
 struct compact_file {
 	uint64_t number, prev_lsn, bytes;
-	uint64_t live_bytes;    /* when last looked at */
-	uint64_t not_before_ms; /* something went wrong with it */
-	uint64_t unworthy_ms;   /* until then it is too dear, but for whoever is in need */
-	bool ours;              /* has a header */
-	bool rests;             /* was full when it was read: nothing changes it any more */
-	bool torn;              /* ACCOUNT_TORN */
-	bool damaged;           /* it stays */
+	uint64_t live_bytes;                  /* when last looked at */
+	uint64_t not_before_ms;               /* something went wrong with it */
+	uint64_t needs_bytes, needs_until_ms; /* on the disk, to be written anew */
+	uint64_t unworthy_ms; /* until then it is too dear, but for whoever is in need */
+	bool ours;            /* has a header */
+	bool rests;           /* was full when it was read: nothing changes it any more */
+	bool torn;            /* ACCOUNT_TORN */
+	bool damaged;         /* it stays */
 };
 
 /* A body that is needed. */
@@ -89,7 +90,7 @@ struct compactor {
 	bool waiting;           /* for a transaction of ours */
 	bool advancing;         /* advance() is deferred, or the timer will call it */
 	unsigned waited;        /* how often mail went first */
-	bool told_no_room;
+	atomic_bool told_no_room;
 
 	pthread_t thread;
 	bool has_thread;
@@ -107,6 +108,7 @@ struct compactor {
 	struct compact_file at; /* the file being compacted; number 0: none */
 	uint64_t end_lsn;       /* records above it are another file's */
 	uint64_t seen_lsn;      /* the last one met */
+	uint64_t ahead_bytes;   /* read, and not slept for yet */
 	bool failed;            /* at cannot be dropped now */
 	struct compact_body *bodies;
 	size_t body_count, body_cap, body_at;
@@ -126,6 +128,9 @@ compact_job compact_pick, compact_scan, compact_read_copies, compact_dump, compa
 /* Forgets the file. */
 void compact_forget(struct compactor *c);
 void compact_records_clear(struct compact_records *r);
+/* What may be written to the log before the disk is too full. */
+uint64_t compact_room(const struct compactor *c);
+void compact_tell_no_room(struct compactor *c, uint64_t needs_bytes);
 /* The disk gets short: any file that has something to give is worth it. */
 bool compact_is_hungry(const struct compactor *c);
 

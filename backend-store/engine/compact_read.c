@@ -14,6 +14,8 @@
 
 #define LATER_MS (60u * 60 * 1000) /* until one that is not worth it is looked at again */
 #define RETRY_MS (60u * 1000)
+#define NO_ROOM_MS (10u * 60 * 1000) /* until it is looked at whether it needs less */
+#define PACE_MS 20
 #define GROUP_BYTES (4u << 20) /* snapshots in memory, but for one that is larger */
 #define LEAST_PERCENT 20       /* dead bytes, for whoever is in need or forced */
 
@@ -103,6 +105,12 @@ count_bytes(struct compactor *c)
 	return good;
 }
 
+uint64_t
+compact_room(const struct compactor *c)
+{
+	return c->e->room + writer_spare(c->e);
+}
+
 bool
 compact_is_hungry(const struct compactor *c)
 {
@@ -117,6 +125,8 @@ is_worth_a_look(const struct compactor *c, const struct compact_file *f)
 
 	if (!is_full(c, f) || f->damaged || (c->forced && f->number >= c->forced_end))
 		return false;
+	if (f->needs_until_ms > clock_mono_ms() && f->needs_bytes > compact_room(c))
+		return false;
 	if (f->not_before_ms > clock_mono_ms() ||
 	    (f->unworthy_ms > clock_mono_ms() && !compact_is_hungry(c)))
 		return false;
@@ -129,6 +139,7 @@ void
 compact_pick(struct compactor *c)
 {
 	const struct compact_file *best = NULL, *before = NULL;
+	bool at_all = atomic_exchange(&c->look_at_all, false);
 
 	c->at.number = 0;
 	c->candidates = 0;
@@ -136,10 +147,10 @@ compact_pick(struct compactor *c)
 		return;
 	if (!c->on && !c->forced)
 		return;
-	if (c->look_at_all)
+	if (at_all)
 		for (size_t i = 0; i < c->file_count; i++)
-			c->files[i].not_before_ms = c->files[i].unworthy_ms = 0;
-	c->look_at_all = false;
+			c->files[i].not_before_ms = c->files[i].unworthy_ms =
+				c->files[i].needs_until_ms = 0;
 	for (size_t i = 0; i < c->file_count; i++) {
 		const struct compact_file *f = &c->files[i];
 		bool waits = before != NULL && before->torn;
@@ -201,8 +212,13 @@ open_file(struct compactor *c, struct segment_reader *in)
 {
 	struct err err;
 
-	if (segment_open(in, c->e, c->at.number) == 0 &&
-	    segment_read_header(in, c->at.number, &err) == SEGMENT_OURS)
+	if (segment_open(in, c->e, c->at.number) == -1) {
+		log_error(NULL, "engine.compact_failed segment=%016llx error=%s",
+		          (unsigned long long)c->at.number, log_esc(strerror(errno)));
+		put_off(c, RETRY_MS);
+		return false;
+	}
+	if (segment_read_header(in, c->at.number, &err) == SEGMENT_OURS)
 		return true;
 	segment_end(in);
 	note_damage(c, "header", 0, 0);
@@ -380,18 +396,22 @@ scan_records(struct scanning *s, const struct record_batch *b, uint64_t at, stru
 }
 
 /* Sleeps as long as reading so many bytes may take; in small pieces, so that nobody who wants an
- * end waits for it. */
+ * end or another pace waits for it. */
 static void
-keep_pace(const struct compactor *c, uint64_t bytes)
+keep_pace(struct compactor *c, uint64_t bytes)
 {
-	uint64_t rate = c->rate, ms = rate != 0 ? bytes * 1000 / rate : 0;
+	uint64_t rate;
 
-	while (c->has_thread && ms != 0 && !c->stop && !c->e->full) {
-		uint64_t piece = MIN(ms, (uint64_t)100);
+	c->ahead_bytes += bytes;
+	while (c->has_thread && !c->stop && !c->e->full && (rate = c->rate) != 0) {
+		uint64_t piece = MAX(rate * PACE_MS / 1000, (uint64_t)1);
 
-		nanosleep(&(struct timespec){ 0, (long)piece * 1000000 }, NULL);
-		ms -= piece;
+		if (c->ahead_bytes < piece)
+			return;
+		nanosleep(&(struct timespec){ 0, PACE_MS * 1000000 }, NULL);
+		c->ahead_bytes -= piece;
 	}
+	c->ahead_bytes = 0;
 }
 
 static void
@@ -439,26 +459,57 @@ scan_batches(struct scanning *s)
 	}
 }
 
-/* What copies and snapshots would cost. A snapshot serves all files that are candidates, so
- * each bears its share. */
+/* Bytes of the snapshots it takes. */
 static bool
-is_worth_it(struct compactor *c)
+weigh_snapshots(struct compactor *c, uint64_t *bytes_r)
 {
 	struct engine *e = c->e;
-	uint64_t cost = c->body_bytes + c->keep.bytes, snapshots = 0, percent = c->dead_percent;
 	struct kv_txn *txn;
+	bool good;
 
-	if (c->forced)
-		return true;
-	if (compact_is_hungry(c))
-		percent = LEAST_PERCENT;
+	*bytes_r = 0;
 	if (kv_begin_read(e->kv, &txn, NULL) != KV_OK)
 		return false;
 	for (size_t i = 0; i < c->object_count; i++)
-		snapshots += e->client->compact->weigh(e->client_ctx, txn, c->objects[i]->id);
+		*bytes_r += e->client->compact->weigh(e->client_ctx, txn, c->objects[i]->id);
+	good = kv_txn_error(txn) == KV_OK;
 	kv_end(&txn);
-	cost += snapshots / MAX(c->candidates, (size_t)1);
-	return cost <= c->at.bytes / 100 * (100 - percent / 2);
+	return good;
+}
+
+/* A snapshot serves all files that are candidates, so each bears its share. */
+static bool
+is_worth_it(struct compactor *c, uint64_t snapshots)
+{
+	uint64_t percent = compact_is_hungry(c) ? LEAST_PERCENT : c->dead_percent;
+	uint64_t cost = c->body_bytes + c->keep.bytes + snapshots / MAX(c->candidates, (size_t)1);
+
+	if (c->forced || cost <= c->at.bytes / 100 * (100 - percent / 2))
+		return true;
+	log_info(NULL, "engine.compact_not_worth segment=%016llx bodies=%zu objects=%zu",
+	         (unsigned long long)c->at.number, c->body_count, c->object_count);
+	file_at(c)->unworthy_ms = clock_mono_ms() + LATER_MS;
+	if (compact_is_hungry(c))
+		put_off(c, LATER_MS);
+	return false;
+}
+
+/* All of it is written before the file goes. What begins and does not fit fills the disk for
+ * nothing. */
+static bool
+has_room(struct compactor *c, uint64_t snapshots)
+{
+	struct compact_file *f = file_at(c);
+	uint64_t largest = 0;
+
+	for (size_t i = 0; i < c->body_count; i++)
+		largest = MAX(largest, c->bodies[i].bytes);
+	f->needs_bytes = c->body_bytes + c->keep.bytes + snapshots + largest + 4 * c->chunk_bytes;
+	f->needs_until_ms = clock_mono_ms() + NO_ROOM_MS;
+	if (f->needs_bytes <= compact_room(c))
+		return true;
+	compact_tell_no_room(c, f->needs_bytes);
+	return false;
 }
 
 void
@@ -466,6 +517,7 @@ compact_scan(struct compactor *c)
 {
 	struct scanning s = { .c = c };
 	const struct compact_file *behind = file_behind(c, c->at.number);
+	uint64_t snapshots;
 
 	compact_forget(c);
 	must(behind != NULL); /* the log goes on behind what is full */
@@ -479,14 +531,12 @@ compact_scan(struct compactor *c)
 	if (!c->failed && !c->stop && behind->number == c->at.number + 1 &&
 	    c->seen_lsn < behind->prev_lsn)
 		note_damage(c, "batches missing", c->seen_lsn + 1, 0);
-	if (!c->failed && !is_worth_it(c)) {
-		log_info(NULL, "engine.compact_not_worth segment=%016llx bodies=%zu objects=%zu",
-		         (unsigned long long)c->at.number, c->body_count, c->object_count);
-		file_at(c)->unworthy_ms = clock_mono_ms() + LATER_MS;
-		c->failed = true;
-		if (compact_is_hungry(c))
-			put_off(c, LATER_MS);
-	}
+	if (c->failed || c->stop)
+		return;
+	if (!weigh_snapshots(c, &snapshots))
+		put_off(c, RETRY_MS);
+	else
+		c->failed = !is_worth_it(c, snapshots) || !has_room(c, snapshots);
 }
 
 /* ---- copies -------------------------------------------------------------------------------- */
@@ -737,6 +787,7 @@ compact_drop(struct compactor *c)
 	}
 	forget_rows(c);
 	e->segments--;
+	c->told_no_room = false;
 	c->dropped++;
 	c->dropped_bytes += c->at.bytes;
 	log_info(NULL, "engine.compact_dropped segment=%016llx bytes=%llu copied=%llu",

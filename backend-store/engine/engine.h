@@ -213,6 +213,7 @@ struct engine_compact_stats {
 	uint64_t copied_bytes, dropped, dropped_bytes; /* since the start */
 	uint64_t kept_damaged;                         /* files that cannot go, since the start */
 	bool on, working, forced;
+	bool stopped;     /* the disk failed it: until a restart */
 	uint64_t segment; /* being compacted; 0: none */
 };
 

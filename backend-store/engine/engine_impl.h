@@ -232,6 +232,8 @@ void *writer_main(void *ctx);
 bool writer_step(struct engine *e); /* false: nothing to write */
 int writer_write(struct engine *e, struct list *txs);
 void writer_look_at_space(struct engine *e);
+/* Free bytes that the log may have: the index needs some, too. */
+uint64_t writer_spare(const struct engine *e);
 void engine_publish(void *ctx);
 
 /* indexer.c */

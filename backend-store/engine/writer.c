@@ -17,6 +17,7 @@
 
 #define BATCH_BYTES_MOST (64ull << 20) /* more waits for the next batch */
 #define TIGHT_EXTRA (16ull << 20)      /* beyond the file that is left for compaction */
+#define INDEX_EXTRA (16ull << 20)      /* what the log leaves to the index, of small files less */
 
 static void
 seal_item(struct engine *e, struct engine_item *it, uint64_t at)
@@ -93,12 +94,31 @@ write_all(struct engine *e, struct iovs *io, uint64_t at)
 	return 0;
 }
 
-static int
-make_ahead(struct engine *e, uint64_t at_least)
+uint64_t
+writer_spare(const struct engine *e)
 {
-	uint64_t bytes = MAX(e->config.segment_bytes, at_least);
+	uint64_t free_bytes = e->free_bytes, extra = MIN(INDEX_EXTRA, e->config.segment_bytes / 4);
 
+	return free_bytes > extra ? free_bytes - extra : 0;
+}
+
+static int
+make_ahead(struct engine *e, uint64_t bytes)
+{
 	return segment_create(e, &e->ahead, e->current.number + 1, bytes);
+}
+
+/* A whole one, or on a disk that has not so much what it has: compaction needs little to give
+ * much, and after a restart there is no file to go on in. */
+static int
+make_next(struct engine *e, uint64_t at_least)
+{
+	uint64_t bytes = e->config.segment_bytes;
+
+	writer_look_at_space(e);
+	if (e->free_bytes != 0) /* or it is not known */
+		bytes = MIN(bytes, writer_spare(e));
+	return make_ahead(e, MAX(at_least, bytes));
 }
 
 /* Room for a batch of so many bytes in the current segment, else the next one. */
@@ -112,7 +132,7 @@ make_room(struct engine *e, uint64_t bytes)
 	need += RECORD_SEGMENT_BYTES;
 	if (e->ahead.fd != -1 && e->ahead.bytes < need)
 		segment_close(e, &e->ahead);
-	if (e->ahead.fd == -1 && make_ahead(e, need) == -1)
+	if (e->ahead.fd == -1 && make_next(e, need) == -1)
 		return -1;
 	/* What was allocated and not used goes back. */
 	if (e->current.fd != -1)
@@ -239,7 +259,7 @@ writer_step(struct engine *e)
 	/* Behind the answer, so that nobody waits for it. */
 	if (!e->failed && e->ahead.fd == -1 && e->current.at > e->current.bytes / 2) {
 		writer_look_at_space(e);
-		if (!e->full && make_ahead(e, 0) == -1)
+		if (!e->full && make_ahead(e, e->config.segment_bytes) == -1)
 			log_warning(NULL, "engine.no_segment_ahead error=%s",
 			            log_esc(strerror(errno)));
 	} else if (e->batches % 64 == 0) {

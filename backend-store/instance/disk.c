@@ -9,6 +9,8 @@ state_of(const struct engine_stats *e)
 {
 	if (e->failed)
 		return "the log has failed";
+	if (e->compact.stopped)
+		return "stopped until a restart: see the log";
 	if (e->compact.forced)
 		return "compacting, by command";
 	if (e->compact.segment != 0)

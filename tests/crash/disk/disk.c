@@ -35,9 +35,20 @@ struct disk {
 	unsigned file_count;
 	uint64_t operations, cut_at;
 	bool cut;
-	int fail_sync, fail_write;
+	int fail_sync, fail_write, fail_unlink;
 	int64_t free_bytes;
+	uint64_t capacity; /* 0: without an end */
 };
+
+uint64_t
+disk_used(const struct disk *d)
+{
+	uint64_t used = 0;
+
+	for (unsigned i = 0; i < d->file_count; i++)
+		used += d->files[i].exists ? d->files[i].size : 0;
+	return used;
+}
 
 static struct disk *
 disk_of(struct os *os)
@@ -146,8 +157,14 @@ op_close(struct os *os, int fd)
 static int
 op_allocate(struct os *os, int fd, uint64_t size)
 {
-	if (!step(disk_of(os)))
+	struct disk *d = disk_of(os);
+
+	if (!step(d))
 		return -1;
+	if (d->capacity != 0 && disk_used(d) + size > d->capacity) {
+		errno = ENOSPC;
+		return -1;
+	}
 	resize(of_fd(os, fd), size);
 	return 0;
 }
@@ -247,6 +264,11 @@ op_unlink(struct os *os, const char *path)
 
 	if (!step(d))
 		return -1;
+	if (d->fail_unlink != 0) {
+		errno = d->fail_unlink;
+		d->fail_unlink = 0;
+		return -1;
+	}
 	if (f == NULL || !f->exists) {
 		errno = ENOENT;
 		return -1;
@@ -277,8 +299,12 @@ op_list(struct os *os, const char *dir, void (*fn)(void *ctx, const char *name),
 static int64_t
 op_free_bytes(struct os *os, const char *dir)
 {
+	const struct disk *d = disk_of(os);
+
 	(void)dir;
-	return disk_of(os)->free_bytes;
+	if (d->capacity != 0)
+		return (int64_t)(d->capacity - MIN(d->capacity, disk_used(d)));
+	return d->free_bytes;
 }
 
 static const struct os_ops ops = {
@@ -409,6 +435,18 @@ void
 disk_set_free_bytes(struct disk *d, int64_t bytes)
 {
 	d->free_bytes = bytes;
+}
+
+void
+disk_set_capacity(struct disk *d, uint64_t bytes)
+{
+	d->capacity = bytes;
+}
+
+void
+disk_fail_unlink(struct disk *d, int err)
+{
+	d->fail_unlink = err;
 }
 
 void

@@ -32,6 +32,12 @@ void disk_process_died(struct disk *d);
 void disk_fail_sync(struct disk *d, int err);
 void disk_fail_write(struct disk *d, int err);
 void disk_set_free_bytes(struct disk *d, int64_t bytes);
+/* From now on files cannot be larger than that in sum, and what is free follows. */
+void disk_set_capacity(struct disk *d, uint64_t bytes);
+/* Of all files there are. */
+uint64_t disk_used(const struct disk *d);
+/* The next removal fails once with err. */
+void disk_fail_unlink(struct disk *d, int err);
 /* Flips one bit of the file with the number-th name in order, at `at`. */
 void disk_damage(struct disk *d, unsigned file, uint64_t at);
 uint64_t disk_file_bytes(struct disk *d, unsigned file);

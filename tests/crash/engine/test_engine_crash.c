@@ -54,6 +54,7 @@ struct book {
 	enum fate fate[TXS_MOST];
 	uint64_t dropped_files; /* by earlier openings */
 	bool compacts;
+	uint64_t floor_bytes;
 	char *text[TXS_MOST]; /* bodies in flight */
 };
 
@@ -185,6 +186,7 @@ book_open(struct book *b, struct err *err)
 		.manual_index = true,
 		.segment_bytes = 64 << 10,
 		.index_map_bytes = 64 << 20,
+		.floor_bytes = b->floor_bytes,
 	};
 
 	b->e = engine_open(&c, &client, b, err);
@@ -767,6 +769,111 @@ TEST(what_frees_space_in_the_long_run_leaves_room_to_what_does_it_now)
 	assert_true(engine_compact(b->e));
 	run_compaction(b, &stats);
 	assert_true(stats.compact.dropped > 0);
+	book_free(b);
+}
+
+/* A full disk is often answered by a restart. The file that was being written is not gone on
+ * with, and there is no room for another whole one. */
+TEST(on_a_full_disk_compaction_goes_on_after_a_restart)
+{
+	struct book *b = book_new(5501);
+	struct engine_stats stats;
+	struct err err;
+
+	b->floor_bytes = 1;
+	fill(b, 120);
+	engine_close(&b->e);
+	disk_set_capacity(b->disk, disk_used(b->disk) + (60 << 10));
+	test_check(book_open(b, &err), "%s", err.text);
+	assert_true(engine_compact(b->e));
+	run_compaction(b, &stats);
+	assert_false(stats.failed);
+	assert_true(stats.compact.dropped > 2);
+	check_rebuild(b, 5501);
+	check_book(b, 5501);
+	book_free(b);
+}
+
+#define LARGE 300000
+
+static void
+add_large(struct book *b, struct engine_tx *tx)
+{
+	unsigned number = b->next++;
+	uint8_t raw[8], guid[ENGINE_GUID_LEN] = { 1 };
+	struct slice body;
+
+	b->text[number] = xmalloc(LARGE + 1);
+	memset(b->text[number], 'x', LARGE);
+	b->text[number][LARGE] = '\0';
+	body = slice_of(b->text[number]);
+	num_put_le64(raw, engine_add_blob(tx, &body, 1, guid, SLICE("summary")));
+	engine_add_fact(tx, number, FACT_BODY, slice_make(raw, 8));
+	b->moves[number] = (struct moving){ b, number };
+}
+
+/* A body may be larger than a file, and there may be room for a file and not for it. */
+TEST(what_does_not_fit_is_not_begun)
+{
+	struct book *b = book_new(5601);
+	struct engine_stats stats;
+	struct engine_tx *tx;
+	uint64_t used;
+
+	b->floor_bytes = 1;
+	fill(b, 60);
+	tx = engine_begin(b->e, 0);
+	add_large(b, tx);
+	add_large(b, tx);
+	assert_int_equal(engine_commit(&tx, on_commit, &b->moves[b->next - 1]), ENGINE_OK);
+	tx = engine_begin(b->e, ENGINE_TX_SMALL);
+	engine_add_fact(tx, b->next - 1, FACT_DROP, SLICE(""));
+	assert_int_equal(engine_commit(&tx, on_dropped, &b->moves[b->next - 1]), ENGINE_OK);
+	fakenet_settle(b->loop);
+	for (unsigned i = 0; i < 60; i++) {
+		begin_move(b);
+		fakenet_settle(b->loop);
+	}
+	engine_index_now(b->e);
+	fakenet_settle(b->loop);
+	used = disk_used(b->disk);
+	disk_set_capacity(b->disk, used + (100 << 10));
+	engine_look_at_space(b->e);
+	assert_true(engine_compact(b->e));
+	run_compaction(b, &stats);
+	assert_false(stats.failed);
+	assert_true(stats.compact.dropped > 2); /* others */
+	check_book(b, 5601);
+	assert_true(disk_used(b->disk) > 2 * LARGE);
+	disk_set_capacity(b->disk, used + (1 << 20));
+	engine_look_at_space(b->e);
+	assert_true(engine_compact(b->e));
+	run_compaction(b, &stats);
+	assert_true(disk_used(b->disk) < used - LARGE);
+	check_rebuild(b, 5601);
+	check_book(b, 5601);
+	book_free(b);
+}
+
+/* Whether the file is there after a power cut nobody knows. */
+TEST(a_file_that_cannot_be_removed_stops_it_and_that_is_told)
+{
+	struct book *b = book_new(5701);
+	struct engine_stats stats;
+
+	fill(b, 120);
+	disk_fail_unlink(b->disk, EROFS);
+	assert_true(engine_compact(b->e));
+	run_compaction(b, &stats);
+	assert_true(stats.compact.stopped);
+	assert_false(stats.compact.forced || stats.compact.working);
+	assert_int_equal(stats.compact.segment, 0);
+	assert_false(engine_compact(b->e));
+	begin_move(b);
+	fakenet_settle(b->loop);
+	assert_true(b->published[b->next - 1]);
+	check_rebuild(b, 5701);
+	check_book(b, 5701);
 	book_free(b);
 }
 
