@@ -52,6 +52,8 @@ static const struct imap_row rows[] = {
 	/* RFC 5256 */
 	{ { "SORT", "" }, SELECTED | ROW_NO_EXPUNGE, cmd_sort },
 	{ { "UID SORT", "" }, SELECTED | ROW_UID, cmd_sort },
+	{ { "THREAD", "" }, SELECTED | ROW_NO_EXPUNGE, cmd_thread },
+	{ { "UID THREAD", "" }, SELECTED | ROW_UID, cmd_thread },
 	/* RFC 4315, 6851 */
 	{ { "UID EXPUNGE", "" }, SELECTED | ROW_WRITES | ROW_UID, cmd_expunge },
 	{ { "MOVE", "" }, SELECTED | ROW_WRITES, cmd_move },

@@ -62,8 +62,10 @@ add_search(const struct search_job *j, struct buf *out)
 	size_t count = j->found.len / 4;
 
 	buf_add_str(out, "* SEARCH");
-	for (size_t i = 0; i < count; i++)
-		buf_printf(out, " %" PRIu32, found_at(j, i));
+	for (size_t i = 0; i < count; i++) {
+		buf_add_char(out, ' ');
+		buf_add_decimal(out, found_at(j, i));
+	}
 	add_modseq(j, " (MODSEQ %" PRIu64 ")", out);
 	buf_add_str(out, "\r\n");
 }

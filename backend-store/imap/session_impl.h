@@ -19,7 +19,7 @@
  *	idle.c		IDLE
  *	view.c		the selected mailbox as this session's client knows it
  *	fetch*.c search*.c store.c copy.c expunge.c	commands on messages
- *	sort*.c message_key.c	SORT
+ *	sort*.c thread*.c message_key.c	SORT, THREAD
  *
  * A COMMAND. Each session carries out one at a time; the client is not read meanwhile. When
  * a command has been read with all its literals, its handler is called once:
@@ -317,7 +317,7 @@ void append_bytes(struct imap_session *s, struct slice bytes);
 void idle_line(struct imap_session *s, struct slice line);
 void idle_tell(struct imap_session *s);
 /* fetch.c, search.c, store.c, copy.c, expunge.c: the UID forms too, by c->uid */
-command_fn cmd_fetch, cmd_search, cmd_store, cmd_copy, cmd_move, cmd_expunge, cmd_sort;
+command_fn cmd_fetch, cmd_search, cmd_store, cmd_copy, cmd_move, cmd_expunge, cmd_sort, cmd_thread;
 
 /*
  * What session.c, command.c, select.c and idle.c use of view.h:

@@ -12,6 +12,11 @@ static const char *const names[IMAP_SORT_KEYS] = {
 	[IMAP_SORT_TO] = "TO",
 };
 
+static const char *const algorithms[] = {
+	[IMAP_THREAD_ORDEREDSUBJECT] = "ORDEREDSUBJECT",
+	[IMAP_THREAD_REFERENCES] = "REFERENCES",
+};
+
 /* One of these words; count: none, and an error. */
 static size_t
 read_word(struct imap_args *a, const char *const *words, size_t count, const char *what)
@@ -57,4 +62,16 @@ imap_sort_read(struct imap_args *a, struct imap_sort *s_r)
 	if (imap_args_ok(a) && s_r->count == 0)
 		return imap_args_fail(a, "Missing sort criterion in %s", a->cmd);
 	return imap_args_ok(a);
+}
+
+bool
+imap_thread_read(struct imap_args *a, enum imap_thread *t_r)
+{
+	size_t i;
+
+	if (!imap_args_space(a))
+		return false;
+	i = read_word(a, algorithms, ARRAY_LEN(algorithms), "threading algorithm");
+	*t_r = (enum imap_thread)i;
+	return i < ARRAY_LEN(algorithms);
 }

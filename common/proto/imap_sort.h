@@ -1,5 +1,5 @@
 /*
- * imap_sort - the arguments of SORT in front of what is searched for. RFC 5256
+ * imap_sort - the arguments of SORT and THREAD in front of what is searched for. RFC 5256
  * section 5, RFC 5957 (DISPLAYFROM, DISPLAYTO).
  */
 #ifndef PROTO_IMAP_SORT_H
@@ -32,5 +32,9 @@ struct imap_sort {
 
 /* SP "(" keys ")". */
 bool imap_sort_read(struct imap_args *a, struct imap_sort *s_r);
+
+enum imap_thread { IMAP_THREAD_ORDEREDSUBJECT, IMAP_THREAD_REFERENCES };
+/* SP algorithm. */
+bool imap_thread_read(struct imap_args *a, enum imap_thread *t_r);
 
 #endif

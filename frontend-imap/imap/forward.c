@@ -537,23 +537,12 @@ is_for_client(struct imap_session *s, const struct imap_leg *leg, struct slice n
 		bool of_selected;
 		unsigned flags; /* only for a command with them */
 	} names[] = {
-		{ "EXISTS", true },
-		{ "RECENT", true },
-		{ "EXPUNGE", true },
-		{ "FETCH", true },
-		{ "FLAGS", true },
-		{ "SEARCH", true },
-		{ "ESEARCH", true },
-		{ "SORT", true },
-		{ "STATUS" },
-		{ "LIST" },
-		{ "LSUB" },
-		{ "ACL" },
-		{ "LISTRIGHTS" },
-		{ "MYRIGHTS" },
-		{ "QUOTA" },
-		{ "QUOTAROOT" },
-		{ "ENABLED", false, ROW_ENABLE },
+		{ "EXISTS", true },  { "RECENT", true }, { "EXPUNGE", true },
+		{ "FETCH", true },   { "FLAGS", true },  { "SEARCH", true },
+		{ "ESEARCH", true }, { "SORT", true },   { "THREAD", true },
+		{ "STATUS" },        { "LIST" },         { "LSUB" },
+		{ "ACL" },           { "LISTRIGHTS" },   { "MYRIGHTS" },
+		{ "QUOTA" },         { "QUOTAROOT" },    { "ENABLED", false, ROW_ENABLE },
 	};
 
 	if (imap_leg_server(leg)->kind == SERVER_FOREIGN && slice_eq(name, SLICE("NAMESPACE")))

@@ -40,7 +40,9 @@
 	X(CREATE_SPECIAL_USE, "CREATE-SPECIAL-USE", HOME)                                          \
 	X(ESEARCH, "ESEARCH", ALL)                                                                 \
 	X(SORT, "SORT", ALL)                                                                       \
-	X(SORT_DISPLAY, "SORT=DISPLAY", ALL)
+	X(SORT_DISPLAY, "SORT=DISPLAY", ALL)                                                       \
+	X(THREAD_SUBJECT, "THREAD=ORDEREDSUBJECT", ALL)                                            \
+	X(THREAD_REFERENCES, "THREAD=REFERENCES", ALL)
 enum offer_bit {
 #define X(bit, name, store) OFFER_BIT_##bit,
 	OFFER_CAPS(X)

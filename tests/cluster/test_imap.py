@@ -15,7 +15,8 @@ from world import PASSWORD
 OFFERED = {b"IMAP4REV1", b"LITERAL+", b"SASL-IR", b"ID", b"ENABLE", b"IDLE", b"NAMESPACE",
            b"UIDPLUS", b"MOVE", b"UNSELECT", b"CHILDREN", b"CONDSTORE", b"SPECIAL-USE",
            b"MULTIAPPEND", b"STATUS=SIZE", b"QUOTA", b"QUOTA=RES-STORAGE", b"QUOTA=RES-MESSAGE",
-           b"ESEARCH", b"SORT", b"SORT=DISPLAY"}
+           b"ESEARCH", b"SORT", b"SORT=DISPLAY", b"THREAD=ORDEREDSUBJECT",
+           b"THREAD=REFERENCES"}
 
 
 def capabilities(lines):
@@ -505,6 +506,26 @@ def test_sort(shared, user, box):
     box.ok(f'COPY 1:3 "Shared Folders/{there}"')
     box.ok(f'SELECT "Shared Folders/{there}"')
     assert box.ok("UID SORT (REVERSE SUBJECT) UTF-8 ALL")[0] == b"* SORT 3 2 1"
+
+
+def test_threads(shared, user):
+    """RFC 5256, in the own mailbox and in one of the other store."""
+    client = shared.raw_imap(user)
+    for n, parent in ((1, None), (2, 1), (3, None), (4, 2), (5, 2)):
+        more = f"References: <t{parent}@example.net>\r\n" if parent else ""
+        client.append("INBOX", talk.message(subject=f"s{n}", ident=f"<t{n}@example.net>",
+                                            more=more))
+    client.ok("SELECT INBOX")
+    assert client.ok("THREAD REFERENCES UTF-8 ALL")[0] == b"* THREAD (1 2 (4)(5))(3)"
+    assert client.ok("UID THREAD ORDEREDSUBJECT UTF-8 1:2")[0] == b"* THREAD (1)(2)"
+    client.bad("THREAD NOTHING UTF-8 ALL")
+    there = f"thread{user.partition('@')[0]}"
+    shared.cluster.ctl("store1", "mailbox", "create", there, "--store", "store1")
+    shared.cluster.ctl("store1", "mailbox", "acl", "set", there, "anyone", "lrswi")
+    client.ok(f'COPY 2:5 "Shared Folders/{there}"')
+    client.ok(f'SELECT "Shared Folders/{there}"')
+    assert client.ok("UID THREAD REFERENCES US-ASCII ALL")[0] == b"* THREAD (1 (3)(4))(2)"
+    client.close()
 
 
 # ---- news ---------------------------------------------------------------------------------------------

@@ -402,6 +402,7 @@ def large(d):
     page = b.list(page=60)
     d.check("the last page of many", page.uids()[-1] == "1" and len(page.uids()) == 50, page.uids())
     sorts(d, b)
+    threads(d, b)
     d.ok("all are read", b.mark("*", "read"))
     d.check("really all", d.count(user, "INBOX", "UNSEEN") == 0)
     d.ok("many are moved at once", b.move([str(n) for n in range(1, 1001)], "Archive"))
@@ -435,6 +436,20 @@ def sorts(d, b):
             all("mango" in s for s in found.subjects()), found.uids())
     d.check("and all of it is counted", found.env.get("messagecount") == 376,
             found.env.get("messagecount"))
+
+
+def threads(d, b):
+    page = b.list(sort="date_DESC", _threads=1)
+    d.check("threads are counted", page.env.get("messagecount") == LARGE // 4 or
+            "of 750" in page.text, page.text[-600:])
+    roots = [r for r in page.rows() if not r["flags"].get("depth")]
+    d.check("a page of threads", len(roots) == 50 and
+            all(not s.startswith("Re:") for s in page.subjects()[:1]), len(roots))
+    whole = [r for r in page.rows() if r["flags"].get("has_children")]
+    d.check("each with its answers", len(whole) == 50, page.rows()[:3])
+    b.list(sort="date_DESC", _threads=0)
+    d.check("the store has made them", any(c.startswith("UID THREAD REFERENCES ")
+                                          for c, _ in d.rc.commands()))
 
 
 # ---- what was said meanwhile ------------------------------------------------------------

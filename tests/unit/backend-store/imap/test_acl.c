@@ -97,6 +97,7 @@ static const struct command {
 	{ "FETCH of flags", "FETCH 1:* FLAGS", 0, SELECTS },
 	{ "SEARCH", "SEARCH ALL", 0, SELECTS },
 	{ "SORT", "SORT (DATE) UTF-8 ALL", 0, SELECTS },
+	{ "THREAD", "THREAD REFERENCES UTF-8 ALL", 0, SELECTS },
 	{ "UNSELECT", "UNSELECT", 0, SELECTS },
 };
 

@@ -79,3 +79,21 @@ TEST(sort_programs_cut_anywhere)
 	}
 	arena_free(&arena);
 }
+
+TEST(threading_algorithms)
+{
+	struct arena *arena = arena_new("test");
+	enum imap_thread t;
+	struct imap_args a;
+
+	imap_args_init(&a, arena, "THREAD", SLICE(" references UTF-8 ALL"));
+	assert_true(imap_thread_read(&a, &t));
+	assert_int_equal(t, IMAP_THREAD_REFERENCES);
+	imap_args_init(&a, arena, "THREAD", SLICE(" ORDEREDSUBJECT UTF-8 ALL"));
+	assert_true(imap_thread_read(&a, &t));
+	assert_int_equal(t, IMAP_THREAD_ORDEREDSUBJECT);
+	imap_args_init(&a, arena, "THREAD", SLICE(" REFS UTF-8 ALL"));
+	assert_false(imap_thread_read(&a, &t));
+	assert_string_equal(imap_args_bad(&a), "Unknown threading algorithm in THREAD");
+	arena_free(&arena);
+}

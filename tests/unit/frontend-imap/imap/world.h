@@ -37,7 +37,8 @@ void world_play_with(const char *more, const char *script);
 	"SPECIAL-USE CONDSTORE MULTIAPPEND STATUS=SIZE QUOTA "                                     \
 	"QUOTA=RES-STORAGE QUOTA=RES-MESSAGE "                                                     \
 	"ACL RIGHTS=kxte LIST-EXTENDED LIST-STATUS "                                               \
-	"LIST-MYRIGHTS CREATE-SPECIAL-USE ESEARCH SORT SORT=DISPLAY"
+	"LIST-MYRIGHTS CREATE-SPECIAL-USE ESEARCH SORT SORT=DISPLAY "                              \
+	"THREAD=ORDEREDSUBJECT THREAD=REFERENCES"
 /* A store and its front end know each other. */
 #define STORE_LOGIN                                                                                 \
 	"store1 accepts\n"                                                                          \
