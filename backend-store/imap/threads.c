@@ -36,7 +36,7 @@ struct table {
 	struct slot {
 		uint64_t hash; /* 0: empty */
 		uint32_t node;
-	} *slots;
+	} * slots;
 	size_t mask;
 };
 

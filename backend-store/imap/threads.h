@@ -16,8 +16,8 @@
 #include "base/must.h"
 #include "proto/imap_sort.h"
 
-#define THREADS_REFERENCES_MAX 32      /* of one message: the last ones */
-#define THREADS_IDS_MAX (4u << 20)     /* Message-IDs and references of all messages */
+#define THREADS_REFERENCES_MAX 32  /* of one message: the last ones */
+#define THREADS_IDS_MAX (4u << 20) /* Message-IDs and references of all messages */
 
 struct threads;
 

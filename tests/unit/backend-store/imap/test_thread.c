@@ -28,8 +28,7 @@ forms(struct talk *t)
 	           "* THREAD (1 (2)(6))(3)(5 4)\r\na OK Threaded\r\n");
 	talk_check(t, "a THREAD references us-ascii 2:6",
 	           "* THREAD (2 (3)(6))(4 5)\r\na OK Threaded\r\n");
-	talk_check(t, "a THREAD REFERENCES UTF-8 SUBJECT nothing",
-	           "* THREAD\r\na OK Threaded\r\n");
+	talk_check(t, "a THREAD REFERENCES UTF-8 SUBJECT nothing", "* THREAD\r\na OK Threaded\r\n");
 	talk_check_end(t, "a STORE 2 +FLAGS.SILENT (\\Deleted)", "a OK Stored");
 	talk_check_end(t, "a EXPUNGE", "a OK Expunged");
 	talk_check(t, "a UID THREAD REFERENCES UTF-8 ALL",
@@ -38,8 +37,7 @@ forms(struct talk *t)
 	           "* THREAD (1 (2)(5))(3 4)\r\na OK Threaded\r\n");
 	talk_check(t, "a THREAD REFERENCES x-unknown ALL",
 	           "a NO [BADCHARSET (US-ASCII UTF-8)] The charset is not known\r\n");
-	talk_check(t, "a THREAD REFS UTF-8 ALL",
-	           "a BAD Unknown threading algorithm in THREAD\r\n");
+	talk_check(t, "a THREAD REFS UTF-8 ALL", "a BAD Unknown threading algorithm in THREAD\r\n");
 	talk_check(t, "a THREAD REFERENCES UTF-8", "a BAD Missing an argument in THREAD\r\n");
 }
 
@@ -60,8 +58,8 @@ TEST(threads_that_take_long)
 	for (int i = 1; i <= 2000; i++) {
 		char body[100];
 
-		snprintf(body, sizeof(body),
-		         "Message-ID: <%d@x>\r\nReferences: <%d@x>\r\n\r\nx", i, i - 1);
+		snprintf(body, sizeof(body), "Message-ID: <%d@x>\r\nReferences: <%d@x>\r\n\r\nx", i,
+		         i - 1);
 		talk_put_text(&w, "user.fred", body);
 		if (i > 1)
 			buf_printf(&want, " %d", i);

@@ -36,7 +36,8 @@ feed(struct threads *t, const struct mail *m, size_t count)
 			size_t before = 0;
 
 			for (size_t k = 0; k < count; k++)
-				before += m[k].date < m[i].date || (m[k].date == m[i].date && k < i);
+				before +=
+					m[k].date < m[i].date || (m[k].date == m[i].date && k < i);
 			if (before == n)
 				best = i;
 		}
@@ -95,9 +96,7 @@ static const struct {
 	  "((2)(1))",
 	  "(2 1)" },
 	{ "a parent in between that is not there",
-	  { { 'a', "", 'x', false, 1 },
-	    { 'c', "ab", 'x', true, 2 },
-	    { 'd', "ab", 'x', true, 3 } },
+	  { { 'a', "", 'x', false, 1 }, { 'c', "ab", 'x', true, 2 }, { 'd', "ab", 'x', true, 3 } },
 	  "(1 (2)(3))",
 	  "(1 (2)(3))" },
 	{ "one subject without references",
@@ -125,9 +124,7 @@ static const struct {
 	  "((1)(2)(3)(4)(5))",
 	  "(1 (2)(3)(4)(5))" },
 	{ "two of one ID",
-	  { { 'a', "", 'x', false, 1 },
-	    { 'a', "", 'y', false, 2 },
-	    { 'b', "a", 'x', true, 3 } },
+	  { { 'a', "", 'x', false, 1 }, { 'a', "", 'y', false, 2 }, { 'b', "a", 'x', true, 3 } },
 	  "(1 3)(2)",
 	  "(1 3)(2)" },
 	{ "no ID",
@@ -139,20 +136,13 @@ static const struct {
 	  "(2 1)",
 	  "(1)(2)" },
 	{ "its own parent", { { 'a', "aa", 'x', false, 1 } }, "(1)", "(1)" },
-	{ "a loop in the references of one",
-	  { { 'c', "aba", 'x', false, 1 } },
-	  "(1)",
-	  "(1)" },
+	{ "a loop in the references of one", { { 'c', "aba", 'x', false, 1 } }, "(1)", "(1)" },
 	{ "whoever names no parent has the one that a later message names",
-	  { { 'b', "", 'x', false, 1 },
-	    { 'a', "", 'y', false, 2 },
-	    { 'c', "ab", 'x', true, 3 } },
+	  { { 'b', "", 'x', false, 1 }, { 'a', "", 'y', false, 2 }, { 'c', "ab", 'x', true, 3 } },
 	  "(2 1 3)",
 	  "(1 3)(2)" },
 	{ "but not that of an earlier one",
-	  { { 'c', "ab", 'x', true, 3 },
-	    { 'b', "", 'x', false, 1 },
-	    { 'a', "", 'y', false, 2 } },
+	  { { 'c', "ab", 'x', true, 3 }, { 'b', "", 'x', false, 1 }, { 'a', "", 'y', false, 2 } },
 	  "(2 1)(3)",
 	  "(2 1)(3)" },
 };
@@ -333,9 +323,9 @@ plain_subjects(struct plain *p)
 		int n = roots[i], *at = &table[(int)p->m[plain_first(p, n)].subject];
 
 		subjects[i] = p->m[plain_first(p, n)].subject;
-		if (*at == -1 || (*at < (int)p->count &&
-		                  (n >= (int)p->count ||
-		                   (plain_answer(p, *at) && !plain_answer(p, n)))))
+		if (*at == -1 ||
+		    (*at < (int)p->count &&
+		     (n >= (int)p->count || (plain_answer(p, *at) && !plain_answer(p, n)))))
 			*at = n;
 	}
 	for (int i = 0; i < count; i++)

@@ -62,8 +62,8 @@ TEST(fields_cut_anywhere)
 			memcpy(copy, rows[i].value, n);
 			read_all(slice_make(copy, n), &out);
 			/* what is there of them is the start of all */
-			test_check(slice_starts(slice_of(rows[i].ids), buf_slice(&out)), "%s to %zu",
-			           rows[i].value, n);
+			test_check(slice_starts(slice_of(rows[i].ids), buf_slice(&out)),
+			           "%s to %zu", rows[i].value, n);
 			buf_fini(&out);
 			free(copy);
 		}
