@@ -2,6 +2,7 @@
 
 ROOST_TEST_MOVE_MESSAGES: messages in the large move (default 1000).
 ROOST_TEST_KILLS: how often each process is killed (default 3)."""
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ import cluster as c
 import load
 import talk
 from load import Appender, LmtpSender, SmtpSender
+from watch import Watcher
 
 KILLS = int(os.environ.get("ROOST_TEST_KILLS", "3"))
 MANY = int(os.environ.get("ROOST_TEST_MOVE_MESSAGES", "1000"))
@@ -223,8 +225,14 @@ class Mover(threading.Thread):
 @pytest.mark.parametrize("victim", ["store1", "store2", "master"])
 def test_moves_survive_sigkill_of(own, victim):
     users = [own.user(f"store{i % 2 + 1}") for i in range(4)]
+    friend, stop = own.user("store1"), threading.Event()
     for user in users:
         fill(own, user, 60)
+        with contextlib.closing(own.raw_imap(user)) as client:
+            client.ok(f"SETACL Deep/er/most {friend} lr")
+    wanted = [('LIST "" *', {f"Other Users/{local(user)}/Deep/er/most" for user in users})]
+    watchers = [Watcher(own, stop, friend, front, wanted, patient=True)
+                for front in own.cluster.fronts]
     mover = Mover(own, users)
 
     def kill():
@@ -232,10 +240,15 @@ def test_moves_survive_sigkill_of(own, victim):
         time.sleep(random.uniform(0, 0.5))
         own[victim].start()
 
-    mover.start()
+    for t in [mover, *watchers]:
+        t.start()
     counts = load.run(own, users, [(SmtpSender, 2), (LmtpSender, 2), (Appender, 1)], kill, KILLS)
     mover.stop.set()
     mover.join()
+    stop.set()
+    for w in watchers:
+        w.join(60)
+        assert w.error is None and w.lists > 0 and not w.missed, (w.error, w.lists, w.missed[:3])
     own.cluster.wait_settled()
     for user in users:
         wait_over(own, user)

@@ -8,13 +8,12 @@ import time
 import pytest
 
 import talk
-from load import BREAKS
 from test_move import move
 from test_shared import folder, listed
+from watch import Watcher, seen
 
 SECONDS = 5
 STORES = ["store1", "store2"]
-HIDDEN = {"\\NonExistent", "\\Noselect"}
 
 
 def literals(*texts):
@@ -57,12 +56,6 @@ def peers(shared):
         yield both
 
 
-def seen(client, command):
-    """Names that can be selected."""
-    return {name for name, attributes in listed(client.ok(command)).items()
-            if not HIDDEN & set(attributes)}
-
-
 # ---- one name, step by step -------------------------------------------------------------------
 
 def test_a_name_on_its_way_is_listed_and_one_that_is_to_be_made_is_not(shared, peers):
@@ -98,37 +91,6 @@ def test_a_name_on_its_way_is_listed_and_one_that_is_to_be_made_is_not(shared, p
 
 # ---- many moves, many lists ----------------------------------------------------------------------
 
-class Watcher(threading.Thread):
-    """Asks again and again; every name has to be in every list. The owner is sent away while he
-    is moved, and asks again."""
-
-    def __init__(self, site, stop, user, front, wanted, owner=False):
-        super().__init__(daemon=True)
-        self.site, self.stop, self.user, self.front = site, stop, user, front
-        self.wanted, self.owner = wanted, owner
-        self.lists, self.missed, self.error = 0, [], None
-
-    def run(self):
-        try:
-            while not self.stop.is_set():
-                try:
-                    self.watch()
-                except BREAKS:
-                    if not self.owner:
-                        raise
-        except Exception as e:  # noqa: BLE001  shown by the test
-            self.error = e
-
-    def watch(self):
-        with contextlib.closing(self.site.raw_imap(self.user, self.front)) as client:
-            while not self.stop.is_set():
-                for command, names in self.wanted:
-                    missing = names - seen(client, command)
-                    self.lists += 1
-                    if missing:
-                        self.missed.append((command, sorted(missing)))
-
-
 def go_about(peers, name, stop):
     """A shared folder, as a Cyrus store's XFER moves it."""
     _, acl, fields = peers.find(name)
@@ -162,7 +124,7 @@ def test_no_list_lacks_what_is_moved(shared, peers):
     stop = threading.Event()
     watchers = [Watcher(shared, stop, watcher, "fe1", wanted),
                 Watcher(shared, stop, watcher, "fe2", wanted),
-                Watcher(shared, stop, mover, "fe1", [('LIST "" *', own)], owner=True)]
+                Watcher(shared, stop, mover, "fe1", [('LIST "" *', own)], patient=True)]
     about = threading.Thread(target=go_about, daemon=True, args=(
         peers, re.sub(".*/", "", box.strip('"')).encode(), stop))
     for t in watchers + [about]:
