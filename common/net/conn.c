@@ -14,6 +14,8 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/must.h"
@@ -22,6 +24,8 @@
 #include "tls/tls.h"
 
 #define INPUT_LIMIT_DEFAULT 16384
+#define LIBEVENT_READ 4096 /* so much it reads at once, whatever is there */
+#define WRITE_MOST 262144  /* at once; by itself libevent writes 16 KiB in each turn */
 
 struct conn {
 	struct loop *loop;
@@ -177,6 +181,28 @@ ack_now(struct conn *c)
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
 }
 
+/* What else the peer has sent, up to our limit: work that is done once in a turn, such as a commit
+ * for all that came, is done for more. Of an end or an error libevent hears itself. */
+static void
+read_rest(struct conn *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	size_t have = evbuffer_get_length(in);
+	struct iovec room;
+	ssize_t got;
+	int there;
+
+	if (c->is_tls || c->paused || c->ended || c->tls_wanted != NULL || have < LIBEVENT_READ ||
+	    have >= c->input_limit || ioctl(c->fd, FIONREAD, &there) == -1 || there <= 0)
+		return;
+	must(evbuffer_unfreeze(in, 0) == 0);
+	must(evbuffer_reserve_space(in, (ev_ssize_t)(c->input_limit - have), &room, 1) == 1);
+	got = read(c->fd, room.iov_base, MIN((size_t)there, c->input_limit - have));
+	room.iov_len = got > 0 ? (size_t)got : 0;
+	must(evbuffer_commit_space(in, &room, 1) == 0);
+	must(evbuffer_freeze(in, 0) == 0);
+}
+
 /* libevent's callbacks are deferred (BEV_OPT_DEFER_CALLBACKS): never inside our calls. */
 static void
 on_read(UNUSED struct bufferevent *bev, void *ctx)
@@ -189,6 +215,7 @@ on_read(UNUSED struct bufferevent *bev, void *ctx)
 		evbuffer_drain(in, evbuffer_get_length(in));
 		return;
 	}
+	read_rest(c);
 	if (tell_input(c) && conn_output_bytes(c) == 0)
 		ack_now(c);
 }
@@ -260,6 +287,7 @@ bev_attach(struct conn *c, struct bufferevent *bev)
 	c->bev = bev;
 	bufferevent_setcb(bev, on_read, on_write, on_event, c);
 	bufferevent_setwatermark(bev, EV_READ, 0, c->input_limit);
+	must(bufferevent_set_max_single_write(bev, WRITE_MOST) == 0);
 	bufferevent_enable(bev, EV_WRITE);
 	if (!c->paused)
 		bufferevent_enable(bev, EV_READ);

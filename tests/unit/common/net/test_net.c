@@ -79,6 +79,7 @@ struct world {
 	struct listener *listener;
 	struct conn *server, *client;
 	char heard[64];
+	size_t heard_bytes;
 	bool server_secure, client_secure, client_ended;
 	bool peers;    /* both show a certificate; no_cert: but the client */
 	bool other_ca; /* the client believes the system's only */
@@ -383,6 +384,88 @@ TEST(a_peer_who_only_stops_sending_still_gets_the_answer)
 	timer_fini(&timer);
 	close(fds[1]);
 	loop_free(&w.loop);
+}
+
+/* A connection whose other end is ours. Packets, where each write is one. */
+static void
+open_pair(struct world *w, int type, int *peer_r)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, fds), 0);
+	w->loop = loop_new();
+	w->server = conn_new(w->loop, fds[0]);
+	*peer_r = fds[1];
+}
+
+static void
+close_pair(struct world *w, int peer)
+{
+	conn_free(&w->server);
+	loop_free(&w->loop);
+	close(peer);
+}
+
+static void
+count_input(void *ctx)
+{
+	struct world *w = ctx;
+
+	w->heard_bytes = conn_input(w->server).n;
+	conn_consume(w->server, w->heard_bytes);
+	loop_stop(w->loop);
+}
+
+#define SAID 60000
+
+/* libevent reads 4 KiB at a time, and with one commit for what came in a turn that is a commit for
+ * each 4 KiB. */
+TEST(what_a_peer_has_said_is_heard_at_once_up_to_the_limit)
+{
+	static const struct {
+		size_t limit, heard;
+	} rows[] = { { 65536, SAID }, { 16384, 16384 }, { 6000, 6000 }, { 1000, 1000 } };
+	static const struct conn_handler handler = { .on_input = count_input };
+	static const char said[SAID];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world w = { .loop = NULL };
+		int peer;
+
+		open_pair(&w, SOCK_STREAM, &peer);
+		conn_set_input_limit(w.server, rows[i].limit);
+		assert_int_equal(write(peer, said, sizeof(said)), sizeof(said));
+		conn_set_handler(w.server, &handler, &w);
+		loop_run(w.loop);
+		test_check(w.heard_bytes == rows[i].heard, "%zu: %zu", rows[i].limit,
+		           w.heard_bytes);
+		/* and no byte is lost or heard twice */
+		for (size_t rest = SAID - w.heard_bytes; rest > 0; rest -= w.heard_bytes)
+			loop_run(w.loop);
+		close_pair(&w, peer);
+	}
+}
+
+static void
+stop_when_out(void *ctx)
+{
+	loop_stop(((struct world *)ctx)->loop);
+}
+
+/* libevent writes 16 KiB at a time, once a turn. */
+TEST(what_we_say_goes_out_at_once)
+{
+	static const struct conn_handler handler = { .on_drain = stop_when_out };
+	static char said[SAID];
+	struct world w = { .loop = NULL };
+	int peer;
+
+	open_pair(&w, SOCK_SEQPACKET, &peer);
+	conn_set_handler(w.server, &handler, &w);
+	conn_write(w.server, slice_make(said, sizeof(said)));
+	loop_run(w.loop);
+	assert_int_equal(read(peer, said, sizeof(said)), SAID);
+	close_pair(&w, peer);
 }
 
 #define ROUNDS 40
