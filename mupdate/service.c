@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define CONFLICTS_MAX 10000
+#define GROUP_BYTES 65536 /* less than FEED_PIECE of session.c */
 
 struct metric mupdate_metrics[MUPDATE_M_COUNT] = {
 	[MUPDATE_M_SESSIONS] =
@@ -47,6 +48,7 @@ struct service {
 	struct list sessions; /* struct session, session_link() */
 	char *hostname, *cluster, *master_url;
 	struct list group; /* have answers that wait for the commit */
+	size_t group_count, last_group_count;
 	bool commit_deferred;
 	bool draining;
 	struct map *conflicts; /* name -> struct conflict, on the heap */
@@ -208,8 +210,16 @@ service_join(struct service *s, struct session *sn)
 {
 	struct list *link = session_group_link(sn);
 
-	if (!list_is_linked(link))
-		list_add_tail(&s->group, link);
+	if (list_is_linked(link))
+		return;
+	list_add_tail(&s->group, link);
+	s->group_count++;
+}
+
+size_t
+service_share(const struct service *s)
+{
+	return GROUP_BYTES / MAX(s->last_group_count, 1);
 }
 
 static void
@@ -243,6 +253,8 @@ service_commit(struct service *s)
 		log_error(NULL, "map.commit outcome=%s error=%s",
 		          outcome == MAPDB_UNDONE ? "refused" : "unknown", log_esc(err.text));
 	metrics_add(&mupdate_metrics[MUPDATE_M_COMMITS], 1);
+	s->last_group_count = s->group_count;
+	s->group_count = 0;
 	while (!list_is_empty(&s->group)) {
 		struct list *link = s->group.next;
 

@@ -86,6 +86,9 @@ const struct service_config *service_config(const struct service *s);
 bool service_begin(struct service *s) MUST_CHECK;
 /* sn has an answer that waits for the group. */
 void service_join(struct service *s, struct session *sn);
+/* So many bytes of changes a session may add to a group, then it waits for its end: a turn writes
+ * no more than it tells the subscribers, so that nobody who changes much keeps others waiting. */
+size_t service_share(const struct service *s);
 /* Ends the group, if one is open; then tells the subscribers. False: it is not on disk. At a
  * replica there are no groups. */
 bool service_commit(struct service *s);

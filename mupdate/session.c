@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEED_PIECE 32768
+#define FEED_PIECE 262144
 #define BAD_MAX 10
 #define TERM_MOST (UINT64_MAX / 2) /* nobody gets there by counting */
 #define VERSION "0.1"
@@ -133,6 +133,7 @@ void
 session_released(struct session *sn, enum mapdb_outcome outcome)
 {
 	sn->is_held = false;
+	sn->group_bytes = 0;
 	if (sn->wire != NULL && outcome == MAPDB_UNKNOWN)
 		session_end(sn, "the change could not be written", false);
 	else if (sn->wire != NULL && outcome == MAPDB_UNDONE)
@@ -145,6 +146,9 @@ session_released(struct session *sn, enum mapdb_outcome outcome)
 		return;
 	mupdate_server_set_out(sn->core, link_out(sn->wire));
 	link_flush(sn->wire);
+	if (sn->waits_for_group)
+		session_resume(sn);
+	sn->waits_for_group = false;
 }
 
 /* ---- login ------------------------------------------------------------------------------------- */
@@ -288,6 +292,15 @@ noop_done(struct session *sn)
 	session_resume(sn);
 }
 
+/* Behind all that was there when it was asked, and not behind what comes all the time. */
+static void
+answer_noop(struct session *sn)
+{
+	if (sn->noop_open && sn->barrier_id == 0 && sn->feed_live &&
+	    feed_revision(sn->feed) >= sn->noop_revision)
+		noop_done(sn);
+}
+
 static void
 feed_run(struct session *sn)
 {
@@ -303,6 +316,7 @@ feed_run(struct session *sn)
 	timer_cancel(&sn->stall);
 	switch (feed_step(sn->feed, link_out(sn->wire), FEED_PIECE)) {
 	case FEED_MORE:
+		answer_noop(sn);
 		link_flush(sn->wire);
 		feed_run_later(sn);
 		break;
@@ -316,8 +330,7 @@ feed_run(struct session *sn)
 		sn->feed_live = true;
 		if (first)
 			session_resume(sn);
-		if (sn->noop_open && sn->barrier_id == 0)
-			noop_done(sn);
+		answer_noop(sn);
 		break;
 	case FEED_FAILED:
 		metrics_add(&mupdate_metrics[MUPDATE_M_DROPPED], 1);
@@ -424,6 +437,7 @@ on_barrier(void *ctx, bool ok)
 		                     "the master is away");
 		session_resume(sn);
 	} else if (sn->feed != NULL) {
+		sn->noop_revision = mapdb_info(sn->conf->db)->revision;
 		feed_run_later(sn);
 	} else {
 		noop_done(sn);
@@ -441,6 +455,7 @@ cmd_noop(struct session *sn, const struct mupdate_cmd *cmd)
 		return;
 	}
 	sn->noop_open = true;
+	sn->noop_revision = mapdb_info(sn->conf->db)->revision;
 	mupdate_server_wait(sn->core);
 	if (sn->barrier_id == 0)
 		feed_run_later(sn);
@@ -557,7 +572,8 @@ on_drained(void *ctx)
 	if (sn->is_full)
 		session_resume(sn);
 	sn->is_full = false;
-	feed_run(sn);
+	/* What the peer asks is heard before the output is full again. */
+	feed_run_later(sn);
 }
 
 static void
@@ -600,7 +616,7 @@ static const struct link_ops link_ops = { .input = on_input,
 
 /* The largest command (an ACL of 64 KiB) must fit. */
 static const struct link_limits link_limits = {
-	.input_bytes = 65536, .output_high = 65536, .output_low = 16384, .output_max = 8u << 20
+	.input_bytes = 65536, .output_high = 262144, .output_low = 65536, .output_max = 8u << 20
 };
 
 struct session *

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#define CHANGE_BYTES 64             /* of a record, beside its texts */
 #define CLAIM_MOST (UINT64_MAX / 2) /* nobody gets there by counting, and one more fits */
 
 static bool
@@ -118,6 +119,17 @@ change_apply(struct session *sn, const struct mupdate_cmd *cmd, const struct rul
 	mupdate_server_reply(sn->core, cmd->tag, MUPDATE_OK, MUPDATE_CODE_NONE, "done");
 }
 
+/* What comes behind its share waits for the commit. */
+static void
+take_share(struct session *sn, const struct mupdate_cmd *cmd)
+{
+	sn->group_bytes += CHANGE_BYTES + cmd->name.n + cmd->place.n + cmd->acl.n + cmd->fields.n;
+	if (sn->group_bytes < service_share(sn->service))
+		return;
+	sn->waits_for_group = true;
+	mupdate_server_wait(sn->core);
+}
+
 void
 session_change(struct session *sn, const struct mupdate_cmd *cmd)
 {
@@ -147,6 +159,7 @@ session_change(struct session *sn, const struct mupdate_cmd *cmd)
 		start = session_hold(sn);
 		change_apply(sn, cmd, &in);
 		session_held(sn, cmd->tag, start);
+		take_share(sn, cmd);
 	}
 	arena_free(&a);
 }

@@ -31,6 +31,8 @@ struct session {
 	struct link *wire; /* NULL: ended */
 	struct buf held;   /* answers that wait for the commit; also what is said after the end */
 	bool is_held;
+	size_t group_bytes;    /* of its changes in the open group */
+	bool waits_for_group;  /* it has had its share of it */
 	bool is_full;          /* answers to FIND have to go out first */
 	struct buf held_marks; /* struct held_mark */
 	char id[IDS_SESSION_LEN];
@@ -46,6 +48,7 @@ struct session {
 	uint64_t term;  /* the highest it knows; ROOST */
 	bool noop_open; /* a NOOP waits */
 	char noop_tag[MUPDATE_TAG_MAX + 1];
+	uint64_t noop_revision; /* its answer comes behind this */
 	bool in_handshake;
 	bool is_feed_counted;
 	char *listed_own; /* the server whose names it asked for as a Cyrus push does; NULL */

@@ -431,6 +431,92 @@ TEST(a_subscriber_that_takes_nothing_is_cut)
 	world_fini(&w);
 }
 
+/* Connects, logs in as be1, and says more in the same piece. */
+static struct conn *
+connect_and_say(struct world *w, const char *more)
+{
+	struct conn *theirs, *ours;
+
+	fakenet_pair(play_loop(w->play), "127.0.0.2:2000", "127.0.0.1:3905", &theirs, &ours);
+	service_accept(w->master.service, &ours);
+	conn_write(theirs, SLICE("A AUTHENTICATE \"PLAIN\" \"AGJlMQB4\"\r\n"));
+	conn_write(theirs, slice_of(more));
+	return theirs;
+}
+
+/* The answers, and what subscribers are told, are not held back until all is done. */
+TEST(who_changes_much_at_once_does_it_in_pieces)
+{
+	enum { CHANGES = 12000, BYTES = 80 /* of each, at least */ };
+	struct buf said = BUF_INIT(SIZE_MAX);
+	struct conn *writer;
+	uint64_t commits;
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	commits = metrics_value(&mupdate_metrics[MUPDATE_M_COMMITS]);
+	for (unsigned i = 0; i < CHANGES; i++)
+		buf_printf(&said, "%u RESERVE \"u.%05u\" \"be1.test!\"\r\n", i, i);
+	writer = connect_and_say(&w, buf_cstr(&said));
+	fakenet_settle(play_loop(w.play));
+	assert_int_equal(mapdb_count(w.master.db), CHANGES);
+	commits = metrics_value(&mupdate_metrics[MUPDATE_M_COMMITS]) - commits;
+	test_check(commits >= CHANGES * BYTES / 65536, "%u", (unsigned)commits);
+	conn_free(&writer);
+	buf_fini(&said);
+	world_fini(&w);
+}
+
+struct subscriber {
+	struct conn *conn;
+	size_t heard, heard_at_noop;
+};
+
+/* Takes so much, and then nothing for a while. */
+static void
+subscriber_input(void *ctx)
+{
+	struct subscriber *s = ctx;
+	struct slice in = conn_input(s->conn);
+	const char *noop = memmem(in.p, in.n, "N OK \"Noop", 10);
+
+	if (noop != NULL)
+		s->heard_at_noop = s->heard + (size_t)(noop - in.p);
+	s->heard += in.n;
+	conn_consume(s->conn, in.n);
+	conn_pause_input(s->conn);
+}
+
+TEST(a_noop_of_a_slow_subscriber_does_not_wait_for_what_comes_all_the_time)
+{
+	enum { STEPS = 80, ASKED = 40, CHANGES = 50, CHANGE = 2000 };
+	static const struct conn_handler handler = { .on_input = subscriber_input };
+	struct subscriber s = { .heard = 0 };
+	char start[32];
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	s.conn = connect_and_say(&w, "U UPDATE\r\n");
+	conn_set_handler(s.conn, &handler, &s);
+	conn_set_input_limit(s.conn, CHANGES * CHANGE * 9 / 10);
+	fakenet_settle(play_loop(w.play));
+	for (unsigned i = 0; i < STEPS; i++) {
+		snprintf(start, sizeof(start), "user.s%02ux", i);
+		activate_many_at(&w, start, CHANGES);
+		if (i == ASKED)
+			conn_write(s.conn, SLICE("N NOOP\r\n"));
+		conn_resume_input(s.conn);
+		fakenet_settle(play_loop(w.play));
+	}
+	test_check(s.heard_at_noop > ASKED * CHANGES * CHANGE, "%zu of %zu", s.heard_at_noop,
+	           s.heard);
+	conn_free(&s.conn);
+	world_fini(&w);
+}
+
 TEST(a_long_list_comes_in_pieces_and_complete)
 {
 	struct world w;
