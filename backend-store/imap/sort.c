@@ -1,5 +1,5 @@
 /*
- * sort - SORT and UID SORT. RFC 5256, RFC 5957 (DISPLAYFROM, DISPLAYTO).
+ * sort - SORT and UID SORT. RFC 5256, RFC 5957 (DISPLAYFROM, DISPLAYTO), RFC 7162 section 3.1.9.
  *
  * Three parts, each a few milliseconds at a time: the messages are found and what they are
  * sorted by is written down; that is sorted; the answer. The summaries have all that is needed.
@@ -10,6 +10,8 @@
 #include "imap/sort_keys.h"
 #include "proto/imap_sort.h"
 
+#include <inttypes.h>
+
 #define STEPS 512 /* between looks at the clock */
 
 struct sort_job {
@@ -17,6 +19,7 @@ struct sort_job {
 	struct search_scan scan;
 	struct message_key key;
 	struct sort_keys keys;
+	uint64_t modseq_max; /* of what was found */
 	size_t told;
 };
 
@@ -74,6 +77,7 @@ add_criterion(struct sort_job *j, enum imap_sort_key key, bool reverse, const st
 static bool
 add_message(struct imap_session *s, struct sort_job *j, uint32_t seq, const struct msg *m)
 {
+	j->modseq_max = MAX(j->modseq_max, m->modseq);
 	message_key_start(&j->key, &j->scan.match.body);
 	sort_keys_start(&j->keys);
 	for (unsigned i = 0; i < j->by.count; i++)
@@ -97,6 +101,8 @@ tell(struct imap_session *s, struct command *c)
 		buf_add_char(out, ' ');
 		buf_add_decimal(out, sort_keys_id(&j->keys, j->told));
 	}
+	if (j->scan.program.modseq && j->keys.count > 0)
+		buf_printf(out, " (MODSEQ %" PRIu64 ")", j->modseq_max);
 	buf_add_str(out, "\r\n");
 	command_done(s, COMMAND_OK, NULL, "Sorted");
 }

@@ -379,7 +379,8 @@ def pile(n):
     first = n - n % 4
     more = f"Message-ID: <pile{n}@example.net>\r\n"
     if n != first:
-        more += f"In-Reply-To: <pile{first}@example.net>\r\nReferences: <pile{first}@example.net>\r\n"
+        more += "".join(f"{field}: <pile{first}@example.net>\r\n"
+                        for field in ("In-Reply-To", "References"))
     subject = ("Re: " if n != first else "") + f"{WORDS[first // 4 % len(WORDS)]} {first:05d}"
     when = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(1_700_000_000 - n * 60))
     return (f"From: S{(n * 7) % LARGE:05d} <s{n}@example.net>\r\nTo: t{n % 10}@example.org\r\n"

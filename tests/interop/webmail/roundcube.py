@@ -87,7 +87,8 @@ class Roundcube:
             "des_key": secrets.token_hex(12), "plugins": PLUGINS, "skin": "elastic",
             "language": "en_US", "enable_spellcheck": False, "create_default_folders": True,
             "drafts_mbox": "Drafts", "junk_mbox": "Junk", "sent_mbox": "Sent",
-            "trash_mbox": "Trash", "archive_mbox": "Archive", "archive_type": "year", "check_all_folders": True,
+            "trash_mbox": "Trash", "archive_mbox": "Archive", "archive_type": "year",
+            "check_all_folders": True,
             "quota_zero_as_unlimited": True, "product_name": "Roost", "mime_types": None,
             "draft_autosave": 60, "prefer_html": True, "mail_pagesize": 50, **more}
         self.child = None
@@ -126,8 +127,8 @@ class Roundcube:
         out = open(self.folder + "/logs/server.log", "ab")
         libraries = ":".join(glob.glob(self.root + "/usr/lib/*-linux-gnu"))
         self.child = subprocess.Popen(
-            [one(self.root, "/usr/bin/php[0-9]*"), "-c", self.folder + "/php.ini", "-S", "%s:%d" % self.address, "-t",
-             self.folder], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.folder,
+            [one(self.root, "/usr/bin/php[0-9]*"), "-c", self.folder + "/php.ini",
+             "-S", "%s:%d" % self.address, "-t", self.folder], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.folder,
             env=dict(os.environ, LD_LIBRARY_PATH=libraries))
         out.close()
         for _ in range(200):

@@ -94,7 +94,11 @@ forms(struct talk *t)
 	           "a NO [BADCHARSET (US-ASCII UTF-8)] The charset is not known\r\n");
 	talk_check(t, "a SORT (FOO) UTF-8 ALL", "a BAD Unknown sort criterion in SORT\r\n");
 	talk_check(t, "a SORT (DATE) UTF-8 FOO", "a BAD Unknown search key in SORT\r\n");
-	talk_check_end(t, "a SORT (DATE) UTF-8 MODSEQ 1", "a OK Sorted");
+	/* RFC 7162 section 3.1.9; modseqs are now 3 and 4 */
+	talk_check(t, "a SORT (SUBJECT) UTF-8 MODSEQ 3",
+	           "* OK [HIGHESTMODSEQ 6] Highest\r\n* SORT 2 1 (MODSEQ 4)\r\na OK Sorted\r\n");
+	talk_check(t, "a SORT (SUBJECT) UTF-8 MODSEQ 99", "* SORT\r\na OK Sorted\r\n");
+	talk_check(t, "a THREAD REFERENCES UTF-8 MODSEQ 3", "* THREAD (1)(2)\r\na OK Threaded\r\n");
 }
 
 TEST(forms_of_the_answer)
