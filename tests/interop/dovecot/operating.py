@@ -258,6 +258,75 @@ def check_master_away(c):
     c.master.start("roost-mupdate")
 
 
+# ---- it goes in the middle of something long -------------------------------------------------------
+
+PIECE = b"y" * 998 + b"\r\n"
+PIECES = 20000  # more than all buffers on the way hold
+
+
+def scenario_cut(box):
+    c = Cluster(box)
+    gina = Raw(box, GINA)
+    gina.send(b"a APPEND INBOX {%d+}\r\n" % (PIECES * len(PIECE)) + PIECES * PIECE + b"\r\n")
+    check("a long message", " OK " in gina.line())
+    for what, cut in (("killed", c.dovecot.kill), ("shut down", c.dovecot.stop)):
+        check_cut_reading(c, what, cut)
+        check_cut_writing(c, what, cut)
+    check("nothing of what was cut has stayed", c.imap(HUGO).select("INBOX")[1] == [b"0"])
+
+
+def rest(sock):
+    data = b""
+    try:
+        while piece := sock.recv(1 << 20):
+            data += piece
+    except ConnectionError:
+        pass
+    return data
+
+
+def until_tagged(raw, tag):
+    lines = [raw.line()]
+    while lines[-1] and not lines[-1].startswith((tag, "* BYE")):
+        lines.append(raw.line())
+    return lines
+
+
+def check_cut_reading(c, what, cut):
+    imap, pop = Raw(c.box, GINA), c.pop3(GINA).sock
+    imap.ok("selected", "SELECT INBOX")
+    imap.send("b FETCH 1 BODY.PEEK[]\r\n")
+    pop.sendall(b"RETR 1\r\n")
+    got = imap.sock.recv(1000), pop.recv(1000)  # it has begun; what follows waits in buffers
+    cut()
+    texts = got[0] + rest(imap.sock), got[1] + rest(pop)
+    check(f"Dovecot is {what} in the middle of a FETCH: the client is cut off, and told of no end",
+          len(texts[0]) < PIECES * len(PIECE) and b"b OK" not in texts[0], texts[0][-200:])
+    check("and of a RETR", not texts[1].endswith(b"\r\n.\r\n") and
+          len(texts[1]) < PIECES * len(PIECE), texts[1][-200:])
+    c.dovecot.start()
+
+
+def check_cut_writing(c, what, cut):
+    is_served_again(c)
+    imap, mail = Raw(c.box, HUGO), Mail(c.box, 24)
+    rcpts = mail.rcpt([HUGO, ANN])
+    mail.ask("DATA")
+    mail.sock.sendall(MESSAGE.format("long").encode() + 1000 * PIECE)
+    imap.send(b"c APPEND INBOX {%d+}\r\n" % (PIECES * len(PIECE)) + 1000 * PIECE)
+    cut()
+    imap.send((PIECES - 1000) * PIECE + b"\r\n")
+    lines = until_tagged(imap, "c ")
+    check(f"Dovecot is {what} in the middle of an APPEND: that is said",
+          lines[-1].startswith("c NO [UNAVAILABLE]"), lines)
+    mail.sock.sendall(1000 * PIECE + b".\r\n")
+    finals = [mail.reply(), mail.reply()]
+    check("and of mail: for each what is so", codes(rcpts) == ["250"] * 2 and
+          [r[:3] for r in finals] == ["451", "250"], (rcpts, finals))
+    mail.close()
+    c.dovecot.start()
+
+
 # ---- roostctl ---------------------------------------------------------------------------------------
 
 def scenario_roostctl(box):
