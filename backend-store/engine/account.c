@@ -3,7 +3,8 @@
  * where the newest snapshot of each object lies. Derived from the log, in the same commits.
  *
  * Row of the table `engine.segments`, key be64 number:
- *   u64 bodies that lie there, u64 bytes of these and of the newest snapshots, u8 ACCOUNT_TORN
+ *   u64 bodies that lie there, u64 bytes of these and of the newest snapshots, u8 ACCOUNT_TORN,
+ *   u64 the last LSN that was applied from there (rows of the first days do without)
  * Row of the table `engine.objects`, key be64 object and u8 0 (complete) or 1 (under way):
  *   u64 as of which LSN, u64 snapshot id, u32 parts, then where they lie till the end:
  *   (u64 segment, u64 bytes)
@@ -28,19 +29,16 @@ object_key(uint8_t key[9], uint64_t object, bool under_way)
 /* ---- files -------------------------------------------------------------------------------- */
 
 struct account_delta {
-	uint64_t segment;
+	uint64_t segment, last_lsn;
 	int64_t bodies, bytes;
 };
 
-void
-account_add(struct engine *e, uint64_t segment, int bodies, int64_t bytes)
+static struct account_delta *
+delta_of(struct engine *e, uint64_t segment)
 {
 	struct account *a = &e->account;
-
 	struct account_delta *d;
 
-	if (segment == 0)
-		return; /* a body that was not met yet lies nowhere */
 	if (a->deltas == NULL)
 		a->deltas = map_new();
 	d = map_get(a->deltas, map_key_u64(&segment));
@@ -49,8 +47,27 @@ account_add(struct engine *e, uint64_t segment, int bodies, int64_t bytes)
 		d->segment = segment;
 		(void)map_set(a->deltas, map_key_u64(&segment), d);
 	}
+	return d;
+}
+
+void
+account_add(struct engine *e, uint64_t segment, int bodies, int64_t bytes)
+{
+	struct account_delta *d;
+
+	if (segment == 0)
+		return; /* a body that was not met yet lies nowhere */
+	d = delta_of(e, segment);
 	d->bodies += bodies;
 	d->bytes += bytes;
+}
+
+void
+account_note_applied(struct engine *e, uint64_t segment, uint64_t lsn)
+{
+	struct account_delta *d = delta_of(e, segment);
+
+	d->last_lsn = MAX(d->last_lsn, lsn);
 }
 
 static void
@@ -101,18 +118,20 @@ account_get(struct engine *e, struct kv_txn *txn, uint64_t segment, struct accou
 	row_r->bodies = num_read_u64(&r);
 	row_r->bytes = num_read_u64(&r);
 	row_r->torn = (num_read_u8(&r) & ACCOUNT_TORN) != 0;
+	row_r->last_lsn = r.rest.n != 0 ? num_read_u64(&r) : 0;
 	return !r.bad;
 }
 
 static void
 put_row(struct engine *e, struct kv_txn *txn, uint64_t segment, const struct account_row *row)
 {
-	uint8_t key[8], raw[17];
+	uint8_t key[8], raw[25];
 
 	num_put_be64(key, segment);
 	num_put_le64(raw, row->bodies);
 	num_put_le64(raw + 8, row->bytes);
 	raw[16] = row->torn ? ACCOUNT_TORN : 0;
+	num_put_le64(raw + 17, row->last_lsn);
 	kv_put(txn, e->t_segments, slice_make(key, 8), slice_make(raw, sizeof(raw)));
 }
 
@@ -135,8 +154,9 @@ account_flush(struct engine *e, struct kv_txn *txn)
 		const struct account_delta *d = delta;
 
 		/* one that was dropped is not there again for what it had */
-		if (!account_get(e, txn, d->segment, &row) && d->bytes <= 0)
+		if (!account_get(e, txn, d->segment, &row) && d->bytes <= 0 && d->last_lsn == 0)
 			continue;
+		row.last_lsn = MAX(row.last_lsn, d->last_lsn);
 		row.bodies = moved(row.bodies, d->bodies);
 		row.bytes = moved(row.bytes, d->bytes);
 		put_row(e, txn, d->segment, &row);

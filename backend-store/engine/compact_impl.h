@@ -23,6 +23,7 @@ enum compact_phase {
 /* A file of the log, in memory. */
 struct compact_file {
 	uint64_t number, prev_lsn, bytes;
+	uint64_t last_lsn;                    /* that the index has from it; 0: not known */
 	uint64_t live_bytes;                  /* when last looked at */
 	uint64_t not_before_ms;               /* something went wrong with it */
 	uint64_t needs_bytes, needs_until_ms; /* on the disk, to be written anew */

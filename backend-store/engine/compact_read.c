@@ -92,6 +92,7 @@ count_bytes(struct compactor *c)
 
 		(void)account_get(c->e, txn, f->number, &row);
 		f->torn = row.torn;
+		f->last_lsn = row.last_lsn;
 		f->live_bytes = MIN(row.bytes, f->bytes);
 		if (is_full(c, f)) {
 			live += f->live_bytes;
@@ -517,7 +518,7 @@ compact_scan(struct compactor *c)
 {
 	struct scanning s = { .c = c };
 	const struct compact_file *behind = file_behind(c, c->at.number);
-	uint64_t snapshots;
+	uint64_t snapshots, last_lsn;
 
 	compact_forget(c);
 	must(behind != NULL); /* the log goes on behind what is full */
@@ -527,9 +528,11 @@ compact_scan(struct compactor *c)
 	c->seen_lsn = c->at.prev_lsn;
 	scan_batches(&s);
 	segment_end(&s.in);
-	/* The next file says how far this one went. */
-	if (!c->failed && !c->stop && behind->number == c->at.number + 1 &&
-	    c->seen_lsn < behind->prev_lsn)
+	/* The index knows how far this one went, and the next file, when it is still there. */
+	last_lsn = c->at.last_lsn;
+	if (behind->number == c->at.number + 1)
+		last_lsn = MAX(last_lsn, behind->prev_lsn);
+	if (!c->failed && !c->stop && c->seen_lsn < MIN(last_lsn, c->end_lsn))
 		note_damage(c, "batches missing", c->seen_lsn + 1, 0);
 	if (c->failed || c->stop)
 		return;

@@ -84,6 +84,7 @@ struct account {
 enum { ACCOUNT_TORN = 1 };
 struct account_row {
 	uint64_t bodies, bytes;
+	uint64_t last_lsn; /* 0: not known */
 	bool torn;
 };
 
@@ -197,6 +198,8 @@ int account_open(struct engine *e, struct err *err); /* counts what an older ver
 void account_fini(struct engine *e);
 void account_add(struct engine *e, uint64_t segment, int bodies, int64_t bytes);
 void account_note_torn(struct engine *e, uint64_t segment);
+/* A transaction from there, by its last LSN. */
+void account_note_applied(struct engine *e, uint64_t segment, uint64_t lsn);
 void account_snapshot(struct engine *e, struct kv_txn *txn, const struct engine_item *it);
 void account_flush(struct engine *e, struct kv_txn *txn);
 void account_committed(struct engine *e, bool ok);

@@ -87,6 +87,8 @@ indexer_apply(struct engine *e, struct list *txs, struct err *err)
 			apply_record(e, txn, &tx->items[i]);
 		last = tx->first_lsn + tx->count - 1;
 		segment = tx->items[0].place.segment;
+		if (counts)
+			account_note_applied(e, segment, last);
 	}
 	e->applying = NULL;
 	account_flush(e, txn);

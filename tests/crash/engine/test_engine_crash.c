@@ -16,6 +16,7 @@
 #include "base/xalloc.h"
 #include "disk/disk.h"
 #include "engine/engine.h"
+#include "engine/record.h"
 #include "fakenet/fakenet.h"
 #include "lib/test.h"
 #include "log/log.h"
@@ -644,6 +645,27 @@ TEST(an_index_that_cannot_follow_the_log_is_made_anew)
 	book_free(b);
 }
 
+/* Of each file that has bodies. */
+static void
+add_counts(struct book *b, struct buf *out)
+{
+	struct kv_txn *txn;
+	struct kv_cursor *c;
+	struct slice key, row;
+
+	assert_int_equal(engine_read(b->e, &txn, NULL), KV_OK);
+	c = kv_cursor_new(txn, T_SEGMENTS);
+	for (bool more = kv_cursor_seek(c, SLICE(""), &key, &row); more;
+	     more = kv_cursor_next(c, &key, &row))
+		if (num_get_le64((const uint8_t *)row.p) != 0)
+			buf_printf(out, "%llu: %llu, %llu bytes\n",
+			           (unsigned long long)num_get_be64((const uint8_t *)key.p),
+			           (unsigned long long)num_get_le64((const uint8_t *)row.p),
+			           (unsigned long long)num_get_le64((const uint8_t *)row.p + 8));
+	kv_cursor_free(&c);
+	kv_end(&txn);
+}
+
 /* The index of a version that did not count yet. */
 TEST(what_was_not_counted_is_counted_once)
 {
@@ -658,7 +680,7 @@ TEST(what_was_not_counted_is_counted_once)
 	struct err err;
 
 	fill(b, 60);
-	add_table(b, T_SEGMENTS, 0, &was);
+	add_counts(b, &was);
 	engine_close(&b->e);
 	snprintf(dir, sizeof(dir), "%s/index", b->dir);
 	c.dir = dir;
@@ -669,7 +691,7 @@ TEST(what_was_not_counted_is_counted_once)
 	assert_int_equal(kv_commit(&txn, &err), KV_OK);
 	kv_close(&kv);
 	test_check(book_open(b, &err), "%s", err.text);
-	add_table(b, T_SEGMENTS, 0, &is);
+	add_counts(b, &is);
 	compare(&was, &is, 5301);
 	buf_fini(&was);
 	buf_fini(&is);
@@ -701,6 +723,71 @@ TEST(a_damaged_record_is_named_and_its_file_stays)
 	}
 	/* padding between records may be hit: then nothing is wrong */
 	assert_true(named >= 36);
+}
+
+/* Where the last batch of the first file begins. */
+static uint64_t
+find_last_batch(struct book *b)
+{
+	struct os *os = disk_os(b->disk);
+	uint64_t at = RECORD_SEGMENT_BYTES, last = 0;
+	uint8_t raw[RECORD_BATCH_BYTES];
+	struct record_batch batch;
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/log/%016x.log", b->dir, 1u);
+	fd = os->ops->open(os, path, false);
+	assert_true(fd != -1);
+	for (; os->ops->pread(os, fd, raw, sizeof(raw), at) == sizeof(raw) &&
+	       record_get_batch(raw, &batch);
+	     at += sizeof(raw) + batch.bytes)
+		last = at;
+	(void)os->ops->close(os, fd);
+	assert_true(last != 0);
+	return last;
+}
+
+static void
+drop_bodies(struct book *b, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++) {
+		struct engine_tx *tx = engine_begin(b->e, ENGINE_TX_SMALL);
+
+		engine_add_fact(tx, i, FACT_DROP, SLICE(""));
+		assert_int_equal(engine_commit(&tx, on_dropped, &b->moves[i]), ENGINE_OK);
+		fakenet_settle(b->loop);
+	}
+	engine_index_now(b->e);
+	fakenet_settle(b->loop);
+}
+
+/* The file behind it, which said how far this one went, is gone. */
+TEST(a_damaged_end_of_a_file_is_found_without_the_next_one)
+{
+	struct book *b = book_new(5801);
+	struct engine_stats stats;
+	unsigned second = 0;
+	struct err err;
+
+	test_check(book_open(b, &err), "%s", err.text);
+	do {
+		begin_move(b);
+		fakenet_settle(b->loop);
+		engine_get_stats(b->e, &stats);
+		second = stats.segments == 1 ? b->next : second;
+	} while (stats.segments < 4);
+	drop_bodies(b, second, b->next - 1);
+	assert_true(engine_compact(b->e));
+	run_compaction(b, &stats);
+	assert_true(stats.compact.dropped >= 2);
+	disk_damage(b->disk, 0, find_last_batch(b) + 9);
+	drop_bodies(b, 0, second);
+	assert_true(engine_compact(b->e));
+	run_compaction(b, &stats);
+	assert_int_equal(stats.compact.kept_damaged, 1);
+	assert_true(find_last_batch(b) != 0);
+	book_free(b);
 }
 
 TEST(it_is_done_when_it_is_worth_it_and_on_a_full_disk_whatever_it_brings)
