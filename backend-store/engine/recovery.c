@@ -13,7 +13,8 @@
  * writing: when it is whole it replaces what was read from there on. Old tails are never
  * appended to.
  *
- * One batch is held in memory (`pending`) until the next shows that it is settled.
+ * One batch is held in memory (`pending`) until the next shows that it is settled. What is
+ * settled goes into the index many batches at a time: a commit each would take a sync each.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,10 @@
 #include "base/num.h"
 #include "base/xalloc.h"
 #include "engine/engine_impl.h"
+
+/* What one commit takes. */
+#define READY_RECORDS_MOST 20000
+#define READY_BYTES_MOST (8u << 20)
 
 struct recovery {
 	struct engine *e;
@@ -42,6 +47,10 @@ struct recovery {
 	uint64_t bad;        /* records that are not what was written */
 	uint64_t last;       /* LSN of its last record as its headers say */
 	uint64_t tail;       /* number of the file it lies in */
+
+	/* settled, and not in the index yet; bodies are not there any more */
+	struct list ready;
+	size_t ready_records, ready_bytes;
 };
 
 static void
@@ -210,16 +219,35 @@ append_list(struct list *to, struct list *from)
 static int
 apply(struct recovery *r)
 {
-	drop_applied(r, &r->settled);
-	if (list_is_empty(&r->settled))
+	if (list_is_empty(&r->ready))
 		return 0;
-	if (indexer_apply(r->e, &r->settled, r->err) == -1) {
+	if (indexer_apply(r->e, &r->ready, r->err) == -1) {
 		err_prefix(r->err, "recovery of %s", r->e->dir);
 		return -1;
 	}
+	free_list(&r->ready);
+	r->ready_records = r->ready_bytes = 0;
 	if (r->e->pass == PASS_LIVE || r->e->pass == PASS_FACTS)
 		r->applied = r->e->indexed_lsn;
 	return 0;
+}
+
+/* What is held back counts. */
+static int
+make_ready(struct recovery *r)
+{
+	const struct engine_tx *tx;
+
+	drop_applied(r, &r->settled);
+	LIST_EACH (tx, &r->settled, const struct engine_tx, link) {
+		r->ready_records += tx->count;
+		for (size_t i = 0; i < tx->count; i++)
+			r->ready_bytes += tx->items[i].head.n + tx->items[i].body.n;
+	}
+	append_list(&r->ready, &r->settled);
+	if (r->ready_records < READY_RECORDS_MOST && r->ready_bytes < READY_BYTES_MOST)
+		return 0;
+	return apply(r);
 }
 
 /* A later batch shows that the one held back was synced. */
@@ -231,7 +259,7 @@ settle(struct recovery *r)
 	if (r->bad != 0 && r->last > r->applied)
 		note_damage(r, "record", r->last, 0);
 	append_list(&r->settled, &r->beyond);
-	rc = apply(r);
+	rc = make_ready(r);
 	drop_pending(r);
 	return rc;
 }
@@ -400,6 +428,8 @@ save_tail(struct recovery *r)
 {
 	struct engine *e = r->e;
 
+	if (apply(r) == -1)
+		return -1;
 	/* The index holds only what was synced: what it holds needs no second writing. */
 	drop_applied(r, &r->settled);
 	if (is_tail_torn(r))
@@ -416,7 +446,7 @@ save_tail(struct recovery *r)
 		              e->dir);
 		return -1;
 	}
-	return apply(r);
+	return make_ready(r) == -1 ? -1 : apply(r);
 }
 
 struct files {
@@ -490,7 +520,7 @@ read_pass(struct recovery *r, const struct files *f, enum apply_pass pass)
 	if (read_files(r, f, 0) == -1)
 		return -1;
 	free_list(&r->beyond);
-	return apply(r);
+	return make_ready(r) == -1 ? -1 : apply(r);
 }
 
 /* Unknown: as if there were. */
@@ -603,10 +633,12 @@ recovery_run(struct engine *e, struct err *err)
 
 	list_init(&r.settled);
 	list_init(&r.beyond);
+	list_init(&r.ready);
 	if (read_checkpoint(e, &c, err) == -1 || account_open(e, err) == -1)
 		return -1;
 	rc = run(&r, &c);
 	drop_pending(&r);
+	free_list(&r.ready);
 	if (rc == -1)
 		return -1;
 	/* Never an LSN again that was met anywhere. e->durable stays below the torn ones, so
