@@ -8,17 +8,20 @@
  *  1. Touching a page behind the end of the file is SIGBUS. LMDB does not write pages that were
  *     freed again in the same transaction, so that its file may be a little short; we make it as
  *     long as it says it is, after each commit. One that is shorter has lost its end.
- *  2. LMDB asserts what it finds in pages, and ends the process. A reader has nothing to lose
- *     by leaving LMDB with a longjmp instead: its locks are taken and given back before it looks
- *     at pages. A writer does end.
+ *  2. LMDB asserts what it finds in pages, or follows it to where nothing is mapped, and ends the
+ *     process. A reader has nothing to lose by leaving LMDB with a longjmp instead: its locks are
+ *     taken and given back before it looks at pages. A writer does end.
+ *  3. It divides by the size of a page as the file tells it: we look at that first.
  */
 #include "kv/kv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <lmdb.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +36,8 @@
 
 struct kv_env {
 	MDB_env *mdb;
-	char *data_path;
-	dev_t dev; /* of the file that is open */
-	ino_t ino;
+	char *data_path, *lock_path;
+	struct stat data, lock_file; /* of the files that are open */
 	MDB_dbi *dbis;
 	size_t table_count;
 	bool read_only;
@@ -132,30 +134,136 @@ on_assert(UNUSED MDB_env *mdb, UNUSED const char *text)
 	longjmp(rescue.to, 1);
 }
 
+static const int faults[] = { SIGBUS, SIGSEGV };
+static struct sigaction before[ARRAY_LEN(faults)];
+static pthread_mutex_t faults_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* What is not ours goes to whoever had it before. */
+static void
+on_fault(int signo)
+{
+	if (rescue.armed) {
+		rescue.armed = false;
+		longjmp(rescue.to, 1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+		if (faults[i] == signo)
+			(void)sigaction(signo, &before[i], NULL);
+	(void)raise(signo);
+}
+
+/* At each opening: others may have taken the signals meanwhile. */
+static void
+catch_faults(void)
+{
+	const struct sigaction ours = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
+	struct sigaction now;
+
+	pthread_mutex_lock(&faults_lock);
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+		if (sigaction(faults[i], NULL, &now) == -1 || now.sa_handler == on_fault)
+			continue;
+		before[i] = now;
+		(void)sigaction(faults[i], &ours, NULL);
+	}
+	pthread_mutex_unlock(&faults_lock);
+}
+
+/* The rest of a function: what `call` says, or that the file is damaged. */
+#define RETURN_SAFELY(call)                                                                        \
+	do {                                                                                       \
+		int rc_;                                                                           \
+                                                                                                   \
+		if (setjmp(rescue.to) != 0)                                                        \
+			return MDB_CORRUPTED;                                                      \
+		rescue.armed = true;                                                               \
+		rc_ = (call);                                                                      \
+		rescue.armed = false;                                                              \
+		return rc_;                                                                        \
+	} while (0)
+
+#define TOUCH_BYTES 4096
+
+/* The caller will read it, and is not rescued then. */
+static void
+touch(const MDB_val *v)
+{
+	const volatile char *p = v->mv_data;
+
+	for (size_t i = 0; i < v->mv_size; i += TOUCH_BYTES)
+		(void)p[i];
+	if (v->mv_size > 0)
+		(void)p[v->mv_size - 1];
+}
+
+static int
+get_and_touch(MDB_txn *mdb, MDB_dbi table, MDB_val *k, MDB_val *v)
+{
+	int rc = mdb_get(mdb, table, k, v);
+
+	if (rc == 0)
+		touch(v);
+	return rc;
+}
+
+static int
+move_and_touch(MDB_cursor *mdb, MDB_val *k, MDB_val *v, MDB_cursor_op op)
+{
+	int rc = mdb_cursor_get(mdb, k, v, op);
+
+	if (rc == 0)
+		touch(k);
+	if (rc == 0)
+		touch(v);
+	return rc;
+}
+
 static int
 get_safely(MDB_txn *mdb, MDB_dbi table, MDB_val *k, MDB_val *v)
 {
-	int rc;
-
-	if (setjmp(rescue.to) != 0)
-		return MDB_CORRUPTED;
-	rescue.armed = true;
-	rc = mdb_get(mdb, table, k, v);
-	rescue.armed = false;
-	return rc;
+	RETURN_SAFELY(get_and_touch(mdb, table, k, v));
 }
 
 static int
 move_safely(MDB_cursor *mdb, MDB_val *k, MDB_val *v, MDB_cursor_op op)
 {
-	int rc;
+	RETURN_SAFELY(move_and_touch(mdb, k, v, op));
+}
 
-	if (setjmp(rescue.to) != 0)
-		return MDB_CORRUPTED;
-	rescue.armed = true;
-	rc = mdb_cursor_get(mdb, k, v, op);
-	rescue.armed = false;
-	return rc;
+static int
+open_cursor_safely(MDB_txn *mdb, MDB_dbi table, MDB_cursor **cursor_r)
+{
+	RETURN_SAFELY(mdb_cursor_open(mdb, table, cursor_r));
+}
+
+static int
+stat_safely(MDB_txn *mdb, MDB_dbi table, MDB_stat *st_r)
+{
+	RETURN_SAFELY(mdb_stat(mdb, table, st_r));
+}
+
+static int
+renew_safely(MDB_txn *mdb)
+{
+	RETURN_SAFELY(mdb_txn_renew(mdb));
+}
+
+static int
+abort_safely(MDB_txn *mdb)
+{
+	RETURN_SAFELY((mdb_txn_abort(mdb), 0));
+}
+
+static int
+close_safely(MDB_env *mdb)
+{
+	RETURN_SAFELY((mdb_env_close(mdb), 0));
+}
+
+static int
+open_table_safely(MDB_txn *mdb, const char *name, MDB_dbi *table_r)
+{
+	RETURN_SAFELY(mdb_dbi_open(mdb, name, 0, table_r));
 }
 
 #define META_BYTES 8192 /* two pages, as small as they can be */
@@ -183,29 +291,37 @@ lengthen_file(struct kv_env *env)
 		(void)!ftruncate(fd, (off_t)used);
 }
 
-/* Which file it is that we have open. */
+/* Which files they are that we have open. The lock's is not told by LMDB, nor does it grow. */
 static int
-know_file(struct kv_env *env)
+know_files(struct kv_env *env)
 {
-	struct stat st;
 	int fd;
 
-	if (mdb_env_get_fd(env->mdb, &fd) != 0 || fstat(fd, &st) == -1)
+	if (mdb_env_get_fd(env->mdb, &fd) != 0 || fstat(fd, &env->data) == -1 ||
+	    stat(env->lock_path, &env->lock_file) == -1)
 		return errno;
-	env->dev = st.st_dev;
-	env->ino = st.st_ino;
 	return 0;
+}
+
+static bool
+is_at(const char *path, const struct stat *known, struct stat *st_r)
+{
+	return stat(path, st_r) == 0 && st_r->st_dev == known->st_dev &&
+	       st_r->st_ino == known->st_ino;
 }
 
 enum kv_file
 kv_check_file(struct kv_env *env)
 {
-	struct stat st;
+	struct stat data, lock_file;
 
-	if (stat(env->data_path, &st) == -1 || st.st_dev != env->dev || st.st_ino != env->ino)
+	/* Who opens a lock that became shorter takes it for one with fewer places. */
+	if (!is_at(env->data_path, &env->data, &data) ||
+	    !is_at(env->lock_path, &env->lock_file, &lock_file) ||
+	    lock_file.st_size < env->lock_file.st_size)
 		return KV_FILE_OTHER;
 	/* How much is used stands in the first pages. */
-	if (st.st_size < META_BYTES || (uint64_t)st.st_size < used_bytes(env))
+	if (data.st_size < META_BYTES || (uint64_t)data.st_size < used_bytes(env))
 		return KV_FILE_SHORT;
 	return KV_FILE_GOOD;
 }
@@ -241,12 +357,47 @@ open_tables(struct kv_env *env, const struct kv_config *c)
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < c->table_count && rc == 0; i++)
-		rc = mdb_dbi_open(txn, c->tables[i], c->read_only ? 0 : MDB_CREATE, &env->dbis[i]);
+		rc = c->read_only ? open_table_safely(txn, c->tables[i], &env->dbis[i])
+		                  : mdb_dbi_open(txn, c->tables[i], MDB_CREATE, &env->dbis[i]);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
 		return rc;
 	}
 	return mdb_txn_commit(txn); /* keeps the handles, also for readers */
+}
+
+#define META_MAGIC_AT 16 /* in each of the first two pages, behind what all pages have */
+#define META_MAGIC 0xBEEFC0DE
+#define META_PAGE_SIZE_AT 40
+#define PAGE_SIZE_MIN 256
+#define PAGE_SIZE_MAX 65536
+
+/* What is no file of LMDB's, or not whole, LMDB finds itself. */
+static bool
+has_page_size(int fd, off_t at, uint32_t *size_r)
+{
+	uint32_t magic;
+
+	return pread(fd, &magic, sizeof(magic), at + META_MAGIC_AT) != sizeof(magic) ||
+	       pread(fd, size_r, sizeof(*size_r), at + META_PAGE_SIZE_AT) != sizeof(*size_r) ||
+	       magic != META_MAGIC ||
+	       (*size_r >= PAGE_SIZE_MIN && *size_r <= PAGE_SIZE_MAX &&
+	        (*size_r & (*size_r - 1)) == 0);
+}
+
+static int
+check_page_size(const struct kv_env *env)
+{
+	int fd = open(env->data_path, O_RDONLY | O_CLOEXEC);
+	uint32_t first = 0, second = 0;
+	bool ok;
+
+	if (fd == -1)
+		return 0;
+	ok = has_page_size(fd, 0, &first) && has_page_size(fd, first, &second) &&
+	     (first == second || second == 0);
+	close(fd);
+	return ok ? 0 : MDB_CORRUPTED;
 }
 
 static int
@@ -270,13 +421,15 @@ open_env(struct kv_env *env, const struct kv_config *c)
 	if (rc == 0)
 		rc = mdb_env_set_assert(env->mdb, on_assert);
 	if (rc == 0)
+		rc = check_page_size(env);
+	if (rc == 0)
 		rc = mdb_env_open(env->mdb, c->dir, flags, c->data_mode != 0 ? c->data_mode : 0600);
 	if (rc == 0 && !c->read_only)
 		rc = set_modes(c);
 	if (rc == 0 && !c->read_only)
 		lengthen_file(env);
 	if (rc == 0)
-		rc = know_file(env);
+		rc = know_files(env);
 	if (rc == 0 && kv_check_file(env) != KV_FILE_GOOD)
 		rc = MDB_CORRUPTED;
 	if (rc == 0)
@@ -284,19 +437,28 @@ open_env(struct kv_env *env, const struct kv_config *c)
 	return rc;
 }
 
+static char *
+path_in(const char *dir, const char *name)
+{
+	struct buf path = BUF_INIT(4096);
+
+	buf_printf(&path, "%s/%s", dir, name);
+	return buf_steal_cstr(&path);
+}
+
 enum kv_err
 kv_open(const struct kv_config *c, struct kv_env **env_r, struct err *err)
 {
 	struct kv_env *env = xcalloc(1, sizeof(*env));
-	struct buf path = BUF_INIT(4096);
 	int rc;
 
-	buf_printf(&path, "%s/data.mdb", c->dir);
-	env->data_path = buf_steal_cstr(&path);
+	env->data_path = path_in(c->dir, "data.mdb");
+	env->lock_path = path_in(c->dir, "lock.mdb");
 	env->table_count = c->table_count;
 	env->dbis = xcalloc(c->table_count, sizeof(*env->dbis));
 	env->read_only = c->read_only;
 	must(pthread_mutex_init(&env->lock, NULL) == 0);
+	catch_faults();
 	rc = open_env(env, c);
 	if (rc != 0) {
 		kv_close(&env);
@@ -314,14 +476,16 @@ kv_close(struct kv_env **env_p)
 	if (env == NULL)
 		return;
 	must(env->open == 0);
+	/* It gives back its places in the lock's file. One that has lost them is left open. */
 	if (env->idle != NULL) {
-		mdb_txn_abort(env->idle->mdb);
+		(void)abort_safely(env->idle->mdb);
 		free(env->idle);
 	}
 	if (env->mdb != NULL)
-		mdb_env_close(env->mdb);
+		(void)close_safely(env->mdb);
 	pthread_mutex_destroy(&env->lock);
 	free(env->data_path);
+	free(env->lock_path);
 	free(env->dbis);
 	free(env);
 	*env_p = NULL;
@@ -331,7 +495,7 @@ kv_close(struct kv_env **env_p)
 static int
 begin_read_locked(struct kv_env *env, struct kv_txn *t)
 {
-	int rc = t->mdb != NULL ? mdb_txn_renew(t->mdb)
+	int rc = t->mdb != NULL ? renew_safely(t->mdb)
 	                        : mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &t->mdb);
 
 	if (rc != MDB_MAP_RESIZED || env->open != 0)
@@ -339,7 +503,7 @@ begin_read_locked(struct kv_env *env, struct kv_txn *t)
 	rc = mdb_env_set_mapsize(env->mdb, 0);
 	if (rc != 0)
 		return rc;
-	return t->mdb != NULL ? mdb_txn_renew(t->mdb)
+	return t->mdb != NULL ? renew_safely(t->mdb)
 	                      : mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &t->mdb);
 }
 
@@ -549,7 +713,7 @@ kv_count(struct kv_txn *t, unsigned table)
 {
 	MDB_stat st;
 
-	if (t->error != KV_OK || !check(t, mdb_stat(t->mdb, dbi(t, table), &st)))
+	if (t->error != KV_OK || !check(t, stat_safely(t->mdb, dbi(t, table), &st)))
 		return 0;
 	return st.ms_entries;
 }
@@ -561,7 +725,7 @@ kv_cursor_new(struct kv_txn *t, unsigned table)
 
 	c->txn = t;
 	if (t->error == KV_OK)
-		(void)check(t, mdb_cursor_open(t->mdb, dbi(t, table), &c->mdb));
+		(void)check(t, open_cursor_safely(t->mdb, dbi(t, table), &c->mdb));
 	return c;
 }
 

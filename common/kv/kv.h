@@ -56,7 +56,7 @@ enum kv_err kv_open(const struct kv_config *c, struct kv_env **env_r, struct err
 /* Costs a system call: for those who keep an environment open that others may damage. */
 enum kv_file {
 	KV_FILE_GOOD,
-	KV_FILE_OTHER, /* what lies at its path now is another file, or none */
+	KV_FILE_OTHER, /* what lies at its path now is another file, or none; or its lock's is */
 	KV_FILE_SHORT, /* its end is missing, or the writer is just making it longer */
 };
 enum kv_file kv_check_file(struct kv_env *env);

@@ -73,6 +73,8 @@ reader_open(struct location_reader *r, struct err *err)
 		.dir = r->dir,
 		.tables = location_table_names,
 		.table_count = LOCATION_T_COUNT,
+		.max_readers =
+			LOCATION_MAX_READERS, /* who comes first makes the file of the locks */
 		.read_only = true,
 	};
 

@@ -397,12 +397,17 @@ DAMAGE = {
                                               fill(data, 4116, 4117, b"\7")),
     "locks of something else": lambda data, lock: fill(lock, 0, size(lock), b"\xa5"),
     "locks that are none": lambda data, lock: fill(lock, 64, size(lock), b"\xa5"),
+    "locks without their end": lambda data, lock: cut(lock, 8192),
+    "empty locks": lambda data, lock: cut(lock, 0),
+    "locks that are gone": lambda data, lock: os.unlink(lock),
     "gone": lambda data, lock: (os.unlink(data), os.unlink(lock)),
 }
 # LMDB reads what tells the version when it opens the file, and never again; of a file that is
-# empty or not there is nothing to keep.
+# empty or not there is nothing to keep; locks are made anew by who opens the file first.
 NOTHING_KEPT = {("of another version", "in use"), ("empty", "in use"),
-                ("empty", "while it is away"), ("gone", "in use"), ("gone", "while it is away")}
+                ("empty", "while it is away"), ("gone", "in use"), ("gone", "while it is away"),
+                ("locks without their end", "while it is away"),
+                ("empty locks", "while it is away"), ("locks that are gone", "while it is away")}
 
 
 @pytest.fixture(scope="module")

@@ -416,6 +416,30 @@ TEST(a_row_that_nobody_asks_for_is_looked_at_all_the_same)
 	world_fini(&w);
 }
 
+TEST(a_name_that_is_there_but_not_where_it_should_be_is_found)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+	struct world w;
+	char *before;
+
+	both(&w);
+	for (unsigned i = 0; i < 50; i++)
+		buf_printf(&script,
+		           "client > %u ACTIVATE \"user.m%02u\" \"be1.test!\" \"\"\n"
+		           "client < %u OK *\n",
+		           i, i, i);
+	play_run(w.play, buf_cstr(&script));
+	buf_fini(&script);
+	before = world_dump(&w.replica);
+	/* user.m12 is called user.mz2 now. */
+	assert_true(world_damage(&w.replica, "user.m", 0, 'z') > 50);
+	play_run(w.play, "wait 3s\n");
+	assert_true(is_aside(&w.replica));
+	world_check_dump(&w.replica, before);
+	free(before);
+	world_fini(&w);
+}
+
 TEST(a_list_of_another_version_is_begun_anew)
 {
 	static const char *const marks[] = { "format", "\xde\xc0\xef\xbe" }; /* ours, LMDB's */

@@ -353,6 +353,105 @@ TEST(a_page_of_zeros_is_an_error_and_not_the_end_of_the_process)
 	kv_close(&env);
 }
 
+/* Each byte of each row, and each row by its key. */
+static void
+read_all(struct kv_env *env)
+{
+	volatile unsigned sum = 0;
+	struct slice key, value;
+	struct kv_cursor *c;
+	struct kv_txn *t;
+	char name[16];
+	unsigned rows = 0;
+
+	assert_int_equal(kv_begin_read(env, &t, NULL), KV_OK);
+	c = kv_cursor_new(t, 0);
+	for (bool more = kv_cursor_seek(c, SLICE(""), &key, &value); more && rows < 2 * ROWS;
+	     more = kv_cursor_next(c, &key, &value), rows++)
+		for (size_t i = 0; i < key.n + value.n; i++)
+			sum += (unsigned char)(i < key.n ? key.p[i] : value.p[i - key.n]);
+	kv_cursor_free(&c);
+	kv_end(&t);
+	for (unsigned i = 0; i < ROWS; i++) {
+		assert_int_equal(kv_begin_read(env, &t, NULL), KV_OK);
+		snprintf(name, sizeof(name), "k%06u", i);
+		if (kv_get(t, 0, slice_of(name), &value))
+			for (size_t k = 0; k < value.n; k++)
+				sum += (unsigned char)value.p[k];
+		kv_end(&t);
+	}
+}
+
+TEST(whatever_a_page_says_who_reads_it_lives)
+{
+	enum { ROUNDS = 150, HEADER = 64, CHANGED = 8 };
+	const char *path = fill("nonsense");
+	struct kv_env *env = open_env("nonsense", true);
+	struct stat st;
+	int fd = open(path, O_RDWR);
+
+	assert_true(fd != -1 && fstat(fd, &st) == 0);
+	for (unsigned seed = 0; seed < ROUNDS; seed++) {
+		uint8_t kept[HEADER], changed[HEADER];
+		off_t at;
+
+		srandom(seed);
+		at = (2 + random() % (st.st_size / 4096 - 2)) * 4096;
+		assert_int_equal(pread(fd, kept, sizeof(kept), at), sizeof(kept));
+		memcpy(changed, kept, sizeof(kept));
+		for (unsigned i = 0; i < CHANGED; i++)
+			changed[random() % HEADER] = (uint8_t)random();
+		assert_int_equal(pwrite(fd, changed, sizeof(changed), at), sizeof(changed));
+		read_all(env);
+		assert_int_equal(pwrite(fd, kept, sizeof(kept), at), sizeof(kept));
+	}
+	close(fd);
+	kv_close(&env);
+}
+
+TEST(pages_without_a_size_are_damage)
+{
+	static const uint32_t sizes[] = { 0, 1, 4095, 1u << 20 };
+	const char *path = fill("sizes");
+	struct kv_config c = { .tables = tables, .table_count = 2, .map_bytes = 64 << 20 };
+	struct kv_env *env = NULL;
+	char dir[300];
+	int fd = open(path, O_RDWR);
+
+	assert_true(fd != -1);
+	snprintf(dir, sizeof(dir), "%s/sizes", test_dir());
+	c.dir = dir;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(sizes); i++) {
+		for (off_t meta = 0; meta <= 4096; meta += 4096)
+			assert_int_equal(pwrite(fd, &sizes[i / 2], 4, meta + 40), 4);
+		c.read_only = i % 2 == 0;
+		assert_int_equal(kv_open(&c, &env, NULL), KV_CORRUPT);
+	}
+	close(fd);
+}
+
+TEST(a_lock_without_its_end_is_not_used)
+{
+	struct kv_env *env;
+	char path[400];
+	unsigned seen;
+
+	(void)fill("locks");
+	env = open_env("locks", true);
+	assert_int_equal(walk(env, &seen), KV_OK);
+	assert_int_equal(kv_check_file(env), KV_FILE_GOOD);
+	snprintf(path, sizeof(path), "%s/locks/lock.mdb", test_dir());
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(kv_check_file(env), KV_FILE_OTHER);
+	kv_close(&env); /* and lives */
+	env = open_env("locks", true);
+	assert_int_equal(walk(env, &seen), KV_OK);
+	assert_int_equal(seen, ROWS);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(kv_check_file(env), KV_FILE_OTHER);
+	kv_close(&env);
+}
+
 TEST(a_file_without_its_end_is_not_read)
 {
 	const char *path = fill("short");
