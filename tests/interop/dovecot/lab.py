@@ -9,7 +9,7 @@ import tempfile
 
 import box
 from checks import SECRET, certificate
-from roost import NotHere, until
+from roost import NotHere, Trouble, until
 
 PACKAGES = ["dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd"]
 # What its programs are linked with and a small Debian may lack.
@@ -115,6 +115,13 @@ def network():
     raise NotHere("no loopback network with free ports")
 
 
+def installed(root, *command):
+    """The command, where Dovecot seems to be installed."""
+    return ["unshare", "-m", "sh", "-c",
+            'mount -t overlay overlay -o lowerdir="$0":/usr /usr && exec "$@"',
+            os.path.join(root, "usr"), *command]
+
+
 class Dovecot:
     def __init__(self, root, folder, ip, **settings):
         self.root, self.dir, self.ip, self.process = root, folder, ip, None
@@ -154,8 +161,7 @@ class Dovecot:
     def start(self):
         out = open(self.path("dovecot.out"), "ab")
         self.process = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c", 'mount -t overlay overlay -o lowerdir="$0":/usr /usr && '
-             'exec dovecot -F -c "$1"', os.path.join(self.root, "usr"), self.path("dovecot.conf")],
+            installed(self.root, "/usr/sbin/dovecot", "-F", "-c", self.path("dovecot.conf")),
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         out.close()
         until("Dovecot to listen", self.is_there)
@@ -163,7 +169,7 @@ class Dovecot:
     def is_there(self):
         if self.process.poll() is not None:
             text = open(self.path("dovecot.out")).read() + self.log()
-            raise NotHere(f"Dovecot does not start: {text[-600:]}")
+            raise Trouble(f"Dovecot does not start: {text[-600:]}")
         try:
             for port in (143, 110, 24):
                 socket.create_connection((self.ip, port), 5).close()
@@ -210,6 +216,9 @@ class Lab(box.Box):
         box.install(LIBRARIES)
         os.makedirs(base, exist_ok=True)
         self.root = box.unpack(base, PACKAGES)
+        runs = box.run(installed(self.root, "/usr/sbin/dovecot", "--version"))
+        if runs.returncode != 0:
+            raise NotHere("Dovecot does not run here: " + runs.stderr.strip())
         super().__init__(f"dovecot-{name}")
         net = network()
         self.MASTER, self.DV, self.STORE, self.FE, self.CLIENT = (
