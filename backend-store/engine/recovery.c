@@ -579,6 +579,22 @@ read_checkpoint(struct engine *e, struct checkpoint *c, struct err *err)
 	return 0;
 }
 
+/* What the index was made of last is gone, and all behind it: a volume that is not mounted, or
+ * an old copy of the log. An index made anew of that would be the end of everybody's mail. */
+static int
+check_log_is_there(const struct engine *e, const struct checkpoint *c, const struct files *f,
+                   struct err *err)
+{
+	if (!c->there || (f->count != 0 && f->numbers[f->count - 1] >= c->segment))
+		return 0;
+	err_set(err,
+	        "the log in %s ends before what its index was made of (segment %016llx): is it all "
+	        "there? Only when it is as it shall be, remove the folder index beside it, which "
+	        "is made anew then; nothing was touched",
+	        e->log_dir, (unsigned long long)c->segment);
+	return -1;
+}
+
 /* Compaction leaves alone what is at or behind the checkpoint. A hole there: the index is an old
  * one, put back by somebody, and cannot follow the log any more. */
 static bool
@@ -592,7 +608,7 @@ is_too_old(const struct engine *e, const struct checkpoint *c, const struct file
 	for (size_t i = 0; i < f->count; i++)
 		if (f->numbers[i] >= c->segment)
 			hole = hole || f->numbers[i] != next++;
-	if (!hole && next > c->segment)
+	if (!hole)
 		return false;
 	log_error(NULL, "engine.index_too_old dir=%s segment=%016llx", e->dir,
 	          (unsigned long long)c->segment);
@@ -609,7 +625,9 @@ run(struct recovery *r, const struct checkpoint *c)
 		err_set_errno(r->err, "cannot list %s", r->e->log_dir);
 		return -1;
 	}
-	if ((!c->there && f.count != 0) || is_too_old(r->e, c, &f)) {
+	if (check_log_is_there(r->e, c, &f, r->err) == -1) {
+		rc = -1;
+	} else if ((!c->there && f.count != 0) || is_too_old(r->e, c, &f)) {
 		rc = rebuild(r, &f);
 	} else {
 		r->applied = c->applied;

@@ -678,6 +678,30 @@ TEST(an_index_that_cannot_follow_the_log_is_made_anew)
 	book_free(b);
 }
 
+/* Its volume was not mounted. */
+TEST(a_log_that_is_not_there_is_no_reason_to_empty_the_index)
+{
+	struct book *b = book_new(6001);
+	struct disk *own = b->disk, *other = disk_new(6002);
+	struct buf was = BUF_INIT(SIZE_MAX), is = BUF_INIT(SIZE_MAX);
+	struct err err;
+
+	fill(b, 60);
+	describe(b, &was);
+	engine_close(&b->e);
+	b->disk = other;
+	assert_false(book_open(b, &err));
+	b->disk = own;
+	test_check(book_open(b, &err), "%s", err.text);
+	describe(b, &is);
+	compare(&was, &is, 6001);
+	check_book(b, 6001);
+	buf_fini(&was);
+	buf_fini(&is);
+	disk_free(&other);
+	book_free(b);
+}
+
 /* Of each file that has bodies. */
 static void
 add_counts(struct book *b, struct buf *out)
