@@ -33,6 +33,7 @@
 #include "engine/compact_impl.h"
 
 #define IDLE_MS 10000
+#define HUNGRY_MS 1000
 #define FIRST_MS 1000
 #define BUSY_MS 50
 #define RETRY_MS 2000
@@ -112,7 +113,7 @@ enter(struct compactor *c, enum compact_phase phase)
 	if (phase == COMPACT_IDLE) {
 		compact_forget(c);
 		if (c->on || c->has_thread) /* off: it looks, for those who ask */
-			timer_set(&c->timer, IDLE_MS);
+			timer_set(&c->timer, compact_is_hungry(c) ? HUNGRY_MS : IDLE_MS);
 	} else if (phase != COMPACT_OFF && !c->advancing) {
 		c->advancing = true;
 		loop_defer(c->e->loop, advance, c);

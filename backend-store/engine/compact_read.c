@@ -37,17 +37,17 @@ read_file(struct compactor *c, uint64_t number, struct compact_file *f)
 	segment_end(&in);
 }
 
-/* One that was being written then has another size now. */
+/* One that was being written then has another size now. Numbers come ascending; *pos: where to
+ * look on. */
 static bool
-take_known(struct compactor *c, uint64_t number, struct compact_file *f)
+take_known(const struct compactor *c, size_t *pos, uint64_t number, struct compact_file *f)
 {
-	for (size_t i = 0; i < c->file_count; i++) {
-		if (c->files[i].number != number || !c->files[i].rests)
-			continue;
-		*f = c->files[i];
-		return true;
-	}
-	return false;
+	while (*pos < c->file_count && c->files[*pos].number < number)
+		++*pos;
+	if (*pos == c->file_count || c->files[*pos].number != number || !c->files[*pos].rests)
+		return false;
+	*f = c->files[*pos];
+	return true;
 }
 
 static bool
@@ -55,13 +55,13 @@ list_files(struct compactor *c)
 {
 	struct compact_file *files;
 	uint64_t *numbers;
-	size_t count;
+	size_t count, pos = 0;
 
 	if (segment_list(c->e, &numbers, &count) == -1)
 		return false;
 	files = xcalloc(count + 1, sizeof(*files));
 	for (size_t i = 0; i < count; i++)
-		if (!take_known(c, numbers[i], &files[i]))
+		if (!take_known(c, &pos, numbers[i], &files[i]))
 			read_file(c, numbers[i], &files[i]);
 	free(numbers);
 	free(c->files);
@@ -629,18 +629,20 @@ static bool
 needs_tombstone(struct compactor *c, struct kv_txn *txn, const struct compact_object *o)
 {
 	uint64_t born = o->id < ENGINE_OBJECT_OWN ? o->id : 0;
+	const struct compact_file *behind = NULL;
 	struct snapshot_mark m;
 
 	if (!o->newest && account_get_object(c->e, txn, o->id, &m))
 		return true;
-	for (size_t i = 0; i < c->file_count; i++) {
-		const struct compact_file *f = &c->files[i], *behind;
+	for (size_t i = c->file_count; i-- > 0;) {
+		const struct compact_file *f = &c->files[i];
 
-		if (!f->ours || f->number == c->at.number || f->prev_lsn + 1 > o->lsn)
+		if (!f->ours)
 			continue;
-		behind = file_behind(c, f->number);
-		if (behind == NULL || f->torn || behind->prev_lsn >= born)
+		if (f->number != c->at.number && f->prev_lsn + 1 <= o->lsn &&
+		    (behind == NULL || f->torn || behind->prev_lsn >= born))
 			return true;
+		behind = f;
 	}
 	return false;
 }
