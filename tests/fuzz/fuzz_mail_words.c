@@ -4,12 +4,15 @@
 #include "fuzz/fuzz.h"
 #include "mail/acl.h"
 #include "mail/address.h"
+#include "mail/base_subject.h"
 #include "mail/date.h"
 #include "mail/header.h"
 #include "mail/mbox_name.h"
+#include "mail/msg_id.h"
 #include "mail/pattern.h"
 #include "mail/utf7.h"
 #include "text/charset.h"
+#include "text/fold.h"
 
 static void
 addresses(struct arena *a, struct slice s)
@@ -85,6 +88,25 @@ utf7(struct slice s)
 	buf_fini(&back);
 }
 
+/* What SORT and THREAD compare: the base of a base is itself, a collated text has no NUL. */
+static void
+compared(struct slice s)
+{
+	struct buf base = BUF_INIT(65536), again = BUF_INIT(65536), text = BUF_INIT(1 << 20);
+
+	(void)base_subject_add(s, &base);
+	must(!base_subject_add(buf_slice(&base), &again));
+	must(slice_eq(buf_slice(&base), buf_slice(&again)));
+	fold_add_collated(&text, s);
+	must(text.len == 0 || memchr(text.data, '\0', text.len) == NULL);
+	buf_clear(&text);
+	while (msg_id_next(&s, &text))
+		must(text.len > 1);
+	buf_fini(&base);
+	buf_fini(&again);
+	buf_fini(&text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -99,6 +121,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	addresses(a, s);
 	names(s);
 	utf7(s);
+	compared(s);
 	if (date_parse(s, &date)) {
 		date_add(&out, date);
 		date_add_imap(&out, date);
