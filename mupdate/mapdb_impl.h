@@ -27,6 +27,8 @@ struct mapdb {
 	char *dir, *cluster;
 	struct mapdb_config conf; /* dir and cluster are ours */
 	bool damaged;             /* something in the environment makes no sense */
+	int writer_fd;            /* the file "writer" */
+	bool is_writer;           /* it is locked by us */
 	uint64_t log_rows;
 	struct kv_env *env;
 	struct kv_txn *txn;     /* the open changes; NULL: none */

@@ -27,10 +27,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LOCK_WAIT_MS 10000
+#define WRITER_WAIT_MS 2000
+#define WRITER_TRY_MS 20
 #define DEATHS_MOST 3
 #define TRIAL_ROWS 20000
 #define TRIAL_STEPS 100000    /* ends for certain, also when nothing can be read */
@@ -87,15 +91,44 @@ mapdb_set_proven(struct mapdb *m)
 	(void)unlink(path);
 }
 
+/* LMDB lets several processes write, each in its turn; but we remember what we have written. So the
+ * file "writer" is locked by the one who does. -1: it cannot be made. */
+static int
+lock_writer(struct mapdb *m, struct err *err)
+{
+	char path[4096];
+
+	if (m->writer_fd != -1)
+		close(m->writer_fd);
+	path_of(m, "writer", path);
+	m->writer_fd = -1;
+	m->is_writer = false;
+	if (mkdir(m->dir, 0700) == 0 || errno == EEXIST)
+		m->writer_fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0640);
+	if (m->writer_fd == -1) {
+		err_set_errno(err, "%s", path);
+		return -1;
+	}
+	/* The one before us may be just ending. */
+	for (unsigned ms = 0; !m->is_writer && ms < WRITER_WAIT_MS; ms += WRITER_TRY_MS) {
+		m->is_writer = flock(m->writer_fd, LOCK_EX | LOCK_NB) == 0;
+		if (!m->is_writer)
+			usleep(WRITER_TRY_MS * 1000);
+	}
+	return 0;
+}
+
 /* Readers find out by the file's inode. */
 static int
 move_aside(const struct mapdb *m, struct err *err)
 {
+	/* The last one is his who does not go on: else it is ours. */
 	static const char *const files[][2] = { { "data.mdb", "damaged.data.mdb" },
-		                                { "lock.mdb", "damaged.lock.mdb" } };
+		                                { "lock.mdb", "damaged.lock.mdb" },
+		                                { "writer", "damaged.writer" } };
 	char from[4096], to[4096];
 
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(files) - m->is_writer; i++) {
 		path_of(m, files[i][0], from);
 		path_of(m, files[i][1], to);
 		if (rename(from, to) == -1 && errno != ENOENT) {
@@ -302,7 +335,8 @@ open_anew(struct mapdb *m, const char *why, struct err *err)
 {
 	log_error(NULL, "map.damaged dir=%s error=%s action=\"moved aside, begun anew\"",
 	          log_esc(m->dir), log_esc(why));
-	if (move_aside(m, err) == -1 || open_env(&m->conf, &m->env, err) != KV_OK)
+	if (move_aside(m, err) == -1 || lock_writer(m, err) == -1 ||
+	    open_env(&m->conf, &m->env, err) != KV_OK)
 		return -1;
 	write_deaths(m, 1);
 	m->damaged = false;
@@ -345,6 +379,19 @@ is_harmless(struct mapdb *m, unsigned deaths)
 	return true;
 }
 
+/* Opened it could be, so whoever has it goes on. */
+static bool
+is_ours(const struct mapdb *m, struct err *err)
+{
+	if (m->is_writer)
+		return true;
+	err_set(err,
+	        "%s: another roost-mupdate works on this list; stop it, or give this one a folder "
+	        "of its own",
+	        m->dir);
+	return false;
+}
+
 static int
 open_replica(struct mapdb *m, struct err *err)
 {
@@ -352,10 +399,13 @@ open_replica(struct mapdb *m, struct err *err)
 	struct err why = { "" };
 	enum kv_err e;
 
-	if (deaths >= DEATHS_MOST && !is_harmless(m, deaths))
+	if (m->is_writer && deaths >= DEATHS_MOST && !is_harmless(m, deaths))
 		return open_anew(m, "whoever opens it dies of it", err);
-	write_deaths(m, deaths + 1);
+	if (m->is_writer)
+		write_deaths(m, deaths + 1);
 	e = open_patiently(&m->conf, &m->env, &why);
+	if (e == KV_OK && !is_ours(m, err))
+		return -1;
 	if (e == KV_OK && prepare(m, &why) == 0 && check_rows(m, &why))
 		return 0;
 	if (e != KV_CORRUPT && !m->damaged) {
@@ -365,6 +415,14 @@ open_replica(struct mapdb *m, struct err *err)
 	}
 	kv_close(&m->env);
 	return open_anew(m, why.text, err);
+}
+
+static int
+open_master(struct mapdb *m, struct err *err)
+{
+	if (open_patiently(&m->conf, &m->env, err) != KV_OK || !is_ours(m, err))
+		return -1;
+	return prepare(m, err);
 }
 
 struct mapdb *
@@ -378,10 +436,10 @@ mapdb_open(const struct mapdb_config *c, struct err *err)
 	m->conf.cluster = m->cluster = xstrdup(c->cluster);
 	m->log_rows = c->log_rows;
 	buf_init(&m->pending, SIZE_MAX);
-	if (c->master)
-		r = open_patiently(&m->conf, &m->env, err) == KV_OK ? prepare(m, err) : -1;
-	else
-		r = open_replica(m, err);
+	m->writer_fd = -1;
+	r = lock_writer(m, err);
+	if (r == 0)
+		r = c->master ? open_master(m, err) : open_replica(m, err);
 	if (r == -1)
 		mapdb_close(&m);
 	return m;
@@ -397,8 +455,10 @@ mapdb_close(struct mapdb **mp)
 	mapdb_abort(m);
 	mapdb_collect_drop(m);
 	kv_close(&m->env);
-	if (!m->conf.master)
+	if (!m->conf.master && m->is_writer)
 		mapdb_set_proven(m);
+	if (m->writer_fd != -1)
+		close(m->writer_fd);
 	buf_fini(&m->pending);
 	free(m->dir);
 	free(m->cluster);

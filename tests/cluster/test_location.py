@@ -370,6 +370,26 @@ def test_an_old_copy_of_the_list(own):
     mail.close()
 
 
+def test_a_second_master_on_the_same_list_does_not_start(own):
+    """By a settings file that somebody copied. The first one goes on."""
+    etc = os.path.join(own.cluster.dir, "etc")
+    with open(os.path.join(etc, "master.conf")) as f:
+        text = f.read().replace(own.cluster.ip("master"), own.cluster.ip("master") + "0")
+    run = os.path.join(own.cluster.dir, "run", "second")
+    os.makedirs(run)
+    text = re.sub(r"(?m)^(run_dir) = .*", rf"\1 = {run}", text)
+    text = re.sub(r"(?m)^(location_socket) = .*", rf"\1 = {run}/location.sock", text)
+    with open(os.path.join(run, "second.conf"), "w") as f:
+        f.write(text)
+    done = subprocess.run([os.path.join(own.cluster.bin, "roost-mupdate"), "--config", f.name],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 71 and "another roost-mupdate works on this list" in done.stderr
+    client = peer(own)
+    assert activate(client, "still.here").startswith(b"a OK")
+    assert client.ask('d DELETE "still.here"')[-1].startswith(b"d OK")
+    client.close()
+
+
 # ---- a replica's list -----------------------------------------------------------------------------
 
 def fill(path, start, end, byte):

@@ -692,6 +692,38 @@ TEST(a_master_whose_lock_somebody_holds_says_so_and_leaves_its_list_alone)
 	mapdb_close(&m);
 }
 
+/* Two masters by one list would give the same revisions to different changes. */
+TEST(a_list_has_one_writer)
+{
+	static const bool roles[][2] = { { true, true }, { true, false }, { false, false } };
+	char dir[300];
+
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		struct mapdb_config c = {
+			.dir = dir, .cluster = "lab", .master = roles[i][0], .log_rows = 10
+		};
+		struct node n = { .world = NULL };
+		struct err err = { "" };
+		struct mapdb *first;
+
+		snprintf(dir, sizeof(dir), "%s/one%zu", test_dir(), i);
+		memcpy(n.dir, dir, sizeof(n.dir));
+		first = mapdb_open(&c, NULL);
+		assert_non_null(first);
+		c.master = roles[i][1];
+		assert_null(mapdb_open(&c, &err));
+		test_check(strstr(err.text, "stop it, or give this one a folder") != NULL, "%s",
+		           err.text);
+		assert_false(is_aside(&n));
+		assert_int_equal(mapdb_begin(first, NULL), 0);
+		assert_int_equal(mapdb_commit(first, NULL), MAPDB_DONE);
+		mapdb_close(&first);
+		first = mapdb_open(&c, &err);
+		test_check(first != NULL, "%s", err.text);
+		mapdb_close(&first);
+	}
+}
+
 TEST(a_writer_that_was_killed_leaves_no_lock_behind)
 {
 	struct node n = { .world = NULL };
