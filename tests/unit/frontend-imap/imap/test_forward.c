@@ -104,6 +104,32 @@ TEST(what_is_found_is_told_of_the_selected_mailbox_only)
 	                 "client < b OK done\n");
 }
 
+/* A store may have one of the algorithms only: it knows which. */
+TEST(each_way_to_make_threads_is_announced_by_itself)
+{
+	world_play("client connects\n"
+	           "client << * OK *\n"
+	           "client > a LOGIN fred \"p w\"\n"
+	           "store1 accepts\n"
+	           "store1 > * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\n"
+	           "store1 < R1 AUTHENTICATE *\n"
+	           "store1 > R1 OK [CAPABILITY IMAP4rev1 THREAD=ORDEREDSUBJECT] in\n"
+	           "client < a OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID "
+	           "THREAD=ORDEREDSUBJECT] *\n"
+	           "client > b SELECT inbox\n"
+	           "store1 < b SELECT \"inbox\"\n"
+	           "store1 > b OK done\n"
+	           "client < b OK done\n"
+	           "client > c UID THREAD ORDEREDSUBJECT UTF-8 ALL\n"
+	           "store1 < c UID THREAD ORDEREDSUBJECT UTF-8 ALL\n"
+	           "store1 > * THREAD (1 2)(3)\n"
+	           "store1 > c OK done\n"
+	           "client < * THREAD (1 2)(3)\n"
+	           "client < c OK done\n"
+	           "client > d SORT (DATE) UTF-8 ALL\n"
+	           "client < d BAD unknown command\n");
+}
+
 TEST(quotas_are_the_stores_business)
 {
 	world_play(LOGIN "client > b GETQUOTAROOT inbox\n"
