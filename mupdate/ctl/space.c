@@ -44,6 +44,18 @@ end(struct run *r, const struct program *p, struct answer *a)
 	return code;
 }
 
+static void
+tell_damage(struct run *r, const struct program *p, const struct json *answer)
+{
+	int64_t damaged = json_get_int(answer, "damaged_segments", 0);
+
+	if (damaged > 0)
+		run_say(r,
+		        "%s: %lld log file%s damaged and not compacted; what can be read of it is "
+		        "served. Its log says where (engine.compact_damaged).",
+		        program_text(p), (long long)damaged, damaged == 1 ? " is" : "s are");
+}
+
 static int
 ask_space(void *ctx, struct run *r, const struct program *p)
 {
@@ -60,6 +72,7 @@ ask_space(void *ctx, struct run *r, const struct program *p)
 		add_bytes(q->table, a.json, "dead_bytes");
 		add_bytes(q->table, a.json, "dropped_bytes");
 		table_add(q->table, json_get_str(a.json, "state"));
+		tell_damage(r, p, a.json);
 		json_take_member(o, "space", &a.json);
 	}
 	return end(r, p, &a);

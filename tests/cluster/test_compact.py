@@ -92,6 +92,28 @@ def test_disk_comes_back_by_command(small):
     assert digest(small, user) == before
 
 
+def flip_a_byte(site, store="store1"):
+    """In the header of the first batch of the last full file; where bodies are read, it is not."""
+    log = os.path.join(site.cluster.dir, "data", store, "log")
+    path = os.path.join(log, sorted(os.listdir(log))[-3])
+    with open(path, "r+b") as f:
+        f.seek(64 + 20)
+        byte = f.read(1)[0]
+        f.seek(64 + 20)
+        f.write(bytes([byte ^ 1]))
+    return path
+
+
+def test_damage_is_told_and_its_file_stays(small):
+    user = small.user("store1")
+    fill(small, user, 120)
+    before, path = digest(small, user), flip_a_byte(small)
+    compact(small)
+    assert os.path.exists(path) and space(small)["damaged_segments"] == 1
+    assert "1 log file is damaged" in small.cluster.ctl("store1", "store", "space").stdout
+    assert digest(small, user) == before
+
+
 def test_it_is_done_by_itself_once_the_settings_say_so(small):
     user = small.user("store2")
     fill(small, user, 150)
