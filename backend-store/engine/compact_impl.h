@@ -29,6 +29,7 @@ struct compact_file {
 	uint64_t needs_bytes, needs_until_ms; /* on the disk, to be written anew */
 	uint64_t unworthy_ms; /* until then it is too dear, but for whoever is in need */
 	bool ours;            /* has a header */
+	bool unread;          /* ... that cannot be read: nobody knows what it has */
 	bool rests;           /* was full when it was read: nothing changes it any more */
 	bool torn;            /* ACCOUNT_TORN */
 	bool damaged;         /* it stays */

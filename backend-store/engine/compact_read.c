@@ -21,20 +21,28 @@
 
 /* ---- which file --------------------------------------------------------------------------- */
 
-static void
+/* False: it cannot be opened now. What is not known of one file may matter to another. */
+static bool
 read_file(struct compactor *c, uint64_t number, struct compact_file *f)
 {
 	struct segment_reader in;
+	enum segment_state state;
 	struct err err;
 
 	*f = (struct compact_file){ .number = number };
-	if (segment_open(&in, c->e, number) == -1)
-		return;
+	if (segment_open(&in, c->e, number) == -1) {
+		log_error(NULL, "engine.compact_failed segment=%016llx error=%s",
+		          (unsigned long long)number, log_esc(strerror(errno)));
+		return false;
+	}
 	f->bytes = in.size;
 	f->rests = number < c->e->replay_segment;
-	f->ours = segment_read_header(&in, number, &err) == SEGMENT_OURS;
+	state = segment_read_header(&in, number, &err);
+	f->ours = state == SEGMENT_OURS;
+	f->unread = !f->ours && state != SEGMENT_UNUSED;
 	f->prev_lsn = f->ours ? in.seg.prev_lsn : 0;
 	segment_end(&in);
+	return true;
 }
 
 /* One that was being written then has another size now. Numbers come ascending; *pos: where to
@@ -56,14 +64,19 @@ list_files(struct compactor *c)
 	struct compact_file *files;
 	uint64_t *numbers;
 	size_t count, pos = 0;
+	bool good = true;
 
 	if (segment_list(c->e, &numbers, &count) == -1)
 		return false;
 	files = xcalloc(count + 1, sizeof(*files));
-	for (size_t i = 0; i < count; i++)
-		if (!take_known(c, &pos, numbers[i], &files[i]))
-			read_file(c, numbers[i], &files[i]);
+	for (size_t i = 0; i < count && good; i++)
+		good = take_known(c, &pos, numbers[i], &files[i]) ||
+		       read_file(c, numbers[i], &files[i]);
 	free(numbers);
+	if (!good) {
+		free(files);
+		return false;
+	}
 	free(c->files);
 	c->files = files;
 	c->file_count = count;
@@ -637,6 +650,8 @@ needs_tombstone(struct compactor *c, struct kv_txn *txn, const struct compact_ob
 	for (size_t i = c->file_count; i-- > 0;) {
 		const struct compact_file *f = &c->files[i];
 
+		if (f->unread)
+			return true;
 		if (!f->ours)
 			continue;
 		if (f->number != c->at.number && f->prev_lsn + 1 <= o->lsn &&

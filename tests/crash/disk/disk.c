@@ -35,7 +35,8 @@ struct disk {
 	unsigned file_count;
 	uint64_t operations, cut_at;
 	bool cut;
-	int fail_sync, fail_write, fail_unlink;
+	int fail_sync, fail_write, fail_unlink, fail_open;
+	unsigned good_opens;
 	int64_t free_bytes;
 	uint64_t capacity; /* 0: without an end */
 };
@@ -114,6 +115,11 @@ op_open(struct os *os, const char *path, bool create)
 	struct disk *d = disk_of(os);
 	struct file *f = find(d, path);
 
+	if (!create && d->fail_open != 0 && d->good_opens-- == 0) {
+		errno = d->fail_open;
+		d->fail_open = 0;
+		return -1;
+	}
 	if (!create && (f == NULL || !f->exists)) {
 		errno = ENOENT;
 		return -1;
@@ -441,6 +447,13 @@ void
 disk_set_capacity(struct disk *d, uint64_t bytes)
 {
 	d->capacity = bytes;
+}
+
+void
+disk_fail_open(struct disk *d, int err, unsigned after)
+{
+	d->fail_open = err;
+	d->good_opens = after;
 }
 
 void

@@ -36,6 +36,8 @@ void disk_set_free_bytes(struct disk *d, int64_t bytes);
 void disk_set_capacity(struct disk *d, uint64_t bytes);
 /* Of all files there are. */
 uint64_t disk_used(const struct disk *d);
+/* Opening a file fails once with err, after so many that do not. */
+void disk_fail_open(struct disk *d, int err, unsigned after);
 /* The next removal fails once with err. */
 void disk_fail_unlink(struct disk *d, int err);
 /* Flips one bit of the file with the number-th name in order, at `at`. */

@@ -1021,6 +1021,33 @@ TEST(a_file_that_cannot_be_removed_stops_it_and_that_is_told)
 	book_free(b);
 }
 
+/* Too many files are open: that is not damage. What one file has, others' tombstones depend on, so
+ * nothing is done without any of them. */
+TEST(a_file_that_cannot_be_opened_for_a_moment_is_not_damaged)
+{
+	for (unsigned after = 0; after < 12; after++) {
+		struct book *b = book_new(6101);
+		struct engine_stats stats;
+		bool listing;
+
+		fill(b, 120);
+		engine_get_stats(b->e, &stats);
+		listing = after < stats.segments;
+		disk_fail_open(b->disk, EMFILE, after);
+		assert_true(engine_compact(b->e));
+		run_compaction(b, &stats);
+		assert_int_equal(stats.compact.kept_damaged, 0);
+		test_check(!listing || stats.compact.dropped == 0, "open %u", after);
+		disk_fail_open(b->disk, 0, 0);
+		assert_true(engine_compact(b->e));
+		run_compaction(b, &stats);
+		assert_true(stats.compact.dropped > 2);
+		check_rebuild(b, 6101);
+		check_book(b, 6101);
+		book_free(b);
+	}
+}
+
 /* ---- failures without a cut ------------------------------------------------------------------ */
 
 TEST(after_a_failed_sync_nothing_is_accepted_until_a_restart)
