@@ -185,7 +185,16 @@ opening_run(void *ctx)
 {
 	struct opening *o = ctx;
 
-	o->result = open_env(&o->conf, &o->env, &o->err);
+	struct err why = { "" };
+
+	o->result = open_env(&o->conf, &o->env, &why);
+	if (o->result == KV_CORRUPT && o->conf.master)
+		err_set(&o->err,
+		        "%s; put a copy back, or move the files away: a new list then waits for "
+		        "what the stores tell",
+		        why.text);
+	else
+		o->err = why;
 	opening_leave(o);
 	return NULL;
 }
@@ -222,7 +231,8 @@ open_patiently(const struct mapdb_config *c, struct kv_env **env_r, struct err *
 		err_set(err, "%s", o->err.text);
 	} else {
 		pthread_detach(thread);
-		err_set(err, "%s: somebody holds its lock and does not go on", c->dir);
+		err_set(err, "%s: somebody holds its lock and does not go on; end that process",
+		        c->dir);
 	}
 	opening_leave(o);
 	return e;

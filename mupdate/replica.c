@@ -291,6 +291,13 @@ apply(struct replica *r, const struct mupdate_record *rec, struct location *loc,
 		r->broken = true;
 }
 
+/* Each change of ours is newer than all that were told before. What is older would undo them. */
+static bool
+is_behind(const struct replica *r, const struct location *loc)
+{
+	return r->extended && !mapdb_is_collecting(r->conf.db) && loc->revision <= r->revision;
+}
+
 static void
 on_record(void *ctx, uint64_t id, const struct mupdate_record *rec)
 {
@@ -301,12 +308,18 @@ on_record(void *ctx, uint64_t id, const struct mupdate_record *rec)
 	if (id != r->update_id || r->broken)
 		return;
 	a = arena_new("replica.record");
-	if (parse_record(rec, a, &loc)) {
-		r->revision = MAX(r->revision, loc.revision);
-		apply(r, rec, &loc, a);
-	} else {
+	if (!parse_record(rec, a, &loc)) {
 		log_warning(NULL, "replica.strange mbox=%s place=%s", log_esc_slice(rec->name),
 		            log_esc_slice(rec->place));
+	} else if (is_behind(r, &loc)) {
+		log_error(NULL, "replica.backwards mbox=%s revision=%" PRIu64 " after=%" PRIu64,
+		          log_esc_slice(rec->name), loc.revision, r->revision);
+		replica_break(r,
+		              "the master's changes go backwards; the list here is kept (is it one "
+		              "master, and by one address?)");
+	} else {
+		r->revision = MAX(r->revision, loc.revision);
+		apply(r, rec, &loc, a);
 	}
 	arena_free(&a);
 }

@@ -572,6 +572,7 @@ TEST(a_damaged_replica_is_made_anew_and_a_damaged_master_is_left_alone)
 	struct mapdb *m;
 	struct stat st;
 	struct mapdb_config c = { dir, "lab", true, 100 };
+	struct err err = { "" };
 	FILE *f;
 
 	snprintf(dir, sizeof(dir), "%s", fresh_dir());
@@ -585,7 +586,10 @@ TEST(a_damaged_replica_is_made_anew_and_a_damaged_master_is_left_alone)
 	for (int i = 0; i < 8192; i++)
 		(void)fputc('x', f);
 	assert_int_equal(fclose(f), 0);
-	assert_null(mapdb_open(&c, NULL));
+	assert_null(mapdb_open(&c, &err));
+	test_check(strstr(err.text, "put a copy back, or move the files away") != NULL, "%s",
+	           err.text);
+	assert_int_equal(stat(path, &st), 0);
 	m = open_at(dir, false, 100);
 	assert_int_equal(mapdb_info(m)->state, LOCATION_MAP_EMPTY);
 	assert_int_equal(mapdb_count(m), 0);

@@ -172,6 +172,56 @@ TEST(a_lost_connection_in_a_snapshot_changes_nothing)
 	world_fini(&w);
 }
 
+#define HISTORY "00112233445566778899aabbccddeeff"
+#define RECORD(place, revision)                                                                    \
+	"fake >> R1 MAILBOX {6+}\\r\\nuser.a {4+}\\r\\n" place                                     \
+	" {0+}\\r\\n {6+}\\r\\nrev=" revision "\\r\\n\n"
+
+/* Up to UPDATE, as a master of ours. */
+#define OURS                                                                                       \
+	"fake accepts\n"                                                                           \
+	"fake >> * AUTH \"PLAIN\"\\r\\n* ROOST \"1\"\\r\\n* OK MUPDATE \"m\" \"Roost\" \"0.1\" "   \
+	"\"(master)\"\\r\\n\n"                                                                     \
+	"fake < A1 AUTHENTICATE *\nfake > A1 OK \"Authenticated\"\n"                               \
+	"fake < X1 ROOST *\n"                                                                      \
+	"fake > X1 ROOST \"lab\" \"" HISTORY "\" \"12\" \"5\" \"complete\"\n"                      \
+	"fake > X1 OK \"hello\"\n"                                                                 \
+	"fake < R1 UPDATE SINCE *\n"
+
+TEST(a_master_whose_changes_go_backwards_is_not_followed)
+{
+	static const char *const behind[] = { RECORD("be9!", "11"), RECORD("be9!", "12"),
+		                              RECORD("be9!", "00") };
+
+	for (size_t i = 0; i < ARRAY_LEN(behind); i++) {
+		struct world w;
+
+		world_init(&w);
+		play_add_server(w.play, "fake", "127.0.0.1:3905");
+		world_start_replica(&w);
+		/* In a whole list each record has its own. */
+		play_run(
+			w.play,
+			OURS "fake > R1 STREAM \"snapshot\" \"" HISTORY "\" \"10\"\n" RECORD(
+				"be1!",
+				"09") "fake > R1 OK \"streaming starts\"\n" RECORD("be2!",
+		                                                                   "12") "wait 1ms\n");
+		assert_true(replica_is_following(w.replica.replica));
+		world_check_dump(&w.replica, "user.a active be2! \n");
+		play_run(w.play, behind[i]);
+		assert_false(replica_is_following(w.replica.replica));
+		assert_non_null(strstr(replica_why(w.replica.replica), "go backwards"));
+		world_check_dump(&w.replica, "user.a active be2! \n");
+		/* and it goes on where it was */
+		play_run(w.play,
+		         "wait 1s\n" OURS "fake > R1 STREAM \"difference\" \"" HISTORY
+		         "\" \"12\"\n" RECORD("be3!", "13") "fake > R1 OK \"streaming starts\"\n");
+		assert_true(replica_is_following(w.replica.replica));
+		world_check_dump(&w.replica, "user.a active be3! \n");
+		world_fini(&w);
+	}
+}
+
 /* names of a Cyrus master, with user.u0 ... */
 static void
 play_plain_list(struct world *w, unsigned names)
