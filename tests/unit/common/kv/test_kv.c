@@ -380,6 +380,7 @@ read_all(struct kv_env *env)
 				sum += (unsigned char)value.p[k];
 		kv_end(&t);
 	}
+	(void)sum;
 }
 
 TEST(whatever_a_page_says_who_reads_it_lives)
@@ -430,6 +431,27 @@ TEST(pages_without_a_size_are_damage)
 	close(fd);
 }
 
+/* In a child: what LMDB cannot give back then is left. */
+static void
+cut_lock_in_use(const char *path)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid != -1);
+	if (pid == 0) {
+		struct kv_env *env = open_env("locks", true);
+		unsigned seen;
+		bool ok = walk(env, &seen) == KV_OK && kv_check_file(env) == KV_FILE_GOOD &&
+		          truncate(path, 0) == 0 && kv_check_file(env) == KV_FILE_OTHER;
+
+		kv_close(&env);
+		_exit(ok ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	test_check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+}
+
 TEST(a_lock_without_its_end_is_not_used)
 {
 	struct kv_env *env;
@@ -437,13 +459,8 @@ TEST(a_lock_without_its_end_is_not_used)
 	unsigned seen;
 
 	(void)fill("locks");
-	env = open_env("locks", true);
-	assert_int_equal(walk(env, &seen), KV_OK);
-	assert_int_equal(kv_check_file(env), KV_FILE_GOOD);
 	snprintf(path, sizeof(path), "%s/locks/lock.mdb", test_dir());
-	assert_int_equal(truncate(path, 0), 0);
-	assert_int_equal(kv_check_file(env), KV_FILE_OTHER);
-	kv_close(&env); /* and lives */
+	cut_lock_in_use(path);
 	env = open_env("locks", true);
 	assert_int_equal(walk(env, &seen), KV_OK);
 	assert_int_equal(seen, ROWS);
