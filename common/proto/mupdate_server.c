@@ -201,7 +201,8 @@ void
 mupdate_server_record(struct mupdate_server *s, const char *tag, struct slice name,
                       struct slice place, struct slice acl, struct slice fields)
 {
-	buf_printf(s->out, "%s MAILBOX", tag);
+	buf_add_str(s->out, tag);
+	buf_add_str(s->out, " MAILBOX");
 	add_data(s, name);
 	add_data(s, place);
 	add_data(s, acl);
@@ -214,7 +215,8 @@ void
 mupdate_server_reserved(struct mupdate_server *s, const char *tag, struct slice name,
                         struct slice place, const struct slice *acl, struct slice fields)
 {
-	buf_printf(s->out, "%s RESERVE", tag);
+	buf_add_str(s->out, tag);
+	buf_add_str(s->out, " RESERVE");
 	add_data(s, name);
 	add_data(s, place);
 	if (s->extended)
