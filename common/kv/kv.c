@@ -8,9 +8,7 @@
  *  1. Touching a page behind the end of the file is SIGBUS. LMDB does not write pages that were
  *     freed again in the same transaction, so that its file may be a little short; we make it as
  *     long as it says it is, after each commit. One that is shorter has lost its end.
- *  2. LMDB asserts what it finds in pages, or follows it to where nothing is mapped, and ends the
- *     process. A reader has nothing to lose by leaving LMDB with a longjmp instead: its locks are
- *     taken and given back before it looks at pages. A writer does end.
+ *  2. LMDB asserts what it finds in pages, or follows it to where nothing is mapped: rescue.h.
  *  3. It divides by the size of a page as the file tells it: we look at that first.
  */
 #include "kv/kv.h"
@@ -20,8 +18,6 @@
 #include <grp.h>
 #include <lmdb.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +27,7 @@
 
 #include "base/buf.h"
 #include "base/xalloc.h"
+#include "kv/rescue.h"
 
 #define FULL_DISK_BLOCKS 16
 
@@ -119,152 +116,6 @@ report(int code, const char *what, struct err *err)
 }
 
 /* ---- damaged files -------------------------------------------------------------------------- */
-
-static _Thread_local struct {
-	jmp_buf to;
-	bool armed;
-} rescue;
-
-static void
-on_assert(UNUSED MDB_env *mdb, UNUSED const char *text)
-{
-	if (!rescue.armed)
-		return; /* LMDB ends the process */
-	rescue.armed = false;
-	longjmp(rescue.to, 1);
-}
-
-static const int faults[] = { SIGBUS, SIGSEGV };
-static struct sigaction before[ARRAY_LEN(faults)];
-static pthread_mutex_t faults_lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* What is not ours goes to whoever had it before. */
-static void
-on_fault(int signo)
-{
-	if (rescue.armed) {
-		rescue.armed = false;
-		longjmp(rescue.to, 1);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
-		if (faults[i] == signo)
-			(void)sigaction(signo, &before[i], NULL);
-	(void)raise(signo);
-}
-
-/* At each opening: others may have taken the signals meanwhile. */
-static void
-catch_faults(void)
-{
-	const struct sigaction ours = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
-	struct sigaction now;
-
-	pthread_mutex_lock(&faults_lock);
-	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
-		if (sigaction(faults[i], NULL, &now) == -1 || now.sa_handler == on_fault)
-			continue;
-		before[i] = now;
-		(void)sigaction(faults[i], &ours, NULL);
-	}
-	pthread_mutex_unlock(&faults_lock);
-}
-
-/* The rest of a function: what `call` says, or that the file is damaged. */
-#define RETURN_SAFELY(call)                                                                        \
-	do {                                                                                       \
-		int rc_;                                                                           \
-                                                                                                   \
-		if (setjmp(rescue.to) != 0)                                                        \
-			return MDB_CORRUPTED;                                                      \
-		rescue.armed = true;                                                               \
-		rc_ = (call);                                                                      \
-		rescue.armed = false;                                                              \
-		return rc_;                                                                        \
-	} while (0)
-
-#define TOUCH_BYTES 4096
-
-/* The caller will read it, and is not rescued then. */
-static void
-touch(const MDB_val *v)
-{
-	const volatile char *p = v->mv_data;
-
-	for (size_t i = 0; i < v->mv_size; i += TOUCH_BYTES)
-		(void)p[i];
-	if (v->mv_size > 0)
-		(void)p[v->mv_size - 1];
-}
-
-static int
-get_and_touch(MDB_txn *mdb, MDB_dbi table, MDB_val *k, MDB_val *v)
-{
-	int rc = mdb_get(mdb, table, k, v);
-
-	if (rc == 0)
-		touch(v);
-	return rc;
-}
-
-static int
-move_and_touch(MDB_cursor *mdb, MDB_val *k, MDB_val *v, MDB_cursor_op op)
-{
-	int rc = mdb_cursor_get(mdb, k, v, op);
-
-	if (rc == 0)
-		touch(k);
-	if (rc == 0)
-		touch(v);
-	return rc;
-}
-
-static int
-get_safely(MDB_txn *mdb, MDB_dbi table, MDB_val *k, MDB_val *v)
-{
-	RETURN_SAFELY(get_and_touch(mdb, table, k, v));
-}
-
-static int
-move_safely(MDB_cursor *mdb, MDB_val *k, MDB_val *v, MDB_cursor_op op)
-{
-	RETURN_SAFELY(move_and_touch(mdb, k, v, op));
-}
-
-static int
-open_cursor_safely(MDB_txn *mdb, MDB_dbi table, MDB_cursor **cursor_r)
-{
-	RETURN_SAFELY(mdb_cursor_open(mdb, table, cursor_r));
-}
-
-static int
-stat_safely(MDB_txn *mdb, MDB_dbi table, MDB_stat *st_r)
-{
-	RETURN_SAFELY(mdb_stat(mdb, table, st_r));
-}
-
-static int
-renew_safely(MDB_txn *mdb)
-{
-	RETURN_SAFELY(mdb_txn_renew(mdb));
-}
-
-static int
-abort_safely(MDB_txn *mdb)
-{
-	RETURN_SAFELY((mdb_txn_abort(mdb), 0));
-}
-
-static int
-close_safely(MDB_env *mdb)
-{
-	RETURN_SAFELY((mdb_env_close(mdb), 0));
-}
-
-static int
-open_table_safely(MDB_txn *mdb, const char *name, MDB_dbi *table_r)
-{
-	RETURN_SAFELY(mdb_dbi_open(mdb, name, 0, table_r));
-}
 
 #define META_BYTES 8192 /* two pages, as small as they can be */
 
@@ -357,7 +208,7 @@ open_tables(struct kv_env *env, const struct kv_config *c)
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < c->table_count && rc == 0; i++)
-		rc = c->read_only ? open_table_safely(txn, c->tables[i], &env->dbis[i])
+		rc = c->read_only ? rescue_dbi_open(txn, c->tables[i], &env->dbis[i])
 		                  : mdb_dbi_open(txn, c->tables[i], MDB_CREATE, &env->dbis[i]);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
@@ -419,7 +270,7 @@ open_env(struct kv_env *env, const struct kv_config *c)
 	if (rc == 0 && c->read_only && access(env->data_path, R_OK) == -1)
 		rc = errno;
 	if (rc == 0)
-		rc = mdb_env_set_assert(env->mdb, on_assert);
+		rc = rescue_begin(env->mdb);
 	if (rc == 0)
 		rc = check_page_size(env);
 	if (rc == 0)
@@ -458,7 +309,6 @@ kv_open(const struct kv_config *c, struct kv_env **env_r, struct err *err)
 	env->dbis = xcalloc(c->table_count, sizeof(*env->dbis));
 	env->read_only = c->read_only;
 	must(pthread_mutex_init(&env->lock, NULL) == 0);
-	catch_faults();
 	rc = open_env(env, c);
 	if (rc != 0) {
 		kv_close(&env);
@@ -478,11 +328,11 @@ kv_close(struct kv_env **env_p)
 	must(env->open == 0);
 	/* It gives back its places in the lock's file. One that has lost them is left open. */
 	if (env->idle != NULL) {
-		(void)abort_safely(env->idle->mdb);
+		(void)rescue_abort(env->idle->mdb);
 		free(env->idle);
 	}
 	if (env->mdb != NULL)
-		(void)close_safely(env->mdb);
+		(void)rescue_env_close(env->mdb);
 	pthread_mutex_destroy(&env->lock);
 	free(env->data_path);
 	free(env->lock_path);
@@ -495,7 +345,7 @@ kv_close(struct kv_env **env_p)
 static int
 begin_read_locked(struct kv_env *env, struct kv_txn *t)
 {
-	int rc = t->mdb != NULL ? renew_safely(t->mdb)
+	int rc = t->mdb != NULL ? rescue_renew(t->mdb)
 	                        : mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &t->mdb);
 
 	if (rc != MDB_MAP_RESIZED || env->open != 0)
@@ -503,7 +353,7 @@ begin_read_locked(struct kv_env *env, struct kv_txn *t)
 	rc = mdb_env_set_mapsize(env->mdb, 0);
 	if (rc != 0)
 		return rc;
-	return t->mdb != NULL ? renew_safely(t->mdb)
+	return t->mdb != NULL ? rescue_renew(t->mdb)
 	                      : mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &t->mdb);
 }
 
@@ -663,7 +513,7 @@ kv_get(struct kv_txn *t, unsigned table, struct slice key, struct slice *value_r
 
 	must(key.n != 0 && key.n <= KV_KEY_MAX);
 	if (t->error != KV_OK || !check(t, t->write ? mdb_get(t->mdb, dbi(t, table), &k, &v)
-	                                            : get_safely(t->mdb, dbi(t, table), &k, &v)))
+	                                            : rescue_get(t->mdb, dbi(t, table), &k, &v)))
 		return false;
 	if (value_r != NULL)
 		*value_r = slice_of_val(v);
@@ -713,7 +563,7 @@ kv_count(struct kv_txn *t, unsigned table)
 {
 	MDB_stat st;
 
-	if (t->error != KV_OK || !check(t, stat_safely(t->mdb, dbi(t, table), &st)))
+	if (t->error != KV_OK || !check(t, rescue_stat(t->mdb, dbi(t, table), &st)))
 		return 0;
 	return st.ms_entries;
 }
@@ -725,7 +575,7 @@ kv_cursor_new(struct kv_txn *t, unsigned table)
 
 	c->txn = t;
 	if (t->error == KV_OK)
-		(void)check(t, open_cursor_safely(t->mdb, dbi(t, table), &c->mdb));
+		(void)check(t, rescue_cursor_open(t->mdb, dbi(t, table), &c->mdb));
 	return c;
 }
 
@@ -749,7 +599,7 @@ move(struct kv_cursor *c, MDB_cursor_op op, struct slice from, struct slice *key
 	c->deleted = false;
 	if (c->mdb == NULL || c->txn->error != KV_OK ||
 	    !check(c->txn, c->txn->write ? mdb_cursor_get(c->mdb, &k, &v, op)
-	                                 : move_safely(c->mdb, &k, &v, op)))
+	                                 : rescue_cursor_get(c->mdb, &k, &v, op)))
 		return false;
 	if (key_r != NULL)
 		*key_r = slice_of_val(k);
