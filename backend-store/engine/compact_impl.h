@@ -1,12 +1,14 @@
 /*
- * compact_impl - what the two halves of compaction share: compact.c decides and writes, on
- * the loop; compact_read.c looks, reads and drops, on a thread of its own. A job has the
+ * compact_impl - what the parts of compaction share: compact.c decides and writes, on the loop;
+ * compact_pick.c looks, compact_read.c reads and drops, both on a thread of its own. A job has the
  * compactor for itself while it runs.
  */
 #ifndef ENGINE_COMPACT_IMPL_H
 #define ENGINE_COMPACT_IMPL_H
 
 #include "engine/engine_impl.h"
+
+#define COMPACT_LEAST_PERCENT 20 /* dead bytes, for whoever is in need or forced */
 
 enum compact_phase {
 	COMPACT_IDLE,     /* until the timer, or somebody asks */
