@@ -33,7 +33,8 @@ def scenario_imap(box):
     check("what Dovecot has and we pass on is offered", caps >= {
         "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "IDLE", "NAMESPACE", "UIDPLUS", "MOVE",
         "UNSELECT", "CHILDREN", "SPECIAL-USE", "CONDSTORE", "MULTIAPPEND", "STATUS=SIZE", "QUOTA",
-        "ACL", "RIGHTS=kxte", "LIST-EXTENDED", "LIST-STATUS", "ESEARCH", "SORT", "SORT=DISPLAY"}, caps)
+        "ACL", "RIGHTS=kxte", "LIST-EXTENDED", "LIST-STATUS", "ESEARCH", "SORT", "SORT=DISPLAY",
+        "THREAD=REFERENCES"}, caps)
     check("and nothing we do not", not caps & {
         "COMPRESS=DEFLATE", "METADATA", "QRESYNC", "CREATE-SPECIAL-USE", "NOTIFY"}, caps)
     ann = Raw(box, ANN)
@@ -90,6 +91,7 @@ def check_messages(fred):
             r'^\* ESEARCH \(TAG "t\d+"\) UID MIN 1 COUNT 3\r$')
     fred.ok("sorted", "SORT (REVERSE ARRIVAL) UTF-8 ALL", r"^\* SORT [23] [23] 1\r$")
     fred.ok("by who is shown", "UID SORT (DISPLAYFROM) UTF-8 ALL", r"^\* SORT 1 2 3\r$")
+    fred.ok("in threads", "THREAD REFERENCES UTF-8 ALL", r"^\* THREAD \(.*1.*2.*3.*\)\r$")
     fred.ok("copied", "COPY 1 Work", r"\[COPYUID \d+ 1 1\]")
     fred.ok("moved", "UID MOVE 3 Work", r"\[COPYUID \d+ 3 2\]", r"^\* 3 EXPUNGE\r$")
     fred.no("not to where nothing is", "MOVE 1 Work/None", r"NO \[TRYCREATE\]")
@@ -119,8 +121,7 @@ def check_rights(fred):
 
 
 def check_not_offered(fred):
-    for command in ("GETMETADATA INBOX /private/comment", "COMPRESS DEFLATE",
-                    "THREAD REFERENCES UTF-8 ALL", "UNAUTHENTICATE"):
+    for command in ("GETMETADATA INBOX /private/comment", "COMPRESS DEFLATE", "UNAUTHENTICATE"):
         fred.no("what is not offered is not known: " + command.split()[0], command, "BAD")
     fred.ok("ENABLE of something else does nothing", "ENABLE QRESYNC", r"^\* ENABLED\r$")
     fred.no("shared folders of our stores do not reach him", 'SELECT "Shared Folders/lists"', "NO")
