@@ -54,7 +54,8 @@ take(struct num_reader *r, struct change *ch_r)
 	return !r->bad;
 }
 
-static void
+/* False: they make no sense. */
+static bool
 move_to_table(struct mapdb *m, struct slice changes)
 {
 	struct num_reader r = num_reader_of(changes);
@@ -70,8 +71,8 @@ move_to_table(struct mapdb *m, struct slice changes)
 		kv_put(m->txn, LOCATION_T_LOG, slice_make(key, sizeof(key)), buf_slice(&row));
 		trim(m);
 	}
-	m->damaged = m->damaged || r.bad;
 	buf_fini(&row);
+	return !r.bad;
 }
 
 static void
@@ -106,14 +107,6 @@ rises(struct slice changes)
 	return !r.bad;
 }
 
-static void
-move_all(struct mapdb *m, struct slice changes)
-{
-	move_to_table(m, changes);
-	put_tail(m, SLICE(""));
-	buf_clear(&m->pending);
-}
-
 void
 mapdb_log_add(struct mapdb *m, enum location_log_kind kind, struct slice name, uint64_t revision)
 {
@@ -129,6 +122,15 @@ mapdb_log_add(struct mapdb *m, enum location_log_kind kind, struct slice name, u
 }
 
 void
+mapdb_log_clear(struct mapdb *m)
+{
+	kv_clear(m->txn, LOCATION_T_LOG);
+	put_tail(m, SLICE(""));
+	buf_clear(&m->pending);
+	m->next.oldest = m->next.revision + 1;
+}
+
+void
 mapdb_log_write(struct mapdb *m, bool may_stay)
 {
 	struct buf all = BUF_INIT(SIZE_MAX);
@@ -136,22 +138,17 @@ mapdb_log_write(struct mapdb *m, bool may_stay)
 	if (m->pending.len == 0)
 		return;
 	add_tail(m, &all);
+	buf_clear(&m->pending);
 	if (may_stay && all.len <= TAIL_MAX && rises(buf_slice(&all))) {
 		put_tail(m, buf_slice(&all));
-		buf_clear(&m->pending);
+	} else if (move_to_table(m, buf_slice(&all))) {
+		put_tail(m, SLICE(""));
 	} else {
-		move_all(m, buf_slice(&all));
+		/* Who asks for what is missing takes the whole list. */
+		m->damaged = true;
+		mapdb_log_clear(m);
 	}
 	buf_fini(&all);
-}
-
-void
-mapdb_log_clear(struct mapdb *m)
-{
-	kv_clear(m->txn, LOCATION_T_LOG);
-	put_tail(m, SLICE(""));
-	buf_clear(&m->pending);
-	m->next.oldest = m->next.revision + 1;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

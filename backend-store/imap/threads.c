@@ -360,21 +360,16 @@ next_in_tree(const struct threads *t, uint32_t n)
 	return n == NONE ? NONE : t->nodes[n].next;
 }
 
-/* One node; t->at looks for the next root. */
+/* One node of the tree of root n. */
 static void
-prune_step(struct threads *t)
+prune_tree(struct threads *t, size_t n)
 {
-	if (t->here == NONE) {
-		if (t->nodes[t->at].parent != NONE) {
-			t->at++;
-			return;
-		}
-		t->here = (uint32_t)t->at;
-	}
+	if (t->here == NONE && t->nodes[n].parent != NONE)
+		return;
+	if (t->here == NONE)
+		t->here = (uint32_t)n;
 	prune(t, t->here);
 	t->here = next_in_tree(t, t->here);
-	if (t->here == NONE)
-		t->at++;
 }
 
 /* ---- (4) roots by date -------------------------------------------------------------------------------- */
@@ -520,77 +515,74 @@ same_subject(struct threads *t, size_t i)
 
 /* ---- the phases --------------------------------------------------------------------------------------------- */
 
+static size_t
+messages(const struct threads *t)
+{
+	return t->count;
+}
+
+static size_t
+nodes(const struct threads *t)
+{
+	return t->node_count;
+}
+
+static size_t
+roots(const struct threads *t)
+{
+	return t->root_count;
+}
+
+static void
+start_subjects(struct threads *t)
+{
+	table_start(&t->table, t->root_count);
+}
+
+static size_t
+nodes_and_messages(const struct threads *t)
+{
+	return t->node_count + t->count;
+}
+
+/* First all nodes are made empty, then comes each message. */
+static void
+clear_or_sibling(struct threads *t, size_t i)
+{
+	if (i < t->node_count)
+		clear(t, i);
+	else
+		sibling(t, i - t->node_count);
+}
+
+static const struct {
+	void (*start)(struct threads *t); /* or NULL */
+	size_t (*count)(const struct threads *t);
+	void (*one)(struct threads *t, size_t i); /* again while t->here is something */
+} phases[] = {
+	[SAME_SUBJECT] = { start_grouping, messages, same_subject },
+	[OWN_IDS] = { start, messages, own_id },
+	[OWN_PARENTS] = { NULL, messages, own_parent },
+	[OTHERS_LINKS] = { NULL, messages, others_links },
+	[CHILDREN] = { NULL, nodes, to_parent },
+	[PRUNE] = { NULL, nodes, prune_tree },
+	[ROOTS] = { NULL, messages, root },
+	[SUBJECTS] = { start_subjects, roots, subject },
+	[MERGE] = { NULL, roots, merge },
+	[SIBLINGS] = { NULL, nodes_and_messages, clear_or_sibling },
+};
+
 /* False: the phase is over. */
 static bool
 work(struct threads *t)
 {
-	size_t i = t->at;
-
-	switch (t->phase) {
-	case SAME_SUBJECT:
-		if (i == 0)
-			start_grouping(t);
-		if (i == t->count)
-			return false;
-		same_subject(t, i);
-		break;
-	case OWN_IDS:
-		if (i == 0)
-			start(t);
-		if (i == t->count)
-			return false;
-		own_id(t, i);
-		break;
-	case OWN_PARENTS:
-		if (i == t->count)
-			return false;
-		own_parent(t, i);
-		break;
-	case OTHERS_LINKS:
-		if (i == t->count)
-			return false;
-		others_links(t, i);
-		break;
-	case CHILDREN:
-		if (i == t->node_count)
-			return false;
-		to_parent(t, i);
-		break;
-	case PRUNE:
-		if (i == t->node_count)
-			return false;
-		prune_step(t);
-		return true;
-	case ROOTS:
-		if (i == t->count)
-			return false;
-		root(t, i);
-		break;
-	case SUBJECTS:
-		if (i == 0)
-			table_start(&t->table, t->root_count);
-		if (i == t->root_count)
-			return false;
-		subject(t, i);
-		break;
-	case MERGE:
-		if (i == t->root_count)
-			return false;
-		merge(t, i);
-		break;
-	case SIBLINGS:
-		/* first all nodes are made empty, then comes each message */
-		if (i == t->node_count + t->count)
-			return false;
-		if (i < t->node_count)
-			clear(t, i);
-		else
-			sibling(t, i - t->node_count);
-		break;
-	case DONE:
-		break;
-	}
-	t->at++;
+	if (t->at == 0 && phases[t->phase].start != NULL)
+		phases[t->phase].start(t);
+	if (t->at == phases[t->phase].count(t))
+		return false;
+	phases[t->phase].one(t, t->at);
+	if (t->here == NONE)
+		t->at++;
 	return true;
 }
 
@@ -602,7 +594,6 @@ threads_work(struct threads *t, size_t steps)
 			continue;
 		t->phase = t->phase == SAME_SUBJECT ? SIBLINGS : t->phase + 1;
 		t->at = 0;
-		t->here = NONE;
 	}
 	return t->phase == DONE;
 }

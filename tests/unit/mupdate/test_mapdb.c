@@ -343,6 +343,11 @@ TEST(latest_changes_that_make_no_sense_are_damage)
 	assert_int_equal(mapdb_each_change(m, 0, on_change, &out), -1);
 	assert_true(mapdb_is_damaged(m));
 	buf_fini(&out);
+	/* What they were nobody knows: who had not heard them takes the whole list. */
+	set(m, "user.b", "s1", "");
+	commit(m);
+	check_changes(m, 0, 0, "");
+	check_changes(m, 2, 1, "");
 	mapdb_close(&m);
 }
 
