@@ -219,7 +219,7 @@ on_tick(void *ctx)
 	metrics_set(&mupdate_metrics[MUPDATE_M_CONNECTED],
 	            a->replica != NULL && replica_is_following(a->replica));
 	metrics_set(&mupdate_metrics[MUPDATE_M_REVISION], info->revision);
-	metrics_set(&mupdate_metrics[MUPDATE_M_COMPLETE], info->state == LOCATION_MAP_COMPLETE);
+	metrics_set(&mupdate_metrics[MUPDATE_M_COMPLETE], mapdb_is_complete(a->db));
 	metrics_set(&mupdate_metrics[MUPDATE_M_LOCATIONS], mapdb_count(a->db));
 	if (++ticks % READER_CHECK_TICKS == 0)
 		mapdb_check_readers(a->db);

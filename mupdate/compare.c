@@ -100,7 +100,7 @@ reply(struct app *a, struct ctl_req *req, const struct json *args, struct walk *
 	json_set_bool(*fields, "more", w->more);
 	json_set_str(*fields, "history", info->history);
 	json_set_int(*fields, "revision", (int64_t)info->revision);
-	json_set_bool(*fields, "complete", info->state == LOCATION_MAP_COMPLETE);
+	json_set_bool(*fields, "complete", mapdb_is_complete(a->db));
 	if (w->digest != NULL) {
 		struct buf hex = BUF_INIT(2 * DIGEST_LEN);
 		uint8_t sum[DIGEST_LEN];

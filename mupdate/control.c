@@ -58,7 +58,7 @@ on_status(void *ctx, struct json *detail, uint64_t *sessions_r)
 	json_set_str(detail, "history", info->history);
 	json_set_int(detail, "revision", (int64_t)info->revision);
 	json_set_int(detail, "term", (int64_t)info->term);
-	json_set_bool(detail, "complete", info->state == LOCATION_MAP_COMPLETE);
+	json_set_bool(detail, "complete", mapdb_is_complete(a->db));
 	json_set_int(detail, "locations", (int64_t)mapdb_count(a->db));
 	json_set_int(detail, "age_ms",
 	             a->replica != NULL ? (int64_t)replica_age_ms(a->replica) : 0);
@@ -112,7 +112,7 @@ cmd_explain(void *ctx, struct ctl_req *req, const struct json *args)
 	struct app *a = ctx;
 	const char *name = json_get_str(args, "mailbox");
 	const struct mapdb_info *info = mapdb_info(a->db);
-	bool complete = info->state == LOCATION_MAP_COMPLETE;
+	bool complete = mapdb_is_complete(a->db);
 	struct arena *arena;
 	struct json *fields;
 	struct location loc;
@@ -261,7 +261,7 @@ cmd_reconcile(void *ctx, struct ctl_req *req, const struct json *args)
 	}
 	log_warning(NULL, "map.said_complete server=%s", log_esc(server));
 	fields = json_new_object();
-	json_set_bool(fields, "complete", mapdb_info(a->db)->state == LOCATION_MAP_COMPLETE);
+	json_set_bool(fields, "complete", mapdb_is_complete(a->db));
 	service_each_missing(a->service, add_name, json_set_array(fields, "missing"));
 	ctl_reply(req, &fields);
 }

@@ -121,6 +121,12 @@ mapdb_info(const struct mapdb *m)
 	return &m->info;
 }
 
+bool
+mapdb_is_complete(const struct mapdb *m)
+{
+	return m->info.state == LOCATION_MAP_COMPLETE;
+}
+
 void
 mapdb_check_readers(struct mapdb *m)
 {

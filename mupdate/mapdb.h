@@ -63,6 +63,8 @@ int mapdb_start_anew(struct mapdb *m, struct err *err) MUST_CHECK;
 void mapdb_close(struct mapdb **m);
 /* Borrowed; changes with each commit. */
 const struct mapdb_info *mapdb_info(const struct mapdb *m);
+/* Does the list know all names, so that what is not in it is nowhere? */
+bool mapdb_is_complete(const struct mapdb *m);
 uint64_t mapdb_count(struct mapdb *m);
 
 /* ---- changes ------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define CONFLICTS_MAX 10000
-#define GROUP_BYTES 65536 /* less than FEED_PIECE of session.c */
+#define GROUP_BYTES 65536 /* less than FEED_PIECE of session_read.c */
 
 struct metric mupdate_metrics[MUPDATE_M_COUNT] = {
 	[MUPDATE_M_SESSIONS] =
@@ -234,7 +234,7 @@ service_kick(struct service *s)
 	const struct mapdb_info *info = mapdb_info(s->conf.db);
 
 	metrics_set(&mupdate_metrics[MUPDATE_M_REVISION], info->revision);
-	metrics_set(&mupdate_metrics[MUPDATE_M_COMPLETE], info->state == LOCATION_MAP_COMPLETE);
+	metrics_set(&mupdate_metrics[MUPDATE_M_COMPLETE], mapdb_is_complete(s->conf.db));
 	service_each_session(s, kick_one, NULL);
 }
 

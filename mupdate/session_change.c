@@ -139,7 +139,7 @@ session_change(struct session *sn, const struct mupdate_cmd *cmd)
 	struct rules_input in = {
 		.verb = cmd->verb,
 		.takeover = sn->conf->takeover,
-		.rebuilding = mapdb_info(sn->conf->db)->state != LOCATION_MAP_COMPLETE,
+		.rebuilding = !mapdb_is_complete(sn->conf->db),
 		.read_only = sn->read_only,
 		.speaks = speaks,
 		.ctx = sn,

@@ -1,6 +1,12 @@
 /*
- * session_impl - what session.c (the connection, logins, reading) and session_change.c (changes
- * of the map) share.
+ * session_impl - what the files of a session share. Not for others.
+ *
+ *   session.c         the connection, from greeting to end; which command is whose
+ *   session_login.c   AUTHENTICATE
+ *   session_roost.c   ROOST: peers of ours, and what they know of masters
+ *   session_read.c    FIND, LIST, UPDATE, NOOP
+ *   session_change.c  ACTIVATE, DEACTIVATE, DELETE, RESERVE, PUSHED
+ *   session_held.c    answers to changes wait for the commit
  */
 #ifndef SESSION_IMPL_H
 #define SESSION_IMPL_H
@@ -56,15 +62,53 @@ struct session {
 	uint64_t started_ms;
 };
 
+/* ---- session.c ---- */
+
+/* Says no more, but (flush) sends what it has said. The core may be in the middle of something: it
+ * is freed at the end of the turn. why is for the log. */
+void session_end(struct session *sn, const char *why, bool flush);
+/* The core may go on, with what has come meanwhile. */
+void session_resume(struct session *sn);
+
+/* ---- session_login.c, for the core ---- */
+
+void session_login_start(void *ctx, const char *mech, struct slice initial);
+void session_login_step(void *ctx, struct slice response);
+void session_login_abort(void *ctx);
+
+/* ---- session_roost.c ---- */
+
+void session_roost(struct session *sn, const struct mupdate_cmd *cmd);
+/* Of what a peer has who wants the changes since a revision. One that has more than this list ever
+ * had proves that the list is an old copy, of which nothing is told, also when the new one cannot
+ * be begun now. */
+enum mapdb_kin session_roost_kin(struct session *sn, const struct mupdate_cmd *cmd);
+
+/* ---- session_read.c ---- */
+
+void session_read_find(struct session *sn, const struct mupdate_cmd *cmd);
+void session_read_list(struct session *sn, const struct mupdate_cmd *cmd);
+void session_read_update(struct session *sn, const struct mupdate_cmd *cmd);
+void session_read_noop(struct session *sn, const struct mupdate_cmd *cmd);
+/* The feed, if there is one, goes on in the next turn of the loop. */
+void session_read_later(struct session *sn);
+/* For the timer `stall`: the peer of a feed has taken nothing. */
+void session_read_stalled(void *ctx);
+/* A plain peer is told the list: it must not hear anything else before the end of it. */
+bool session_read_is_in_plain_list(const struct session *sn);
+
+/* ---- session_held.c ---- */
+
 /* Its answers wait for the commit of the group. Returns where they begin, for
  * session_held(), which ends the answer to this command. */
 size_t session_hold(struct session *sn);
 void session_held(struct session *sn, const char *tag, size_t start);
-void session_reply_no(struct session *sn, const char *tag, enum mupdate_code code,
-                      const char *text);
 
 /* ---- session_change.c ---- */
 
+/* A change is refused. */
+void session_reply_no(struct session *sn, const char *tag, enum mupdate_code code,
+                      const char *text);
 /* ACTIVATE, DEACTIVATE, DELETE, RESERVE */
 void session_change(struct session *sn, const struct mupdate_cmd *cmd);
 /* PUSHED, of our extension */
