@@ -166,7 +166,8 @@ feed_start(struct session *sn, const struct mupdate_cmd *cmd, enum feed_kind kin
 	};
 
 	/* A list that is not complete is of use only to the store that asks for its own. */
-	if (!mapdb_is_complete(sn->conf->db) && kind == FEED_UPDATE && !mupdate_server_is_extended(sn->core)) {
+	if (!mapdb_is_complete(sn->conf->db) && kind == FEED_UPDATE &&
+	    !mupdate_server_is_extended(sn->core)) {
 		session_end(sn, "the list is not complete", false);
 		return;
 	}
