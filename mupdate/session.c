@@ -33,6 +33,7 @@ session_free(struct session **snp)
 	mupdate_server_free(&sn->core);
 	timer_fini(&sn->stall);
 	loop_forget(sn->conf->loop, sn);
+	arena_free(&sn->scratch);
 	buf_fini(&sn->held);
 	buf_fini(&sn->held_marks);
 	free(sn->identity);
@@ -128,6 +129,7 @@ on_command(void *ctx, const struct mupdate_cmd *cmd)
 {
 	struct session *sn = ctx;
 
+	arena_reset(sn->scratch);
 	if (!commands[cmd->verb].joins_group) {
 		service_commit(sn->service);
 		if (sn->wire == NULL)
@@ -224,6 +226,7 @@ session_new(struct service *s, struct conn **c)
 	sn->conf = conf;
 	list_init(&sn->link);
 	list_init(&sn->group_link);
+	sn->scratch = arena_new("mupdate.cmd");
 	buf_init(&sn->held, 8u << 20);
 	buf_init(&sn->held_marks, SIZE_MAX);
 	timer_init(&sn->stall, conf->loop, session_read_stalled, sn);

@@ -133,7 +133,6 @@ take_share(struct session *sn, const struct mupdate_cmd *cmd)
 void
 session_change(struct session *sn, const struct mupdate_cmd *cmd)
 {
-	struct arena *a = arena_new("mupdate.cmd");
 	struct location want, now;
 	size_t start;
 	struct rules_input in = {
@@ -147,12 +146,12 @@ session_change(struct session *sn, const struct mupdate_cmd *cmd)
 		.want_has_fields = cmd->fields.n > 0,
 	};
 
-	if (!take_want(cmd, a, &want)) {
+	if (!take_want(cmd, sn->scratch, &want)) {
 		session_reply_no(sn, cmd->tag, MUPDATE_CODE_INVALID, "fields that make no sense");
 	} else if (!service_begin(sn->service)) {
 		session_reply_no(sn, cmd->tag, MUPDATE_CODE_LATER, "try again later");
 	} else {
-		if (mapdb_find(sn->conf->db, want.name, a, &now))
+		if (mapdb_find(sn->conf->db, want.name, sn->scratch, &now))
 			in.now = &now;
 		in.now_unsure = in.now != NULL && in.rebuilding &&
 		                now.revision <= mapdb_info(sn->conf->db)->unsure;
@@ -161,7 +160,6 @@ session_change(struct session *sn, const struct mupdate_cmd *cmd)
 		session_held(sn, cmd->tag, start);
 		take_share(sn, cmd);
 	}
-	arena_free(&a);
 }
 
 void

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/ids.h"
 #include "base/list.h"
 #include "link/link.h"
@@ -35,6 +36,7 @@ struct session {
 	struct mupdate_server_conf core_conf;
 	struct mupdate_server *core;
 	struct link *wire; /* NULL: ended */
+	struct arena *scratch; /* what one command needs, until the next one */
 	struct buf held;   /* answers that wait for the commit; also what is said after the end */
 	bool is_held;
 	size_t group_bytes;    /* of its changes in the open group */

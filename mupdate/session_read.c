@@ -31,9 +31,8 @@ say_incomplete(struct session *sn, const char *tag)
 void
 session_read_find(struct session *sn, const struct mupdate_cmd *cmd)
 {
-	struct arena *a = arena_new("mupdate.find");
 	struct location loc;
-	bool found = mapdb_find(sn->conf->db, cmd->name, a, &loc);
+	bool found = mapdb_find(sn->conf->db, cmd->name, sn->scratch, &loc);
 
 	if (found)
 		feed_tell(sn->core, cmd->tag, &loc);
@@ -42,7 +41,6 @@ session_read_find(struct session *sn, const struct mupdate_cmd *cmd)
 		                     "Search completed");
 	else
 		say_incomplete(sn, cmd->tag);
-	arena_free(&a);
 	/* Short questions, long answers: the next one when these have gone out. */
 	sn->is_full = link_is_congested(sn->wire);
 	if (sn->is_full)

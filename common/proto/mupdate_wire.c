@@ -459,11 +459,15 @@ mupdate_add_string(struct buf *out, struct slice s)
 void
 mupdate_add_text(struct buf *out, const char *s)
 {
-	buf_add_char(out, '"');
-	for (; *s != '\0'; s++) {
-		bool plain = *s >= 0x20 && *s < 0x7f && *s != '"' && *s != '\\';
+	size_t n = strlen(s);
+	char *p;
 
-		buf_add_char(out, plain ? *s : '?');
+	buf_add_char(out, '"');
+	p = buf_extend(out, n);
+	for (size_t i = 0; p != NULL && i < n; i++) {
+		bool plain = s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\';
+
+		p[i] = plain ? s[i] : '?';
 	}
 	buf_add_char(out, '"');
 }
