@@ -35,9 +35,9 @@ struct session {
 	const struct service_config *conf;
 	struct mupdate_server_conf core_conf;
 	struct mupdate_server *core;
-	struct link *wire; /* NULL: ended */
+	struct link *wire;     /* NULL: ended */
 	struct arena *scratch; /* what one command needs, until the next one */
-	struct buf held;   /* answers that wait for the commit; also what is said after the end */
+	struct buf held; /* answers that wait for the commit; also what is said after the end */
 	bool is_held;
 	size_t group_bytes;    /* of its changes in the open group */
 	bool waits_for_group;  /* it has had its share of it */
