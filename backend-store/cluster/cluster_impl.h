@@ -64,6 +64,8 @@ struct cluster {
 	struct timer retry, keepalive, again;
 	bool force_again; /* the next comparison goes without the guard */
 	struct list reqs; /* struct cluster_req, in the order they were sent */
+	bool waits;       /* for answers, and the deadline runs */
+	bool heard;       /* an answer or a record, since it was set */
 	struct list ops;  /* struct op, under way */
 	struct list held; /* struct op, for the end of the listing */
 	struct list late; /* struct op, to be answered "later" */

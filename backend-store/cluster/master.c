@@ -35,12 +35,27 @@ cluster_expect(struct cluster *c, uint64_t id, cluster_req_fn *fn, void *ctx, si
 	list_add_tail(&c->reqs, &r->link);
 }
 
+/* From the first question, and anew with each answer and record: neither what is asked meanwhile
+ * nor bytes that come to nothing make a master that hangs look alive. */
+static void
+set_deadline(struct cluster *c)
+{
+	bool waits = !list_is_empty(&c->reqs);
+
+	if (!waits)
+		link_set_deadline(c->wire, 0);
+	else if (c->heard || !c->waits)
+		link_set_deadline(c->wire, c->conf.answer_ms);
+	c->waits = waits;
+	c->heard = false;
+}
+
 void
 cluster_flush(struct cluster *c)
 {
 	if (c->wire == NULL)
 		return;
-	link_set_deadline(c->wire, list_is_empty(&c->reqs) ? 0 : c->conf.answer_ms);
+	set_deadline(c);
 	link_flush(c->wire);
 }
 
@@ -52,6 +67,7 @@ on_done(void *ctx, uint64_t id, const struct mupdate_answer *a)
 
 	if (c->broken)
 		return;
+	c->heard = true;
 	/* Nearly always the first. */
 	LIST_EACH (r, &c->reqs, struct cluster_req, link) {
 		if (r->id != id)
@@ -173,7 +189,7 @@ disconnect(struct cluster *c, const char *why, bool denied)
 		link_abort(&c->wire);
 	mupdate_client_free(&c->core);
 	metrics_set(&cluster_metrics[CLUSTER_M_CONNECTED], 0);
-	c->ready = c->in_step = c->broken = c->denied = false;
+	c->ready = c->in_step = c->broken = c->denied = c->waits = c->heard = false;
 	timer_cancel(&c->keepalive);
 	timer_cancel(&c->again);
 	drop_requests(c);
@@ -213,6 +229,7 @@ on_record(void *ctx, uint64_t id, const struct mupdate_record *rec)
 {
 	struct cluster *c = ctx;
 
+	c->heard = true;
 	reconcile_record(c, id, rec);
 	cluster_ops_record(c, id, rec);
 }

@@ -250,6 +250,41 @@ TEST(without_a_master_everything_is_later_and_not_at_once)
 	world_fini(&w);
 }
 
+/* Its kernel takes what is asked, and it says nothing whole. */
+TEST(a_master_that_hangs_is_not_alive_for_what_is_asked_of_it)
+{
+	static const char *const meanwhile[] = { "wait 4s\n", "wait 4s\nm >> R\n",
+		                                 "wait 4s\nm >> * X\\r\\n\n" };
+
+	for (size_t i = 0; i < ARRAY_LEN(meanwhile); i++) {
+		struct world w;
+
+		world_init(&w);
+		play_run(w.play, IN_STEP);
+		for (int k = 0; k < 3; k++) {
+			w.result = -1;
+			reserve(&w);
+			play_run(w.play, meanwhile[k == 0 ? i : 0]);
+		}
+		assert_int_equal(w.answers, 3);
+		assert_int_equal(w.result, NAMES_LATER);
+		world_fini(&w);
+	}
+}
+
+TEST(a_master_that_tells_a_long_list_slowly_is_alive)
+{
+	struct world w;
+
+	world_init(&w);
+	play_run(w.play, HELLO);
+	for (int i = 0; i < 5; i++)
+		play_run(w.play, "wait 9s\nm > R1 RESERVE \"user.x\" \"s1!p\" \"\"\n");
+	play_run(w.play, "m > R1 OK \"list complete\"\nm < R2 DELETE \"user.x\"\nwait 9s\n"
+	                 "m > R2 OK \"done\"\nm < R3 PUSHED *\n");
+	world_fini(&w);
+}
+
 TEST(names_wait_for_the_listing)
 {
 	struct world w;
