@@ -46,6 +46,8 @@ struct replica {
 	char *tls_name, *user, *secret, *cluster;
 	/* of this connection */
 	bool extended, snapshot;
+	bool announced; /* it was told what comes: STREAM, of ours only */
+	bool heard;     /* something whole, since the deadline was set */
 	uint64_t update_id, noop_id;
 	uint64_t term;
 	char history[MAPDB_HISTORY_LEN];
@@ -288,7 +290,17 @@ apply(struct replica *r, const struct mupdate_record *rec, struct location *loc,
 		(void)mapdb_set(r->conf.db, loc);
 	if (r->extended &&
 	    !mapdb_follow(r->conf.db, slice_of(r->history), loc->revision, r->term, false))
-		r->broken = true;
+		replica_break(r, "the master's history makes no sense");
+}
+
+/* Without STREAM nobody knows what the records of one of ours are. */
+static bool
+is_announced(struct replica *r)
+{
+	if (!r->extended || r->announced)
+		return true;
+	replica_break(r, "the master tells a list, and not which one");
+	return false;
 }
 
 /* Each change of ours is newer than all that were told before. What is older would undo them. */
@@ -306,6 +318,9 @@ on_record(void *ctx, uint64_t id, const struct mupdate_record *rec)
 	struct location loc;
 
 	if (id != r->update_id || r->broken)
+		return;
+	r->heard = true;
+	if (!is_announced(r))
 		return;
 	a = arena_new("replica.record");
 	if (!parse_record(rec, a, &loc)) {
@@ -334,11 +349,29 @@ start_collecting(struct replica *r)
 	replica_break(r, err.text);
 }
 
+/* A difference is one from what we have, and there is one answer. */
+static bool
+is_asked_for(const struct replica *r, bool snapshot, const char *history, uint64_t revision)
+{
+	const struct mapdb_info *info = mapdb_info(r->conf.db);
+
+	return r->extended && !r->announced &&
+	       (snapshot || (info->state == LOCATION_MAP_COMPLETE && revision == info->revision &&
+	                     slice_ieq_str(slice_of(history), info->history)));
+}
+
 static void
 on_stream(void *ctx, UNUSED uint64_t id, bool snapshot, const char *history, uint64_t revision)
 {
 	struct replica *r = ctx;
 
+	if (r->broken)
+		return;
+	if (!is_asked_for(r, snapshot, history, revision)) {
+		replica_break(r, "the master tells a list that was not asked for");
+		return;
+	}
+	r->heard = r->announced = true;
 	snprintf(r->history, sizeof(r->history), "%s", history);
 	r->revision = revision;
 	r->snapshot = snapshot;
@@ -413,7 +446,7 @@ start_following(struct replica *r)
 {
 	struct err err = { "" };
 
-	if (!check_loss(r))
+	if (!is_announced(r) || !check_loss(r))
 		return;
 	if (take_list(r, &err) == -1) {
 		log_error(NULL, "replica.write error=%s", log_esc(err.text));
@@ -460,6 +493,7 @@ on_done(void *ctx, uint64_t id, const struct mupdate_answer *answer)
 
 	if (r->broken)
 		return;
+	r->heard = true;
 	if (answer->status != MUPDATE_OK) {
 		r->broken = true;
 		err_set(&r->why, "the master says: %.*s", SLICE_ARG(answer->text));
@@ -481,6 +515,8 @@ on_ready(void *ctx, const struct mupdate_hello *hello)
 
 	r->extended = hello->extended;
 	r->term = hello->extended ? hello->term : 0;
+	r->announced = false;
+	r->heard = true;
 	r->history[0] = '\0';
 	r->revision = 0;
 	if (!hello->extended)
@@ -506,20 +542,28 @@ on_failed(void *ctx, const char *why, bool denied)
 	r->denied = denied;
 }
 
+/* One that tells so many changes that the answer has to wait is not silent; one whose bytes come to
+ * nothing is. */
+static void
+set_deadline(struct replica *r)
+{
+	if (!r->following)
+		link_set_deadline(r->wire, SETUP_MS);
+	else
+		link_set_deadline(r->wire, r->noop_id == 0 ? 0 : r->conf.answer_ms);
+}
+
 static size_t
 on_input(void *ctx, struct slice in)
 {
 	struct replica *r = ctx;
-	size_t used;
+	size_t used = mupdate_client_input(r->core, in);
 
-	if (!r->following)
-		link_set_deadline(r->wire, SETUP_MS);
-	used = mupdate_client_input(r->core, in);
-	/* One that tells so many changes that the answer has to wait is not silent. */
-	if (r->following)
-		link_set_deadline(r->wire, r->noop_id == 0 ? 0 : r->conf.answer_ms);
 	if (r->broken)
 		disconnect(r, r->why.text, r->denied);
+	else if (r->heard)
+		set_deadline(r);
+	r->heard = false;
 	return used;
 }
 

@@ -310,6 +310,80 @@ TEST(a_master_that_has_much_to_tell_is_not_silent)
 	world_fini(&w);
 }
 
+/* A whole line is what counts: of a list, and of the answer to a barrier. */
+TEST(a_master_whose_bytes_come_to_nothing_is_silent)
+{
+	static const struct {
+		const char *name, *drip;
+	} cases[] = {
+		{ "a line without an end", "fake >> x\n" },
+		{ "lines that tell nothing", "fake >> * X\\r\\n\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world w;
+
+		world_init(&w);
+		play_add_server(w.play, "fake", "127.0.0.1:3905");
+		world_start_replica(&w);
+		play_plain_list(&w, 1);
+		play_run(w.play, "wait 6s\nfake < R2 NOOP\n");
+		for (int k = 0; k < 12; k++) {
+			play_run(w.play, "wait 1s\n");
+			if (replica_is_following(w.replica.replica))
+				play_run(w.play, cases[i].drip);
+		}
+		assert_false(replica_is_following(w.replica.replica));
+		/* and in the middle of a list */
+		play_run(w.play, OURS "fake > R1 STREAM \"snapshot\" \"" HISTORY "\" \"10\"\n"
+		                      "wait 25s\n" RECORD("be1!", "09") "wait 25s\n");
+		play_run(w.play, cases[i].drip);
+		play_run(w.play, "wait 6s\nfake is closed\n");
+		world_check_dump(&w.replica, "user.u0 reserved be1! \n");
+		assert_int_equal(mapdb_info(w.replica.db)->state, LOCATION_MAP_COMPLETE);
+		world_fini(&w);
+	}
+}
+
+TEST(a_master_that_does_not_say_what_it_tells_is_not_followed)
+{
+#define OK_HERE "fake > R1 OK \"streaming starts\"\n"
+	static const char *const wrong[] = {
+		OK_HERE,
+		RECORD("be9!", "13"),
+		"fake > R1 STREAM \"difference\" \"ff112233445566778899aabbccddeeff\" \"12\"\n" RECORD(
+			"be9!", "13") OK_HERE,
+		"fake > R1 STREAM \"difference\" \"" HISTORY "\" \"11\"\n" OK_HERE,
+		"fake > R1 STREAM \"difference\" \"" HISTORY "\" \"12\"\n"
+		"fake > R1 STREAM \"snapshot\" \"" HISTORY "\" \"12\"\n" OK_HERE,
+		"fake > R1 STREAM \"snapshot\" \"" HISTORY
+		"\" \"12\"\n" RECORD("be9!", "12") "fake > R1 STREAM \"snapshot\" \"" HISTORY
+						   "\" \"12\"\n" OK_HERE,
+		"fake > R1 STREAM \"snapshot\" \"what\" \"12\"\n" OK_HERE,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct world w;
+
+		world_init(&w);
+		play_add_server(w.play, "fake", "127.0.0.1:3905");
+		world_start_replica(&w);
+		play_run(w.play, OURS "fake > R1 STREAM \"snapshot\" \"" HISTORY
+		                      "\" \"12\"\n" RECORD("be2!", "12") OK_HERE
+		         "fake closes\nwait 1s\n" OURS);
+		play_run(w.play, wrong[i]);
+		assert_false(replica_is_following(w.replica.replica));
+		world_check_dump(&w.replica, "user.a active be2! \n");
+		test_eq_str("history", mapdb_info(w.replica.db)->history, HISTORY);
+		assert_int_equal(mapdb_info(w.replica.db)->revision, 12);
+		play_run(w.play, "wait 2s\n" OURS "fake > R1 STREAM \"difference\" \"" HISTORY
+		                 "\" \"12\"\n" OK_HERE);
+		assert_true(replica_is_following(w.replica.replica));
+		world_fini(&w);
+	}
+#undef OK_HERE
+}
+
 /* ---- names on their way ----------------------------------------------------------------------------- */
 
 #define LEAVE "client > 2 DEACTIVATE \"user.a\" \"be1.test!p\"\nclient << 2 OK *\n"
