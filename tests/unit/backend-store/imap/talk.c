@@ -1,11 +1,13 @@
 #include "talk.h"
 
+#include "base/xalloc.h"
 #include "fakenet/fakenet.h"
 #include "lib/test.h"
 #include "mailbox/mailbox.h"
 #include "net/conn.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NOON 1704110400 /* 1 January 2024 */
@@ -74,6 +76,20 @@ talk_fini(struct talk *t)
 	conn_free(&t->conn);
 	buf_fini(&t->in);
 	fakenet_settle(loop_of(t->world));
+}
+
+void
+talk_world_init(struct world *w, struct talk *t)
+{
+	world_init(w, "");
+	talk_init(t, w, "fred");
+}
+
+void
+talk_world_fini(struct world *w, struct talk *t)
+{
+	talk_fini(t);
+	world_fini(w);
 }
 
 void
@@ -185,8 +201,10 @@ talk_put_text(struct world *w, const char *mbox, const char *body)
 	talk_put(w, mbox, &(struct talk_msg){ .body = slice_of(body) });
 }
 
+/* ---- whole tests ---------------------------------------------------------------------------------- */
+
 void
-talk_play(const char *const *bodies, size_t count, talk_fn *fn)
+talk_play_messages(const struct talk_msg *msgs, size_t count, talk_fn *fn)
 {
 	static const size_t splits[] = { 0, 1, 7 };
 
@@ -194,14 +212,37 @@ talk_play(const char *const *bodies, size_t count, talk_fn *fn)
 		struct world w;
 		struct talk t;
 
-		world_init(&w, "");
-		talk_init(&t, &w, "fred");
+		talk_world_init(&w, &t);
 		for (size_t k = 0; k < count; k++)
-			talk_put_text(&w, "user.fred", bodies[k]);
+			talk_put(&w, "user.fred", &msgs[k]);
 		fakenet_set_split(loop_of(&w), splits[i]);
 		talk_select(&t);
 		fn(&t);
-		talk_fini(&t);
-		world_fini(&w);
+		talk_world_fini(&w, &t);
 	}
+}
+
+void
+talk_play(const char *const *bodies, size_t count, talk_fn *fn)
+{
+	struct talk_msg *msgs = xcalloc(count, sizeof(*msgs));
+
+	for (size_t i = 0; i < count; i++)
+		msgs[i].body = slice_of(bodies[i]);
+	talk_play_messages(msgs, count, fn);
+	free(msgs);
+}
+
+struct slice
+talk_disturbed(struct talk *t, const char *line, const char *beside)
+{
+	struct talk second;
+
+	talk_init(&second, t->world, "fred");
+	talk_select(&second);
+	conn_write(t->conn, slice_of(line));
+	conn_write(t->conn, SLICE("\r\n"));
+	talk_send(&second, beside);
+	talk_fini(&second);
+	return talk_heard(t);
 }

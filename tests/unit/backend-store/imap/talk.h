@@ -20,6 +20,9 @@ struct talk {
 void talk_init(struct talk *t, struct world *w, const char *user);
 /* Closes. */
 void talk_fini(struct talk *t);
+/* A world with one client, fred, who has selected nothing yet. */
+void talk_world_init(struct world *w, struct talk *t);
+void talk_world_fini(struct world *w, struct talk *t);
 
 /* Sends what as it is and lets everything run. */
 void talk_send(struct talk *t, const char *what);
@@ -49,8 +52,12 @@ void talk_put(struct world *w, const char *mbox, const struct talk_msg *m);
 void talk_put_text(struct world *w, const char *mbox, const char *body);
 
 /* A test in worlds of its own: whole, and cut into pieces of 1 and 7; INBOX holds these
- * bodies, t has it selected. */
+ * messages, or messages of these bodies; t has it selected. */
 typedef void talk_fn(struct talk *t);
+void talk_play_messages(const struct talk_msg *msgs, size_t count, talk_fn *fn);
 void talk_play(const char *const *bodies, size_t count, talk_fn *fn);
+/* What t is answered to line while another session of fred's in INBOX says all of beside. Borrowed
+ * as above. */
+struct slice talk_disturbed(struct talk *t, const char *line, const char *beside);
 
 #endif

@@ -132,8 +132,7 @@ TEST(reading_many_sets_Seen)
 	struct world w;
 	struct talk t;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	for (int i = 0; i < 150; i++)
 		talk_put_text(&w, "user.fred", "\r\nx");
 	talk_select(&t);
@@ -151,8 +150,7 @@ TEST(reading_many_sets_Seen)
 	}
 	talk_check_news(&t, "the end", "a OK Fetched\r\n");
 	talk_check(&t, "a SEARCH NOT SEEN", "* SEARCH 150\r\na OK Searched\r\n");
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 }
 
 static void
@@ -462,15 +460,13 @@ TEST(a_NUL_never_goes_out)
 	struct world w;
 	struct talk t;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	talk_put(&w, "user.fred", &(struct talk_msg){ .body = SLICE("\r\na\0b\0") });
 	talk_select(&t);
 	talk_check(&t, "a FETCH 1 (RFC822.SIZE BODY.PEEK[])",
 	           "* 1 FETCH (RFC822.SIZE 6 BODY[] {6}\r\n\r\na\x80"
 	           "b\x80)\r\na OK Fetched\r\n");
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 }
 
 /* ---- large ones ------------------------------------------------------------------------------ */
@@ -523,8 +519,7 @@ TEST(a_large_message_goes_out_in_pieces)
 	struct world w;
 	struct talk t;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	talk_put(&w, "user.fred", &(struct talk_msg){ .body = slice_make(m, size) });
 	talk_select(&t);
 	check_large(&t, "a FETCH 1 BODY.PEEK[]", "BODY[]", slice_make(m, size));
@@ -544,8 +539,7 @@ TEST(a_large_message_goes_out_in_pieces)
 	            "BODY[1] {5}\r\nsmall BODY[2]<5>", slice_sub(part, 5, 7));
 	talk_check(&t, "a FETCH 1 (BODY.PEEK[3] BODY.PEEK[2]<2000000.1>)",
 	           "* 1 FETCH (BODY[3] NIL BODY[2]<2000000> \"\")\r\na OK Fetched\r\n");
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 	free(m);
 }
 
@@ -558,8 +552,7 @@ TEST(a_header_beside_a_part_of_a_large_message)
 	struct world w;
 	struct talk t;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	talk_put(&w, "user.fred", &(struct talk_msg){ .body = slice_make(m, size) });
 	talk_select(&t);
 	check_large(&t, "a FETCH 1 (BODY.PEEK[1] BODY.PEEK[HEADER])",
@@ -568,8 +561,7 @@ TEST(a_header_beside_a_part_of_a_large_message)
 	            "BODY[1] {5}\r\nsmall BODY[HEADER.FIELDS (Content-Type)]", SLICE(head));
 	check_large(&t, "a FETCH 1 (BODY.PEEK[1] BODY.PEEK[HEADER]<5.7>)",
 	            "BODY[1] {5}\r\nsmall BODY[HEADER]<5>", SLICE("nt-Type"));
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 	free(m);
 }
 
@@ -585,8 +577,7 @@ TEST(a_huge_header_is_not_held_many_times)
 	buf_add_str(&m, "\r\n");
 	buf_printf(&want, "* 1 FETCH (BODY[HEADER.FIELDS.NOT (Y)] {%zu}\r\n%s)\r\na OK Fetched\r\n",
 	           m.len, buf_cstr(&m));
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	talk_put(&w, "user.fred", &(struct talk_msg){ .body = buf_slice(&m) });
 	talk_select(&t);
 	talk_check(&t, "a FETCH 1 BODY.PEEK[HEADER.FIELDS.NOT (Y)]", buf_cstr(&want));
@@ -601,8 +592,7 @@ TEST(a_huge_header_is_not_held_many_times)
 		buf_printf(&line, " BODY.PEEK[HEADER.FIELDS.NOT (Y%d)]", i);
 	buf_add_str(&line, ")");
 	talk_check_end(&t, buf_cstr(&line), "c NO [TOOBIG] This is more than the server takes");
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 	buf_fini(&m);
 	buf_fini(&line);
 	buf_fini(&want);
@@ -618,8 +608,7 @@ TEST(a_client_who_reads_slowly)
 	struct buf want = BUF_INIT(SIZE_MAX);
 	struct world w;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	talk_put(&w, "user.fred", &(struct talk_msg){ .body = slice_make(m, size) });
 	talk_put_text(&w, "user.fred", "\r\nb");
 	talk_select(&t);
@@ -639,8 +628,7 @@ TEST(a_client_who_reads_slowly)
 	assert_true(slice_eq(talk_heard(&t), buf_slice(&want)));
 	talk_check(&t, "a NOOP", "* 2 EXPUNGE\r\na OK Done\r\n");
 	talk_fini(&second);
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 	buf_fini(&want);
 	free(m);
 }
@@ -653,8 +641,7 @@ TEST(a_client_who_goes_in_the_middle)
 	struct world w;
 	struct talk t;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	talk_put(&w, "user.fred", &(struct talk_msg){ .body = slice_make(m, size) });
 	talk_select(&t);
 	talk_stop_reading(&t, true);
@@ -672,8 +659,7 @@ TEST(rights_to_set_Seen)
 	struct world w;
 	struct talk fred, ann;
 
-	world_init(&w, "");
-	talk_init(&fred, &w, "fred");
+	talk_world_init(&w, &fred);
 	talk_put_text(&w, "user.fred", "\r\nx");
 	talk_init(&ann, &w, "ann");
 	play_run(w.play, "store gives acl user.fred fred|lrswipkxtea|ann|lrw|");
@@ -682,6 +668,5 @@ TEST(rights_to_set_Seen)
 	talk_check(&ann, "a STORE 1 +FLAGS (\\Seen)",
 	           "a NO [NOPERM] You may not change these flags\r\n");
 	talk_fini(&ann);
-	talk_fini(&fred);
-	world_fini(&w);
+	talk_world_fini(&w, &fred);
 }

@@ -1,11 +1,8 @@
 /* SEARCH: which messages are found. */
 #include "talk.h"
 
-#include "fakenet/fakenet.h"
 #include "lib/test.h"
 #include "mailbox/mailbox.h"
-
-#include <stdio.h>
 
 #define DAY 86400
 
@@ -120,21 +117,8 @@ static const struct {
 };
 
 static void
-put_all(struct world *w)
+keys(struct talk *t)
 {
-	for (size_t i = 0; i < ARRAY_LEN(messages); i++)
-		talk_put(w, "user.fred", &messages[i]);
-}
-
-TEST(keys)
-{
-	struct world w;
-	struct talk t;
-
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
-	put_all(&w);
-	talk_select(&t);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct buf line = BUF_INIT(SIZE_MAX), want = BUF_INIT(SIZE_MAX);
 
@@ -143,12 +127,15 @@ TEST(keys)
 		for (const char *s = rows[i].program; *s != '\0'; s++)
 			buf_printf(&line, *s == '}' ? "+%c" : "%c", *s);
 		buf_printf(&want, "* SEARCH%s\r\na OK Searched\r\n", rows[i].found);
-		talk_check(&t, buf_cstr(&line), buf_cstr(&want));
+		talk_check(t, buf_cstr(&line), buf_cstr(&want));
 		buf_fini(&line);
 		buf_fini(&want);
 	}
-	talk_fini(&t);
-	world_fini(&w);
+}
+
+TEST(what_each_key_finds)
+{
+	talk_play_messages(messages, ARRAY_LEN(messages), keys);
 }
 
 static void
@@ -208,28 +195,20 @@ TEST(ages_of_messages)
 /* Another session changes the mailbox while the search is under way. */
 TEST(a_search_that_takes_long)
 {
-	struct talk t, second;
 	struct slice heard;
 	struct world w;
+	struct talk t;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	for (int i = 0; i < 200; i++)
 		talk_put_text(&w, "user.fred", "\r\nneedle");
 	talk_select(&t);
-	talk_init(&second, &w, "fred");
-	talk_select(&second);
-	conn_write(t.conn, SLICE("a SEARCH BODY needle\r\n"));
-	conn_write(second.conn,
-	           SLICE("b STORE 100:200 +FLAGS.SILENT (\\Deleted)\r\nb EXPUNGE\r\n"));
-	talk_send(&second, "b NOOP\r\n");
-	heard = talk_heard(&t);
+	heard = talk_disturbed(&t, "a SEARCH BODY needle",
+	                       "b STORE 100:200 +FLAGS.SILENT (\\Deleted)\r\nb EXPUNGE\r\n");
 	assert_true(slice_starts(heard, SLICE("* SEARCH 1 2 3")));
 	assert_true(slice_ends(heard, SLICE("a OK Searched\r\n")));
 	talk_check_end(&t, "a NOOP", "a OK Done");
 	talk_check(&t, "a SEARCH RETURN (COUNT) BODY needle",
 	           "* ESEARCH (TAG \"a\") COUNT 99\r\na OK Searched\r\n");
-	talk_fini(&second);
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 }

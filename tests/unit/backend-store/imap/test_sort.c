@@ -1,7 +1,6 @@
 /* SORT: by what, and in which form. */
 #include "talk.h"
 
-#include "fakenet/fakenet.h"
 #include "lib/test.h"
 #include "mailbox/mailbox.h"
 
@@ -60,27 +59,23 @@ static const struct {
 	{ "SORT (ARRIVAL) UTF-8 DELETED", "* SORT" },
 };
 
-TEST(orders)
+static void
+orders(struct talk *t)
 {
-	struct world w;
-	struct talk t;
-
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
-	for (size_t i = 0; i < ARRAY_LEN(messages); i++)
-		talk_put(&w, "user.fred", &messages[i]);
-	talk_select(&t);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct buf line = BUF_INIT(1000), want = BUF_INIT(1000);
 
 		buf_printf(&line, "a %s", rows[i].line);
 		buf_printf(&want, "%s\r\na OK Sorted\r\n", rows[i].answer);
-		talk_check(&t, buf_cstr(&line), buf_cstr(&want));
+		talk_check(t, buf_cstr(&line), buf_cstr(&want));
 		buf_fini(&line);
 		buf_fini(&want);
 	}
-	talk_fini(&t);
-	world_fini(&w);
+}
+
+TEST(the_order_of_each_criterion)
+{
+	talk_play_messages(messages, ARRAY_LEN(messages), orders);
 }
 
 static void
@@ -112,12 +107,11 @@ TEST(forms_of_the_answer)
 /* Others change the mailbox while it is being sorted, and the client does not read for a while. */
 TEST(a_sort_that_takes_long)
 {
-	struct talk t, second;
 	struct slice heard;
 	struct world w;
+	struct talk t;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	for (int i = 0; i < 2000; i++) {
 		char body[40];
 
@@ -125,15 +119,9 @@ TEST(a_sort_that_takes_long)
 		talk_put_text(&w, "user.fred", body);
 	}
 	talk_select(&t);
-	talk_init(&second, &w, "fred");
-	talk_select(&second);
-	conn_write(t.conn, SLICE("a SORT (SUBJECT) UTF-8 ALL\r\n"));
-	conn_write(second.conn, SLICE("b STORE 1 +FLAGS.SILENT (\\Deleted)\r\nb EXPUNGE\r\n"));
-	talk_send(&second, "b NOOP\r\n");
-	heard = talk_heard(&t);
+	heard = talk_disturbed(&t, "a SORT (SUBJECT) UTF-8 ALL",
+	                       "b STORE 1 +FLAGS.SILENT (\\Deleted)\r\nb EXPUNGE\r\n");
 	assert_true(slice_starts(heard, SLICE("* SORT 2000 1999 1998")));
 	assert_true(slice_ends(heard, SLICE("a OK Sorted\r\n")));
-	talk_fini(&second);
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 }

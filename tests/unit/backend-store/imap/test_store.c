@@ -182,13 +182,11 @@ TEST(two_stores_at_once)
 	struct world w;
 	struct talk t;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	talk_put_text(&w, "user.fred", "\r\n1");
 	talk_select(&t);
 	silent_race(&t);
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 }
 
 /* ---- rights ----------------------------------------------------------------------------------- */

@@ -1,7 +1,6 @@
 /* THREAD: what it takes from messages, and its answers. */
 #include "talk.h"
 
-#include "fakenet/fakenet.h"
 #include "lib/test.h"
 
 #include <stdio.h>
@@ -52,8 +51,7 @@ TEST(threads_that_take_long)
 	struct world w;
 	struct talk t;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	buf_add_str(&want, "* THREAD (1");
 	for (int i = 1; i <= 2000; i++) {
 		char body[100];
@@ -67,7 +65,6 @@ TEST(threads_that_take_long)
 	buf_add_str(&want, ")\r\na OK Threaded\r\n");
 	talk_select(&t);
 	talk_check(&t, "a THREAD REFERENCES UTF-8 ALL", buf_cstr(&want));
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 	buf_fini(&want);
 }

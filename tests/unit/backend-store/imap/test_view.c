@@ -149,8 +149,7 @@ TEST(a_client_who_sleeps_through_a_lot)
 	struct talk t, second;
 	struct world w;
 
-	world_init(&w, "");
-	talk_init(&t, &w, "fred");
+	talk_world_init(&w, &t);
 	put_many(&w);
 	talk_select(&t);
 	talk_init(&second, &w, "fred");
@@ -169,8 +168,7 @@ TEST(a_client_who_sleeps_through_a_lot)
 	talk_check(&t, "a FETCH 1:* (UID FLAGS)",
 	           "* 1 FETCH (UID 4000 FLAGS ($last \\Recent))\r\na OK Fetched\r\n");
 	talk_fini(&second);
-	talk_fini(&t);
-	world_fini(&w);
+	talk_world_fini(&w, &t);
 }
 
 /* ---- at random ------------------------------------------------------------------------------------ */
