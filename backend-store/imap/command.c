@@ -202,6 +202,12 @@ command_bad(struct imap_session *s, const char *text)
 	command_done(s, COMMAND_BAD, NULL, text);
 }
 
+void
+command_refuse(struct imap_session *s, const char *reply)
+{
+	decide(s, slice_starts(slice_of(reply), SLICE("BAD")) ? COMMAND_BAD : COMMAND_NO, reply);
+}
+
 bool
 command_args_end(struct imap_session *s)
 {

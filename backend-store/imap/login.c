@@ -2,12 +2,13 @@
  * login - STARTTLS, LOGIN, AUTHENTICATE, and the way into the user's mailboxes. RFC 3501
  * section 6.2, RFC 4959.
  *
- * Passwords stay in imap_cmd's memory, which is wiped when the command is over. Failures are
- * answered late: the auth workers see to that.
+ * Passwords stay in imap_cmd's memory, which is wiped when the command is over
+ * (session/imap_auth.h has the words). Failures are answered late: the auth workers see to that.
  */
 #include "imap/session_impl.h"
 
 #include "base/text.h"
+#include "session/imap_auth.h"
 
 #include <stdio.h>
 
@@ -200,86 +201,51 @@ on_auth(void *ctx, UNUSED uint64_t id, const struct auth_reply *r)
 	}
 }
 
-static struct auth_session
-auth_session_of(struct imap_session *s)
+static struct imap_auth_ask
+ask_of(struct imap_session *s, const struct imap_cmd_event *head)
 {
-	return (struct auth_session){ .service = "imap",
-		                      .session = s->id,
-		                      .peer = s->peer,
-		                      .tls = conn_is_tls(link_conn(s->client)) };
+	return (struct imap_auth_ask){
+		.auth = s->service->c.auth,
+		.session = { .service = "imap",
+		             .session = s->id,
+		             .peer = s->peer,
+		             .tls = conn_is_tls(link_conn(s->client)) },
+		.allowed = login_is_allowed(s),
+		.args = head->args,
+		.text = head->text,
+		.last = head->last,
+		.fn = on_auth,
+		.ctx = s,
+	};
 }
 
-static bool
-may_log_in(struct imap_session *s)
+/* refusal NULL: an auth worker has been asked. */
+static void
+asked(struct imap_session *s, const char *refusal)
 {
-	if (login_is_allowed(s))
-		return true;
-	command_done(s, COMMAND_NO, "PRIVACYREQUIRED", "Passwords only inside TLS");
-	return false;
+	if (refusal != NULL)
+		command_refuse(s, refusal);
 }
 
 void
 cmd_login(struct imap_session *s, struct command *c)
 {
-	struct auth_session as = auth_session_of(s);
-	const struct imap_cmd_event *head = c->head;
+	struct imap_auth_ask ask = ask_of(s, c->head);
 
-	if (head->text.n > 0 || !head->last)
-		command_bad(s, "LOGIN takes a user name and a password");
-	else if (may_log_in(s))
-		s->auth_id = auth_login(s->service->c.auth, &as, head->args[0], head->args[1],
-		                        on_auth, s);
-}
-
-/* An initial response: "=" stands for an empty one. False: no base64. */
-static bool
-start(struct imap_session *s, const char *mech, struct slice text)
-{
-	struct auth_session as = auth_session_of(s);
-	struct buf raw = BUF_INIT(16384);
-	struct slice initial = { NULL, 0 };
-
-	if (text.n > 0) {
-		text = slice_skip(text, 1);
-		if (!slice_eq(text, SLICE("=")) && !text_base64_decode(text, &raw))
-			return false;
-		initial = raw.len > 0 ? buf_slice(&raw) : SLICE("");
-	}
-	s->auth_id = auth_start(s->service->c.auth, &as, mech, initial, on_auth, s);
-	buf_wipe(&raw);
-	return true;
+	asked(s, imap_auth_login(&ask, &s->auth_id));
 }
 
 void
 cmd_authenticate(struct imap_session *s, struct command *c)
 {
-	const struct imap_cmd_event *head = c->head;
-	struct slice mech = head->args[0];
-	char name[21] = "";
+	struct imap_auth_ask ask = ask_of(s, c->head);
 
-	for (size_t i = 0; i < mech.n && i < sizeof(name) - 1; i++)
-		name[i] = text_upper(mech.p[i]);
-	if (!head->last)
-		command_bad(s, "AUTHENTICATE takes no literal");
-	else if (!auth_offers(s->service->c.auth, name))
-		command_done(s, COMMAND_NO, "CANNOT", "This kind of login is not on offer");
-	else if (may_log_in(s) && !start(s, name, head->text))
-		command_bad(s, "This is not base64");
+	asked(s, imap_auth_authenticate(&ask, &s->auth_id));
 }
 
 void
 login_line(struct imap_session *s, struct slice line)
 {
-	struct auth *auth = s->service->c.auth;
-	struct buf raw = BUF_INIT(16384);
-
 	s->sasl = false;
-	if (slice_eq(line, SLICE("*")) || !text_base64_decode(line, &raw)) {
-		auth_cancel(auth, s->auth_id);
-		s->auth_id = 0;
-		command_bad(s, line.n == 1 ? "AUTHENTICATE is cancelled" : "This is not base64");
-	} else {
-		auth_step(auth, s->auth_id, buf_slice(&raw));
-	}
-	buf_wipe(&raw);
+	asked(s, imap_auth_line(s->service->c.auth, &s->auth_id, line));
 }

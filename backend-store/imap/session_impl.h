@@ -208,6 +208,8 @@ void command_done(struct imap_session *s, enum command_end end, const char *code
 void command_fail(struct imap_session *s, enum mbox_result result);
 /* BAD; text: imap_args_bad(), or ours. */
 void command_bad(struct imap_session *s, const char *text);
+/* reply: "BAD ..." or "NO ...", static. */
+void command_refuse(struct imap_session *s, const char *reply);
 /* BAD when there were bad arguments, or some are left. False: the command is over. */
 bool command_args_end(struct imap_session *s) MUST_CHECK;
 /* See above. NULL: no more. */

@@ -2,12 +2,13 @@
  * login - STARTTLS, LOGIN, AUTHENTICATE. RFC 3501 section 6.2, RFC 4959.
  *
  * Passwords stay in imap_cmd's memory, which is wiped as soon as they are with the auth
- * workers. Failures are answered late: the auth workers see to that.
+ * workers (session/imap_auth.h). Failures are answered late: the auth workers see to that.
  */
 #include "imap/session_impl.h"
 
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "session/imap_auth.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,6 @@
 
 #define REPLY_DENIED "NO [AUTHENTICATIONFAILED] Wrong user name or password"
 #define REPLY_TEMP "NO [UNAVAILABLE] Logins cannot be checked now, try later"
-#define REPLY_TLS "NO [PRIVACYREQUIRED] Passwords only inside TLS"
 
 /* ---- TLS --------------------------------------------------------------------------------------------- */
 
@@ -152,93 +152,58 @@ on_auth(void *ctx, uint64_t id, const struct auth_reply *reply)
 	imap_session_wake(s);
 }
 
-static struct auth_session
-auth_session_of(struct imap_session *s)
+static struct imap_auth_ask
+ask_of(struct imap_session *s)
 {
-	return (struct auth_session){ .service = "imap",
-		                      .session = s->id,
-		                      .peer = s->peer,
-		                      .tls = conn_is_tls(link_conn(s->client)),
-		                      .conn = link_conn(s->client) };
+	return (struct imap_auth_ask){
+		.auth = s->proxy->c.auth,
+		.session = { .service = "imap",
+		             .session = s->id,
+		             .peer = s->peer,
+		             .tls = conn_is_tls(link_conn(s->client)),
+		             .conn = link_conn(s->client) },
+		.allowed = imap_session_may_login(s),
+		.args = s->head.args,
+		.text = s->head.text,
+		.last = s->head.last,
+		.fn = on_auth,
+		.ctx = s,
+	};
+}
+
+/* refusal NULL: an auth worker has been asked. */
+static bool
+asked(struct imap_session *s, const char *refusal)
+{
+	s->auth_busy = refusal == NULL;
+	if (refusal != NULL)
+		imap_session_refuse(s, refusal);
+	return true;
 }
 
 bool
 imap_login_login(struct imap_session *s)
 {
-	struct auth_session as = auth_session_of(s);
+	struct imap_auth_ask ask = ask_of(s);
 
-	if (s->head.text.n > 0 || !s->head.last) {
-		imap_session_refuse(s, "BAD LOGIN takes a user name and a password");
-	} else if (!imap_session_may_login(s)) {
-		imap_session_refuse(s, REPLY_TLS);
-	} else {
-		s->auth_busy = true;
-		s->auth_id = auth_login(s->proxy->c.auth, &as, s->head.args[0], s->head.args[1],
-		                        on_auth, s);
-	}
-	return true;
-}
-
-/* An initial response: "=" stands for an empty one. False: no base64. */
-static bool
-start(struct imap_session *s, const char *mech, struct slice text)
-{
-	struct auth_session as = auth_session_of(s);
-	struct buf raw = BUF_INIT(16384);
-	struct slice initial = { NULL, 0 };
-
-	if (text.n > 0) {
-		text = slice_skip(text, 1);
-		if (!slice_eq(text, SLICE("=")) && !text_base64_decode(text, &raw))
-			return false;
-		initial = raw.len > 0 ? buf_slice(&raw) : SLICE("");
-	}
-	s->auth_busy = true;
-	s->auth_id = auth_start(s->proxy->c.auth, &as, mech, initial, on_auth, s);
-	buf_wipe(&raw);
-	return true;
+	return asked(s, imap_auth_login(&ask, &s->auth_id));
 }
 
 bool
 imap_login_authenticate(struct imap_session *s)
 {
-	struct slice mech = s->head.args[0];
-	char name[21] = "";
+	struct imap_auth_ask ask = ask_of(s);
 
-	for (size_t i = 0; i < mech.n && i < sizeof(name) - 1; i++)
-		name[i] = text_upper(mech.p[i]);
-	if (!s->head.last)
-		imap_session_refuse(s, "BAD AUTHENTICATE takes no literal");
-	else if (!auth_offers(s->proxy->c.auth, name))
-		imap_session_refuse(s, "NO [CANNOT] This kind of login is not on offer");
-	else if (!imap_session_may_login(s))
-		imap_session_refuse(s, REPLY_TLS);
-	else if (!start(s, name, s->head.text))
-		imap_session_refuse(s, "BAD This is not base64");
-	return true;
-}
-
-static void
-cancel(struct imap_session *s, const char *reply)
-{
-	auth_cancel(s->proxy->c.auth, s->auth_id);
-	s->auth_id = 0;
-	imap_session_reply(s, reply);
+	return asked(s, imap_auth_authenticate(&ask, &s->auth_id));
 }
 
 void
 imap_login_line(struct imap_session *s, struct slice line)
 {
-	struct buf raw = BUF_INIT(16384);
+	const char *refusal = imap_auth_line(s->proxy->c.auth, &s->auth_id, line);
 
 	s->sasl = false;
-	if (slice_eq(line, SLICE("*"))) {
-		cancel(s, "BAD AUTHENTICATE is cancelled");
-	} else if (!text_base64_decode(line, &raw)) {
-		cancel(s, "BAD This is not base64");
-	} else {
-		s->auth_busy = true;
-		auth_step(s->proxy->c.auth, s->auth_id, buf_slice(&raw));
-	}
-	buf_wipe(&raw);
+	s->auth_busy = refusal == NULL;
+	if (refusal != NULL)
+		imap_session_reply(s, refusal);
 }
