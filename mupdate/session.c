@@ -80,8 +80,7 @@ session_resume(struct session *sn)
 	if (sn->wire == NULL)
 		return;
 	link_flush(sn->wire);
-	if (link_is_paused(sn->wire))
-		link_resume(sn->wire);
+	link_resume(sn->wire);
 }
 
 /* ---- what the core asks for ------------------------------------------------------------------------ */

@@ -20,17 +20,6 @@
 
 /* ---- waiting -------------------------------------------------------------------------------- */
 
-static void
-update_pause(struct imap_session *s)
-{
-	bool wait = command_is_busy(s);
-
-	if (wait && !link_is_paused(s->client))
-		link_pause(s->client);
-	else if (!wait && link_is_paused(s->client))
-		link_resume(s->client);
-}
-
 /* Has he nothing to wait for, so that he may be sent away? */
 static bool
 is_between_commands(const struct imap_session *s)
@@ -53,7 +42,7 @@ imap_session_wake(struct imap_session *s)
 		return;
 	}
 	link_flush(s->client);
-	update_pause(s);
+	link_set_paused(s->client, command_is_busy(s));
 }
 
 void

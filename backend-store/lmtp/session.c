@@ -81,12 +81,7 @@ touch(struct lmtp_session *s)
 static void
 update_pause(struct lmtp_session *s)
 {
-	bool waits = smtp_server_is_waiting(s->core);
-
-	if (waits && !link_is_paused(s->client))
-		link_pause(s->client);
-	else if (!waits)
-		link_resume(s->client);
+	link_set_paused(s->client, smtp_server_is_waiting(s->core));
 }
 
 void

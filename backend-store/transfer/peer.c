@@ -129,7 +129,7 @@ peer_is_congested(const struct peer *p)
 void
 peer_pause(struct peer *p)
 {
-	if (!p->ended && !link_is_paused(p->wire))
+	if (!p->ended)
 		link_pause(p->wire);
 }
 
@@ -139,8 +139,7 @@ peer_resume(struct peer *p)
 	if (p->ended)
 		return;
 	link_set_deadline(p->wire, ANSWER_MS);
-	if (link_is_paused(p->wire))
-		link_resume(p->wire);
+	link_resume(p->wire);
 }
 
 struct slice

@@ -275,6 +275,8 @@ link_is_congested(const struct link *l)
 void
 link_pause(struct link *l)
 {
+	if (l->paused)
+		return;
 	l->paused = true;
 	conn_pause_input(l->conn);
 }
@@ -309,6 +311,15 @@ link_resume(struct link *l)
 		return;
 	conn_resume_input(l->conn);
 	feed_soon(l);
+}
+
+void
+link_set_paused(struct link *l, bool paused)
+{
+	if (paused)
+		link_pause(l);
+	else
+		link_resume(l);
 }
 
 bool

@@ -59,9 +59,10 @@ void link_flush(struct link *l);
 size_t link_output_bytes(const struct link *l);
 bool link_is_congested(const struct link *l);
 
-/* The core waits for an answer: feed nothing until link_resume(). Nestable: no. */
+/* The core waits for an answer: feed nothing until link_resume(). Each said twice is said once. */
 void link_pause(struct link *l);
 void link_resume(struct link *l);
+void link_set_paused(struct link *l, bool paused);
 bool link_is_paused(const struct link *l);
 
 /* Absolute from now, whatever the peer sends; 0: none. */

@@ -16,8 +16,7 @@ imap_auth_login(const struct imap_auth_ask *ask, uint64_t *id_r)
 		return "BAD LOGIN takes a user name and a password";
 	if (!ask->allowed)
 		return NO_TLS;
-	*id_r = auth_login(ask->auth, &ask->session, ask->args[0], ask->args[1], ask->fn,
-	                   ask->ctx);
+	*id_r = auth_login(ask->auth, &ask->session, ask->args[0], ask->args[1], ask->fn, ask->ctx);
 	return NULL;
 }
 

@@ -518,15 +518,9 @@ imap_leg_is_congested(const struct imap_leg *leg)
 }
 
 void
-imap_leg_pause(struct imap_leg *leg)
+imap_leg_set_paused(struct imap_leg *leg, bool paused)
 {
-	link_pause(leg->link);
-}
-
-void
-imap_leg_resume(struct imap_leg *leg)
-{
-	link_resume(leg->link);
+	link_set_paused(leg->link, paused);
 }
 
 bool

@@ -82,8 +82,7 @@ struct buf *imap_leg_out(struct imap_leg *leg);
 void imap_leg_flush(struct imap_leg *leg);
 bool imap_leg_is_congested(const struct imap_leg *leg);
 /* The client does not read: take nothing from the store until resumed. */
-void imap_leg_pause(struct imap_leg *leg);
-void imap_leg_resume(struct imap_leg *leg);
+void imap_leg_set_paused(struct imap_leg *leg, bool paused);
 bool imap_leg_is_paused(const struct imap_leg *leg);
 void imap_leg_set_deadline(struct imap_leg *leg, uint64_t ms);
 

@@ -164,15 +164,8 @@ must_wait(const struct imap_session *s)
 static void
 update_pause(struct imap_session *s)
 {
-	bool wait;
-
-	if (s->ended)
-		return;
-	wait = must_wait(s);
-	if (wait && !link_is_paused(s->client))
-		link_pause(s->client);
-	else if (!wait && link_is_paused(s->client))
-		link_resume(s->client);
+	if (!s->ended)
+		link_set_paused(s->client, must_wait(s));
 }
 
 static void
@@ -193,16 +186,10 @@ imap_session_update_legs(struct imap_session *s)
 	struct list *pos;
 
 	for (pos = s->legs.next; pos != &s->legs; pos = pos->next) {
-		bool pause;
-
 		leg = imap_leg_of_node(pos);
-		if (!imap_leg_is_up(leg))
-			continue;
-		pause = full || (who != NULL && who != leg) || leg == s->throttled;
-		if (pause && !imap_leg_is_paused(leg))
-			imap_leg_pause(leg);
-		else if (!pause && imap_leg_is_paused(leg))
-			imap_leg_resume(leg);
+		if (imap_leg_is_up(leg))
+			imap_leg_set_paused(leg, full || (who != NULL && who != leg) ||
+			                                 leg == s->throttled);
 	}
 }
 

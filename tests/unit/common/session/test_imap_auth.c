@@ -103,10 +103,12 @@ check_row(const struct row *row)
 	                                            : imap_auth_authenticate(&ask, &id);
 
 	fakenet_settle(l);
-	test_eq_str(row->name, refusal != NULL ? refusal : "", row->refusal != NULL ? row->refusal : "");
+	test_eq_str(row->name, refusal != NULL ? refusal : "",
+	            row->refusal != NULL ? row->refusal : "");
 	test_check((id != 0) == (row->refusal == NULL), "%s", row->name);
 	test_check(heard.answers == (row->refusal == NULL ? 1 : 0), "%s", row->name);
-	test_check(heard.result == row->result, "%s: %s", row->name, auth_result_name(heard.result));
+	test_check(heard.result == row->result, "%s: %s", row->name,
+	           auth_result_name(heard.result));
 	auth_free(&a);
 	loop_free(&l);
 }
