@@ -107,7 +107,7 @@ reach(const char *database)
 {
 	char words[250];
 
-	snprintf(words, sizeof(words), "host=%s user=roost dbname=%s connect_timeout=2", folder,
+	snprintf(words, sizeof(words), "host=%s user=roost dbname=%s connect_timeout=60", folder,
 	         database);
 	return PQconnectdb(words);
 }
@@ -135,7 +135,7 @@ pgserver_start(void)
 		make_folder();
 	snprintf(data, sizeof(data), "%s/data", folder);
 	server = spawn(argv);
-	for (int tries = 0; tries < 300; tries++) {
+	for (int tries = 0; tries < 1200; tries++) {
 		PGconn *pg = reach("postgres");
 		bool up = PQstatus(pg) == CONNECTION_OK;
 

@@ -687,6 +687,7 @@ TEST(a_master_whose_lock_somebody_holds_says_so_and_leaves_its_list_alone)
 	assert_non_null(strstr(err.text, "does not go on"));
 	assert_false(is_aside(&n));
 	kill_child(pid);
+	c.lock_wait_ms = 60000;
 	m = mapdb_open(&c, &err);
 	test_check(m != NULL, "%s", err.text);
 	mapdb_close(&m);
@@ -728,7 +729,7 @@ TEST(a_writer_that_was_killed_leaves_no_lock_behind)
 {
 	struct node n = { .world = NULL };
 	struct mapdb_config c = {
-		.dir = n.dir, .cluster = "lab", .log_rows = 10, .lock_wait_ms = 5000
+		.dir = n.dir, .cluster = "lab", .log_rows = 10, .lock_wait_ms = 60000
 	};
 	struct mapdb *m;
 

@@ -31,8 +31,8 @@ hang(struct trial *t, UNUSED void *ctx)
 static void
 be_slow(struct trial *t, UNUSED void *ctx)
 {
-	for (int i = 0; i < 20; i++) {
-		usleep(50000);
+	for (int i = 0; i < 25; i++) {
+		usleep(100000);
 		trial_step(t);
 	}
 }
@@ -52,14 +52,14 @@ TEST(a_trial_tells_how_it_ended)
 		uint64_t silent_ms;
 		enum trial_end want;
 	} cases[] = {
-		{ "it lives", live, 0, 10000, TRIAL_LIVED },
-		{ "slow is not dead", be_slow, 0, 500, TRIAL_LIVED },
-		{ "it touches what is not there", die, SIGBUS, 10000, TRIAL_DIED },
-		{ "it touches what is not mapped", die, SIGSEGV, 10000, TRIAL_DIED },
-		{ "it finds what cannot be", die, SIGABRT, 10000, TRIAL_DIED },
-		{ "it ends by itself", give_up, 0, 10000, TRIAL_DIED },
+		{ "it lives", live, 0, 60000, TRIAL_LIVED },
+		{ "slow is not dead", be_slow, 0, 2000, TRIAL_LIVED },
+		{ "it touches what is not there", die, SIGBUS, 60000, TRIAL_DIED },
+		{ "it touches what is not mapped", die, SIGSEGV, 60000, TRIAL_DIED },
+		{ "it finds what cannot be", die, SIGABRT, 60000, TRIAL_DIED },
+		{ "it ends by itself", give_up, 0, 60000, TRIAL_DIED },
 		{ "it does not go on", hang, 0, 200, TRIAL_DIED },
-		{ "somebody killed it", die, SIGKILL, 10000, TRIAL_UNKNOWN },
+		{ "somebody killed it", die, SIGKILL, 60000, TRIAL_UNKNOWN },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

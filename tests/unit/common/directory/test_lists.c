@@ -265,7 +265,7 @@ check_first_version(struct both *b)
 		" WITHOUT ROWID;",
 	};
 	static const struct sql_schema old = { migrations, 1 };
-	struct sql_opts o = { .timeout_ms = 2000 };
+	struct sql_opts o = { .timeout_ms = 60000 };
 	struct buf out = BUF_INIT(4096);
 	struct directory_account a;
 	struct sql *s;

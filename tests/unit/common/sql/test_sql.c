@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 400
+#define TIMEOUT_MS 400    /* where it must pass */
+#define PATIENCE_MS 60000 /* elsewhere, however busy the machine is */
 
 static const char *const migrations[] = {
 	"CREATE TABLE a (name {name} PRIMARY KEY NOT NULL, n BIGINT NOT NULL);",
@@ -22,6 +23,7 @@ static const struct sql_schema first = { migrations, 1 }, second = { migrations,
 
 struct world {
 	char url[300];
+	unsigned timeout_ms;
 	struct sql *s;
 	struct err err;
 };
@@ -29,7 +31,7 @@ struct world {
 static enum sql_result
 open_as(struct world *w, enum sql_mode mode, const struct sql_schema *schema)
 {
-	struct sql_opts o = { .timeout_ms = TIMEOUT_MS };
+	struct sql_opts o = { .timeout_ms = w->timeout_ms };
 
 	sql_close(&w->s);
 	return sql_open(w->url, mode, &o, schema, &w->s, &w->err);
@@ -41,7 +43,7 @@ static void
 on_both(kind_fn *fn)
 {
 	static int number;
-	struct world w = { .s = NULL };
+	struct world w = { .timeout_ms = PATIENCE_MS };
 
 	log_set_level(LOG_ERROR);
 	snprintf(w.url, sizeof(w.url), "sqlite:%s/s%d.db", test_dir(), number++);
@@ -217,7 +219,7 @@ TEST(urls)
 		{ "postgresql://u@/d?nonsense=1", "nonsense" },
 		{ "postgresql://[::1/d", "not understood" },
 	};
-	struct sql_opts o = { .timeout_ms = TIMEOUT_MS };
+	struct sql_opts o = { .timeout_ms = PATIENCE_MS };
 	struct sql *s;
 	struct err err;
 
@@ -236,7 +238,7 @@ static bool
 begin_server(struct world *w)
 {
 	log_set_level(LOG_ERROR);
-	memset(w, 0, sizeof(*w));
+	*w = (struct world){ .timeout_ms = PATIENCE_MS };
 	if (!pgserver_is_installed())
 		return false;
 	pgserver_new_database(w->url);
@@ -265,7 +267,8 @@ wait_until_back(struct world *w)
 {
 	uint64_t ms;
 
-	for (int i = 0; i < 120 && ask(w, &ms) != SQL_OK; i++)
+	for (uint64_t end = clock_mono_ms() + PATIENCE_MS;
+	     ask(w, &ms) != SQL_OK && clock_mono_ms() < end;)
 		usleep(50000);
 	check_rows(w, "one=1 ");
 }
@@ -282,7 +285,7 @@ TEST(a_server_that_is_away_is_later_at_once)
 		assert_int_equal(ask(&w, &ms), SQL_TEMP);
 		sum += ms;
 	}
-	test_check(sum < 10 * TIMEOUT_MS, "%u ms", (unsigned)sum);
+	test_check(sum < PATIENCE_MS, "%u ms", (unsigned)sum);
 	pgserver_start();
 	wait_until_back(&w);
 	/* opening needs no server for readers, and says no to writers */
@@ -319,6 +322,15 @@ TEST(a_server_that_was_started_again_is_not_even_noticed)
 	sql_close(&w.s);
 }
 
+/* A reader with little patience, and connected. */
+static void
+be_impatient(struct world *w)
+{
+	w->timeout_ms = TIMEOUT_MS;
+	assert_int_equal(open_as(w, SQL_READ, &first), SQL_OK);
+	wait_until_back(w);
+}
+
 TEST(a_server_that_hangs_is_given_up_in_time)
 {
 	struct world w;
@@ -326,14 +338,15 @@ TEST(a_server_that_hangs_is_given_up_in_time)
 
 	if (!begin_server(&w))
 		skip();
+	be_impatient(&w);
 	pgserver_freeze();
 	assert_int_equal(ask(&w, &ms), SQL_TEMP);
-	test_check(ms >= TIMEOUT_MS / 2 && ms < 3 * TIMEOUT_MS, "%u ms", (unsigned)ms);
+	test_check(ms >= TIMEOUT_MS / 2 && ms < PATIENCE_MS, "%u ms", (unsigned)ms);
 	for (int i = 0; i < 20; i++) { /* the pause: nobody waits again at once */
 		assert_int_equal(ask(&w, &ms), SQL_TEMP);
 		sum += ms;
 	}
-	test_check(sum < 2 * TIMEOUT_MS, "%u ms", (unsigned)sum);
+	test_check(sum < 10 * TIMEOUT_MS, "%u ms", (unsigned)sum);
 	pgserver_thaw();
 	wait_until_back(&w);
 	sql_close(&w.s);
@@ -347,11 +360,12 @@ TEST(a_question_that_takes_too_long_is_cut_off)
 
 	if (!begin_server(&w))
 		skip();
+	be_impatient(&w);
 	at = clock_mono_ms();
-	assert_int_equal(sql_read(w.s, "SELECT name, n FROM a WHERE pg_sleep(20) IS NOT NULL", NULL,
-	                          0, add_row, &(struct buf)BUF_INIT(10), &w.err),
+	assert_int_equal(sql_read(w.s, "SELECT name, n FROM a WHERE pg_sleep(120) IS NOT NULL",
+	                          NULL, 0, add_row, &(struct buf)BUF_INIT(10), &w.err),
 	                 SQL_TEMP);
-	assert_true(clock_mono_ms() < at + 3 * TIMEOUT_MS);
+	assert_true(clock_mono_ms() < at + PATIENCE_MS);
 	wait_until_back(&w);
 	sql_close(&w.s);
 }

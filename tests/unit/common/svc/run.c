@@ -35,25 +35,40 @@ run_pause(void)
 	(void)nanosleep(&t, NULL);
 }
 
-static struct sockaddr_in
-loopback(uint16_t port)
+const char *
+run_host(void)
 {
-	return (struct sockaddr_in){ .sin_family = AF_INET,
-		                     .sin_port = htons(port),
-		                     .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	static char host[24];
+	unsigned pid = (unsigned)getpid(); /* less than 2^22 */
+
+	snprintf(host, sizeof(host), "127.%u.%u.%u", 1 + (pid >> 16), pid >> 8 & 255, pid & 255);
+	return host;
 }
 
+static struct sockaddr_in
+address(uint16_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	assert_int_equal(inet_pton(AF_INET, run_host(), &in.sin_addr), 1);
+	return in;
+}
+
+/* Of the host's all are ours, but those that somebody has at every address. */
 uint16_t
 run_free_port(void)
 {
-	struct sockaddr_in in = loopback(0);
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	static uint16_t last = 20000;
+	bool is_free;
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	close(fd);
-	return ntohs(in.sin_port);
+	do {
+		struct sockaddr_in in = address(++last);
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		is_free = bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0;
+		close(fd);
+	} while (!is_free);
+	return last;
 }
 
 void
@@ -86,10 +101,11 @@ run_write(struct run *r, const char *common, const char *probe)
 
 	assert_non_null(f);
 	fprintf(f,
-	        "[common]\nrun_dir = %s\nlog = %s\nmetrics = 127.0.0.1:%u\nworkers = 2\n"
+	        "[common]\nrun_dir = %s\nlog = %s\nmetrics = %s:%u\nworkers = 2\n"
 	        "auth_workers = 1\nlogin_failure_delay = 0\ndirectory = sqlite:%s/none.db\n"
-	        "%s\n[probe]\nlisten = 127.0.0.1:%u\n%s\n",
-	        r->dir, r->log, r->metrics_port, r->dir, common, r->port, probe);
+	        "%s\n[probe]\nlisten = %s:%u\n%s\n",
+	        r->dir, r->log, run_host(), r->metrics_port, r->dir, common, run_host(), r->port,
+	        probe);
 	fclose(f);
 }
 
@@ -146,7 +162,7 @@ int
 run_dial(struct run *r, uint16_t port)
 {
 	const struct timeval patience = { .tv_sec = RUN_PATIENCE_MS / 1000 };
-	struct sockaddr_in in = loopback(port != 0 ? port : r->port);
+	struct sockaddr_in in = address(port != 0 ? port : r->port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));

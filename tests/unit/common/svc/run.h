@@ -9,7 +9,7 @@
 
 #include "json/json.h"
 
-#define RUN_PATIENCE_MS 10000
+#define RUN_PATIENCE_MS 60000
 #define RUN_CHILDREN_MAX 32
 
 struct run {
@@ -64,7 +64,10 @@ struct json *run_ctl(const struct run *r, unsigned worker, const char *request);
 			run_pause();                                                               \
 		}                                                                                  \
 	} while (0)
-/* That nobody listens on now. */
+/* A loopback address of this process alone: tests that run beside each other and whoever is
+ * given a port by the kernel never want the same one. */
+const char *run_host(void);
+/* A port of it, another one each time. */
 uint16_t run_free_port(void);
 uint64_t run_now(void);
 void run_pause(void);

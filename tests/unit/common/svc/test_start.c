@@ -106,13 +106,13 @@ TEST(a_port_in_use_is_named)
 	run_write(&other, "", "");
 	run_spawn(&other, NULL);
 	assert_int_equal(run_wait(&other), SVC_EXIT_START);
-	snprintf(text, sizeof(text), "probe: port %u on 127.0.0.1 is in use by another program\n",
-	         r.port);
+	snprintf(text, sizeof(text), "probe: port %u on %s is in use by another program\n", r.port,
+	         run_host());
 	test_eq_str("the sentence", run_file(other.out), text);
 	/* Also behind a free one. */
 	run_init(&other, "workers");
-	snprintf(text, sizeof(text), "[probe x]\nlisten = 127.0.0.2:%u 127.0.0.1:%u", r.port,
-	         r.port);
+	snprintf(text, sizeof(text), "[probe x]\nlisten = %s:%u %s:%u", run_host(), run_free_port(),
+	         run_host(), r.port);
 	run_write(&other, "", text);
 	run_spawn(&other, "--instance=x");
 	assert_int_equal(run_wait(&other), SVC_EXIT_START);

@@ -137,7 +137,7 @@ run(const char *line, struct buf *said)
 {
 	char text[300], *argv[20], *rest = text, *word;
 	int argc = 0, code;
-	struct run r = { .result = json_new_object(), .json = true, .timeout_ms = 1000 };
+	struct run r = { .result = json_new_object(), .json = true, .timeout_ms = 60000 };
 	struct err err = { "" };
 
 	snprintf(text, sizeof(text), "roostctl %s", line);

@@ -123,7 +123,7 @@ start_store(struct world *w)
 	assert_int_not_equal(w->pid, -1);
 	if (w->pid == 0)
 		play_store(path, w->store);
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 6000; i++) {
 		struct json *request = json_new_object(), *reply;
 
 		json_set_str(request, "cmd", "status");
@@ -190,7 +190,7 @@ run(struct world *w, const char *line, const char *password, struct json **resul
 {
 	char text[500], *argv[20];
 	int argc = 0, code, fds[2], was = dup(STDIN_FILENO);
-	struct run r = { .result = json_new_object(), .json = true, .timeout_ms = 3000 };
+	struct run r = { .result = json_new_object(), .json = true, .timeout_ms = 60000 };
 	struct err err = { "" };
 
 	snprintf(text, sizeof(text), "roostctl %s", line);
