@@ -16,10 +16,11 @@
 
 #define DIGEST_MOST 20000
 #define ROWS_MOST 500
+#define BYTES_MOST (4u << 20) /* of rows: ACLs may be long, and an answer has its limit */
 
 struct walk {
 	struct slice to; /* the last name that belongs to it; empty: no end */
-	size_t most, count;
+	size_t most, count, bytes;
 	bool plain; /* only what RFC 3656 has: lists of another history */
 	bool more;
 	struct digest *digest; /* or */
@@ -45,6 +46,24 @@ make_row(struct walk *w, const struct location *loc)
 		location_fields_add(&w->row, &with);
 }
 
+/* All that is in it: what is not ASCII as \xNN, since JSON takes UTF-8 only. */
+static void
+set_row_text(struct json *o, struct slice row)
+{
+	struct buf text = BUF_INIT(SIZE_MAX);
+
+	for (size_t i = 0; i < row.n; i++) {
+		unsigned char c = (unsigned char)row.p[i];
+
+		if (c < 0x80)
+			buf_add_char(&text, (char)c);
+		else
+			buf_printf(&text, "\\x%02X", c);
+	}
+	json_set_slice(o, "row", buf_slice(&text));
+	buf_fini(&text);
+}
+
 static bool
 on_row(void *ctx, const struct location *loc)
 {
@@ -52,7 +71,7 @@ on_row(void *ctx, const struct location *loc)
 
 	if (w->to.n > 0 && slice_cmp(loc->name, w->to) > 0)
 		return false;
-	w->more = w->count == w->most;
+	w->more = w->count == w->most || w->bytes > BYTES_MOST;
 	if (w->more)
 		return false;
 	w->count++;
@@ -60,6 +79,7 @@ on_row(void *ctx, const struct location *loc)
 	memcpy(w->last, loc->name.p, loc->name.n);
 	w->last[loc->name.n] = '\0';
 	make_row(w, loc);
+	w->bytes += w->row.len;
 	if (w->digest != NULL) {
 		digest_add(w->digest, loc->name);
 		digest_add(w->digest, slice_make("", 1));
@@ -69,7 +89,7 @@ on_row(void *ctx, const struct location *loc)
 		struct json *o = json_add_object(w->rows);
 
 		json_set_slice(o, "mailbox", loc->name);
-		json_set_slice(o, "row", buf_slice(&w->row));
+		set_row_text(o, buf_slice(&w->row));
 	}
 	return true;
 }
@@ -79,16 +99,20 @@ reply(struct app *a, struct ctl_req *req, const struct json *args, struct walk *
       struct json **fields)
 {
 	const char *after = json_get_str(args, "after"), *to = json_get_str(args, "to");
+	const char *one = json_get_str(args, "mailbox");
 	const struct mapdb_info *info = mapdb_info(a->db);
 	int64_t count = json_get_int(args, "count", (int64_t)w->most);
 	int r;
 
 	w->row = (struct buf)BUF_INIT(SIZE_MAX);
-	w->to = slice_of(to != NULL ? to : "");
+	w->to = slice_of(one != NULL ? one : to != NULL ? to : "");
 	w->plain = json_get_bool(args, "plain", false);
 	w->most = count > 0 && count < (int64_t)w->most ? (size_t)count : w->most;
 	service_commit(a->service);
-	r = mapdb_each_after(a->db, slice_of(after != NULL ? after : ""), on_row, w);
+	if (one != NULL)
+		r = mapdb_each_prefix(a->db, slice_of(one), on_row, w);
+	else
+		r = mapdb_each_after(a->db, slice_of(after != NULL ? after : ""), on_row, w);
 	buf_fini(&w->row);
 	if (r == -1) {
 		json_free(fields);
@@ -135,7 +159,8 @@ cmd_rows(void *ctx, struct ctl_req *req, const struct json *args)
 static const struct ctl_cmd commands[] = {
 	{ "digest", "[after] [to] [count] [plain]",
 	  "How many names a range has, and a digest of their rows.", cmd_digest },
-	{ "rows", "[after] [to] [count] [plain]", "The rows of a range as text.", cmd_rows },
+	{ "rows", "[after] [to] [count] [mailbox] [plain]",
+	  "The rows of a range, or of one name, as text.", cmd_rows },
 	{ .name = NULL },
 };
 

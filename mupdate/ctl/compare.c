@@ -3,10 +3,12 @@
  * rows only where they differ. What differs is looked at again a moment later, since a
  * replica may just be on its way.
  */
+#include "base/xalloc.h"
 #include "ctl/commands.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -79,8 +81,18 @@ choose_reference(const struct side *sides, unsigned count)
 /* ---- asking -------------------------------------------------------------------------------- */
 
 static bool
-ask(struct pair *pair, const struct side *s, const char *cmd, const char *after, const char *to,
-    struct answer *a_r)
+ask(struct pair *pair, const struct side *s, struct json **request, struct answer *a_r)
+{
+	run_ask(pair->r, s->p, 0, request, a_r);
+	if (!a_r->ok)
+		pair->failed = run_fail(pair->r, answer_exit(a_r), "%s: %s", program_text(s->p),
+		                        a_r->text);
+	return a_r->ok;
+}
+
+static bool
+ask_range(struct pair *pair, const struct side *s, const char *cmd, const char *after,
+          const char *to, struct answer *a_r)
 {
 	struct json *request = json_new_object();
 
@@ -89,11 +101,7 @@ ask(struct pair *pair, const struct side *s, const char *cmd, const char *after,
 	if (to != NULL)
 		json_set_str(request, "to", to);
 	json_set_bool(request, "plain", pair->plain);
-	run_ask(pair->r, s->p, 0, &request, a_r);
-	if (!a_r->ok)
-		pair->failed = run_fail(pair->r, answer_exit(a_r), "%s: %s", program_text(s->p),
-		                        a_r->text);
-	return a_r->ok;
+	return ask(pair, s, &request, a_r);
 }
 
 static const char *
@@ -112,30 +120,21 @@ has_more(const struct answer *a)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-/* The row of one name; "" when it is not there. */
-static void
-row_of(struct pair *pair, const struct side *s, const char *name, char *row_r, size_t n)
+/* The row of one name, "" when it is not there. NULL: it could not be asked for. */
+static char *
+row_of(struct pair *pair, const struct side *s, const char *name)
 {
 	struct json *request = json_new_object();
-	char before[512];
-	size_t len = strlen(name);
 	struct answer a;
+	char *row = NULL;
 
-	/* The greatest name below it: its last octet one lower, and the highest behind. */
-	snprintf(before, sizeof(before), "%.*s%c~", (int)len - 1, name, name[len - 1] - 1);
 	json_set_str(request, "cmd", "rows");
-	json_set_str(request, "after", before);
-	json_set_str(request, "to", name);
+	json_set_str(request, "mailbox", name);
 	json_set_bool(request, "plain", pair->plain);
-	run_ask(pair->r, s->p, 0, &request, &a);
-	*row_r = '\0';
-	for (size_t i = 0; i < json_count(json_get(a.json, "rows")); i++) {
-		const struct json *row = json_item(json_get(a.json, "rows"), i);
-
-		if (strcmp(text_of(row, "mailbox"), name) == 0)
-			snprintf(row_r, n, "%s", text_of(row, "row"));
-	}
+	if (ask(pair, s, &request, &a))
+		row = xstrdup(text_of(json_item(json_get(a.json, "rows"), 0), "row"));
 	answer_fini(&a);
+	return row;
 }
 
 static void
@@ -146,20 +145,11 @@ add_row(struct table *t, const char *row)
 }
 
 static void
-differs(struct pair *pair, const char *name)
+add_difference(struct pair *pair, const char *name, const char *ours, const char *theirs)
 {
-	char ours[1024], theirs[1024];
-	struct json *o;
+	struct json *o = json_add_object(pair->found);
 
-	if (!pair->waited)
-		nanosleep(&(struct timespec){ AGAIN_MS / 1000, AGAIN_MS % 1000 * 1000000L }, NULL);
-	pair->waited = true;
-	row_of(pair, pair->ref, name, ours, sizeof(ours));
-	row_of(pair, pair->other, name, theirs, sizeof(theirs));
-	if (strcmp(ours, theirs) == 0)
-		return;
 	pair->count++;
-	o = json_add_object(pair->found);
 	json_set_str(o, "mailbox", name);
 	json_set_str(o, "reference", *ours != '\0' ? ours : NULL);
 	json_set_str(o, "other", *theirs != '\0' ? theirs : NULL);
@@ -168,13 +158,29 @@ differs(struct pair *pair, const char *name)
 	add_row(pair->shown, theirs);
 }
 
+static void
+differs(struct pair *pair, const char *name)
+{
+	char *ours, *theirs;
+
+	if (!pair->waited)
+		nanosleep(&(struct timespec){ AGAIN_MS / 1000, AGAIN_MS % 1000 * 1000000L }, NULL);
+	pair->waited = true;
+	ours = row_of(pair, pair->ref, name);
+	theirs = ours != NULL ? row_of(pair, pair->other, name) : NULL;
+	if (theirs != NULL && strcmp(ours, theirs) != 0)
+		add_difference(pair, name, ours, theirs);
+	free(ours);
+	free(theirs);
+}
+
 /* Both lists up to `end` (NULL: all of both). */
 static void
 merge(struct pair *pair, const struct json *a, const struct json *b, const char *end)
 {
 	size_t i = 0, k = 0;
 
-	while (pair->count < SHOWN_MOST) {
+	while (pair->count < SHOWN_MOST && pair->failed == 0) {
 		const struct json *x = json_item(a, i), *y = json_item(b, k);
 		const char *name_x = text_of(x, "mailbox"), *name_y = text_of(y, "mailbox");
 		int order = y == NULL ? -1 : x == NULL ? 1 : strcmp(name_x, name_y);
@@ -200,8 +206,8 @@ compare_rows(struct pair *pair, const char *after, const char *to)
 	while (more && pair->failed == 0 && pair->count < SHOWN_MOST) {
 		struct answer a = { .json = NULL }, b = { .json = NULL };
 
-		if (ask(pair, pair->ref, "rows", at, to, &a) &&
-		    ask(pair, pair->other, "rows", at, to, &b)) {
+		if (ask_range(pair, pair->ref, "rows", at, to, &a) &&
+		    ask_range(pair, pair->other, "rows", at, to, &b)) {
 			const char *last_a = text_of(a.json, "last");
 			const char *last_b = text_of(b.json, "last");
 
@@ -231,13 +237,13 @@ compare_all(struct pair *pair)
 	while (more && pair->failed == 0 && pair->count < SHOWN_MOST) {
 		struct answer a = { .json = NULL }, b = { .json = NULL };
 
-		if (!ask(pair, pair->ref, "digest", at, NULL, &a)) {
+		if (!ask_range(pair, pair->ref, "digest", at, NULL, &a)) {
 			answer_fini(&a);
 			return;
 		}
 		more = has_more(&a);
 		snprintf(to, sizeof(to), "%s", text_of(a.json, "last"));
-		if (ask(pair, pair->other, "digest", at, more ? to : NULL, &b) &&
+		if (ask_range(pair, pair->other, "digest", at, more ? to : NULL, &b) &&
 		    (has_more(&b) ||
 		     strcmp(text_of(a.json, "digest"), text_of(b.json, "digest")) != 0))
 			compare_rows(pair, at, more ? to : NULL);

@@ -586,6 +586,51 @@ def test_compare_and_reconcile(own):
     assert done.returncode == 0, done.stdout
 
 
+def test_compare_finds_what_differs_wherever_it_is(own):
+    """In the longest name, at the end of a long ACL, in octets that are no UTF-8, behind more than
+    one answer holds."""
+    client = peer(own)
+    long = long_acl(60000)
+    both = {b"n" * 490: b"a\tl\t", b"acl": long, b"octets": b"\xe9\tl\t"}
+    both |= {b"big.n%d" % i: long for i in range(100)}
+    for name, acl in both.items():
+        assert activate(client, name, acl).startswith(b"a OK")
+    own.cluster.wait_settled()
+
+    def compare():
+        return subprocess.run(
+            [os.path.join(own.cluster.bin, "roostctl"), "--config",
+             os.path.join(own.cluster.dir, "etc"), "--json", "compare"],
+            capture_output=True, text=True, timeout=120)
+    assert compare().returncode == 0
+    conf = own.cluster.conf("fe2")
+    with open(conf) as f:
+        text = f.read()
+    own["fe2-replica"].stop()
+    with open(conf, "w") as f:
+        f.write(re.sub(r"(?m)^master = .*$", f"master = {own.cluster.ip('master')}:9", text))
+    own["fe2-replica"].start()
+    changed = {b"n" * 490: b"a\tlr\t", b"acl": long[:-3] + b"\tr\t", b"octets": b"\xe8\tl\t",
+               b"big.n99": long + b"z\tl\t"}
+    for name, acl in changed.items():
+        assert activate(client, name, acl).startswith(b"a OK")
+    done = compare()
+    assert done.returncode == 1, done.stderr
+    differences = {p["program"]: p["differences"] for p in json.loads(done.stdout)["compared"]}
+    assert differences["roost-mupdate on fe1"] == []
+    found = differences["roost-mupdate on fe2"]
+    assert {d["mailbox"].encode() for d in found} == set(changed)
+    with open(conf, "w") as f:
+        f.write(text)
+    own["fe2-replica"].stop()
+    own["fe2-replica"].start()
+    own.cluster.wait_settled()
+    assert compare().returncode == 0
+    for name in both:
+        assert client.ask(b"d DELETE " + literal(name))[-1].startswith(b"d OK")
+    client.close()
+
+
 def test_a_new_list_waits_for_all_stores_or_a_person(own):
     """A master without its list, and a store that is away."""
     users = [own.user("store1"), own.user("store2")]
