@@ -1,5 +1,5 @@
-# Roost. Targets: all, demo, demo-stop, test, check, deps, man, install, interop, perf,
-# format, lint, clean.
+# Roost. Targets: all, demo, demo-stop, test, check, deps, test-deps, man, install, interop,
+# perf, format, lint, clean.
 # Variants: SAN=address (with undefined), SAN=thread, COV=1, FUZZ=1, CC=clang; each has its own
 # folder below build/. Each folder with code has a short module.mk.
 
@@ -124,7 +124,7 @@ $(B)/obj/%.o: %.c
 	@$(CC) $(ALL_CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all libs fuzzers fuzz-smoke units scenarios crashes check deps lint format format-check clean \
+.PHONY: all libs fuzzers fuzz-smoke units scenarios crashes check deps test-deps lint format format-check clean \
 	test demo demo-stop interop perf man install T
 all: $$(PROGRAMS)
 libs: $$(foreach m,$$(MODULES),$$(call lib,$$(m)))
@@ -152,14 +152,17 @@ fuzz-smoke:
 
 # as parallel as the machine, unless somebody said how much
 jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
-test: deps
+test: test-deps
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/run-all
 
 deps:
 	@deploy/install-packages
+test-deps:
+	@deploy/install-packages demo tests
 
-demo: deps
+demo:
+	@deploy/install-packages demo
 	@$(MAKE) --no-print-directory $(jobs) all
 	@deploy/demo/demo start
 

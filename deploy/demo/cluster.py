@@ -62,8 +62,9 @@ class Process:
             return None
 
     def start(self, wait=True):
+        """False: it runs already."""
         if self.pid():
-            return
+            return False
         out = open(self.log, "ab")
         self.child = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                       start_new_session=True, cwd=self.cluster.dir)
@@ -72,6 +73,7 @@ class Process:
             f.write(f"{self.child.pid} {start_time(self.child.pid)}")
         if wait:
             self.wait_ready()
+        return True
 
     def wait_ready(self):
         def ready():
@@ -96,8 +98,9 @@ class Process:
         return status.get("supervisor") == self.child.pid
 
     def gone(self):
+        """Not only our child: somebody else may have started it again."""
         if self.child is not None:
-            return self.child.poll() is not None
+            self.child.poll()
         return self.pid() is None
 
     def signal(self, signo):

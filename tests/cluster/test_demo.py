@@ -46,6 +46,15 @@ def test_one_shot_twice(empty_dir):
     assert leftovers(work) == []
 
 
+def wait_up(demo, out):
+    def up():
+        with open(out) as f:
+            text = f.read()
+        assert demo.poll() is None, text
+        return "Running until Ctrl-C" in text
+    c.wait_until("the demo to be up", up, 60)
+
+
 def test_stays_until_it_is_stopped(empty_dir):
     work, net = empty_dir
     for how in ("demo stop", "Ctrl-C"):
@@ -53,12 +62,7 @@ def test_stays_until_it_is_stopped(empty_dir):
         demo = subprocess.Popen(DEMO + ["start"], env=environment(work + "/demo", net), stdout=log,
                                 stderr=log, start_new_session=True)
         try:
-            def up():
-                log.flush()
-                text = open(work + "/out").read()
-                assert demo.poll() is None, text
-                return "Running until Ctrl-C" in text
-            c.wait_until("the demo to be up", up, 60)
+            wait_up(demo, work + "/out")
             if how == "Ctrl-C":
                 os.killpg(demo.pid, signal.SIGINT)
             else:
@@ -70,6 +74,31 @@ def test_stays_until_it_is_stopped(empty_dir):
                 demo.kill()
         time.sleep(0.1)
         assert leftovers(work) == [], how
+
+
+def test_a_second_start_brings_back_what_was_killed(empty_dir):
+    work, net = empty_dir
+    env = environment(work + "/demo", net)
+    with open(work + "/out", "w") as log:
+        first = subprocess.Popen(DEMO + ["start"], env=env, stdout=log, stderr=log,
+                                 start_new_session=True)
+    try:
+        wait_up(first, work + "/out")
+        cl = c.Cluster(work + "/demo", net=net)
+        cl.prepare()
+        cl["store1"].kill()
+        second = subprocess.run(DEMO + ["start"], env=env, capture_output=True, text=True,
+                                timeout=120)
+        assert second.returncode == 0, second.stdout + second.stderr
+        assert second.stdout.count("  started ") == 1 and "started store1" in second.stdout
+        assert "goes on" in second.stdout
+        assert first.poll() is None and cl["store1"].pid() and cl["fe1-imap"].pid()
+        os.killpg(first.pid, signal.SIGINT)
+        assert first.wait(60) == 0
+    finally:
+        if first.poll() is None:
+            first.kill()
+    assert leftovers(work) == []
 
 
 def test_a_second_demo_at_the_same_time_says_so(empty_dir):
