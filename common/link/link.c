@@ -10,7 +10,7 @@
 #define LINGER_MS 5000
 
 const struct link_limits link_limits_default = {
-	.input_bytes = 16384,
+	.input_bytes = 32768, /* SASL messages: proto/sasl_line.h */
 	.output_high = 65536,
 	.output_low = 16384,
 	.output_max = (size_t)80 << 20,

@@ -45,7 +45,7 @@ struct link_limits {
 	size_t output_low;  /* feed and `drained` again at this */
 	size_t output_max;  /* a core that adds more than this loses its peer */
 };
-extern const struct link_limits link_limits_default; /* 16 KiB, 64 KiB, 16 KiB, 80 MiB */
+extern const struct link_limits link_limits_default; /* 32 KiB, 64 KiB, 16 KiB, 80 MiB */
 
 /* Takes *c. limits NULL: the default. ops and core are borrowed until link_end(). */
 struct link *link_new(struct conn **c, const struct link_ops *ops, void *core,

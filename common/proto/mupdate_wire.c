@@ -2,10 +2,11 @@
 
 #include "base/must.h"
 #include "base/text.h"
+#include "proto/sasl_line.h"
 
 #include <string.h>
 
-const struct mupdate_limits mupdate_limits_login = { 12288, 12288, 16384 };
+const struct mupdate_limits mupdate_limits_login = { SASL_LINE_MAX, SASL_LINE_MAX, SASL_LINE_MAX };
 const struct mupdate_limits mupdate_limits_default = { 8192, 65536, 131072 };
 
 /* A line that makes no sense is skipped so far, then the peer is given up. */

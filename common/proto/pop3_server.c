@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "proto/sasl_line.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -41,7 +42,7 @@ pop3_server_new(const struct pop3_server_settings *settings, bool tls)
 	s->settings = settings;
 	s->tls = tls;
 	buf_init(&s->user, POP3_USER_MAX);
-	buf_init(&s->decoded, POP3_LINE_MAX);
+	buf_init(&s->decoded, SASL_LINE_MAX);
 	buf_init(&s->mech, 32);
 	return s;
 }
@@ -579,6 +580,15 @@ handle_line(struct pop3_server *s, struct slice in, size_t n, struct buf *out,
 	return command_line(s, line, &c);
 }
 
+/* Initial responses make AUTH as long as what follows a challenge. */
+static size_t
+line_max(const struct pop3_server *s, struct slice rest)
+{
+	bool sasl = s->state == STATE_SASL || slice_istarts(rest, SLICE("AUTH "));
+
+	return sasl ? SASL_LINE_MAX : POP3_LINE_MAX;
+}
+
 int
 pop3_server_input(struct pop3_server *s, struct slice in, size_t *used_r, struct buf *out,
                   struct pop3_event *ev_r)
@@ -588,13 +598,14 @@ pop3_server_input(struct pop3_server *s, struct slice in, size_t *used_r, struct
 	must(s->state != STATE_WAIT_LOGIN && s->state != STATE_WAIT_TLS);
 	for (;;) {
 		struct slice rest = slice_skip(in, *used_r);
-		size_t lf;
+		size_t lf, max;
 		int r;
 
 		if (s->state == STATE_OVER)
 			return -1;
-		lf = slice_find(slice_sub(rest, 0, POP3_LINE_MAX), '\n');
-		if (lf >= POP3_LINE_MAX)
+		max = line_max(s, rest);
+		lf = slice_find(slice_sub(rest, 0, max), '\n');
+		if (lf >= max)
 			return say_bye(s, bye_line, out, ev_r);
 		if (lf == rest.n)
 			return 0;

@@ -27,7 +27,7 @@
 #include "base/must.h"
 #include "base/slice.h"
 
-#define POP3_LINE_MAX 4096 /* with CRLF; RFC 2449 says 255, SASL needs more */
+#define POP3_LINE_MAX 4096 /* with CRLF; RFC 2449 says 255. SASL: sasl_line.h */
 #define POP3_USER_MAX 512
 #define POP3_SESSION_MAX 64   /* SESSION= of XCLIENT */
 #define POP3_BAD_MAX 20       /* bad commands of a session, the one after the last ends it */

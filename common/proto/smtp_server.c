@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "proto/sasl_line.h"
 #include "proto/smtp_server_impl.h"
 
 static const struct {
@@ -40,7 +41,7 @@ smtp_server_new(const struct smtp_server_settings *settings, bool tls)
 	s->settings = settings;
 	s->tls = tls;
 	s->greeting = "";
-	buf_init(&s->decoded, SMTP_SASL_LINE_MAX);
+	buf_init(&s->decoded, SASL_LINE_MAX);
 	buf_init(&s->mech, 32);
 	buf_init(&s->piece, SIZE_MAX);
 	return s;
@@ -413,7 +414,7 @@ line_max(const struct smtp_server *s, struct slice rest)
 {
 	bool sasl = s->state == SMTP_STATE_SASL || slice_istarts(rest, SLICE("AUTH "));
 
-	return sasl ? SMTP_SASL_LINE_MAX : SMTP_LINE_MAX;
+	return sasl ? SASL_LINE_MAX : SMTP_LINE_MAX;
 }
 
 /* Up to the end of a line that is too long: RFC 5321 section 4.5.3.1.4. */

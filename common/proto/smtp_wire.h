@@ -32,8 +32,7 @@
 #include "proto/smtp_reply.h"
 
 #define SMTP_KEY_LEN 32
-#define SMTP_LINE_MAX 4096       /* a command with its CRLF; RFC 5321 says 512 and extensions */
-#define SMTP_SASL_LINE_MAX 12290 /* RFC 4954 section 4 */
+#define SMTP_LINE_MAX 4096 /* a command with its CRLF; RFC 5321 says 512 and extensions */
 #define SMTP_SESSION_MAX 64
 #define SMTP_ENVID_MAX 100 /* RFC 3461 section 4.4 */
 #define SMTP_ORCPT_MAX 500

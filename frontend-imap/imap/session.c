@@ -483,7 +483,9 @@ make_link(struct imap_session *s, struct conn **c)
 {
 	struct link_limits limits = link_limits_default;
 
-	limits.input_bytes = MAX(limits.input_bytes, s->proxy->limits.after.line_bytes + 2);
+	limits.input_bytes =
+		MAX(limits.input_bytes,
+	            MAX(s->proxy->limits.before.line_bytes, s->proxy->limits.after.line_bytes) + 2);
 	s->client = link_new(c, &client_ops, s, &limits);
 	link_set_deadline(s->client, s->proxy->limits.login_ms);
 }

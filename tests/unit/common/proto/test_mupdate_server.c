@@ -1,6 +1,7 @@
 #include "proto/mupdate_server.h"
 
 #include "lib/test.h"
+#include "proto/sasl_line.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -262,9 +263,9 @@ static const struct server_case {
 	         "* BAD \"Need tag\"\r\n* BYE \"Too many errors\"\r\n",
 	  "" },
 	{ "a literal over the limit ends the session", PLAIN_CONF,
-	  "A FIND {12289+}\r\nB LOGOUT\r\n", BANNER "* BYE \"Literal too big\"\r\n", "" },
+	  "A FIND {22019+}\r\nB LOGOUT\r\n", BANNER "* BYE \"Literal too big\"\r\n", "" },
 	{ "a literal over the limit that waits is refused", PLAIN_CONF,
-	  "A FIND {12289}\r\nB LOGOUT\r\n",
+	  "A FIND {22019}\r\nB LOGOUT\r\n",
 	  BANNER "A BAD \"Literal too big\"\r\nB OK \"bye-bye\"\r\n", "" },
 };
 
@@ -304,6 +305,41 @@ TEST(a_conversation_is_the_same_at_every_split)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		for (size_t cut = 0; cut <= strlen(cases[i].in); cut++)
 			run(&cases[i], cut);
+}
+
+TEST(a_long_sasl_message_is_taken_in_every_form)
+{
+	static const struct {
+		const char *name, *before, *behind;
+	} forms[] = {
+		{ "a quoted string", "A AUTHENTICATE \"PLAIN\" \"", "\"\r\n" },
+		{ "a literal", "A AUTHENTICATE \"PLAIN\" {21844+}\r\n", "\r\n" },
+		{ "a line of its own", "A AUTHENTICATE \"PLAIN\"\r\n", "\r\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		struct owner o = { .out = BUF_INIT(SIZE_MAX), .seen = BUF_INIT(SIZE_MAX) };
+		struct buf in = BUF_INIT(SIZE_MAX);
+
+		buf_add_str(&in, forms[i].before);
+		for (size_t k = 0; k < SASL_MESSAGE_MAX / 3 * 4; k++)
+			buf_add_char(&in, 'A');
+		buf_add_str(&in, forms[i].behind);
+		o.s = mupdate_server_new(&confs[PLAIN_CONF], "PLAIN", "PLAIN", false, &ops, &o,
+		                         &o.out);
+		for (struct slice rest = buf_slice(&in); rest.n > 0;) {
+			size_t n = mupdate_server_input(o.s, rest);
+
+			assert_true(n > 0);
+			rest = slice_skip(rest, n);
+		}
+		test_check(slice_ends(buf_slice(&o.out), SLICE("A NO \"no\"\r\n")), forms[i].name,
+		           "%s", buf_cstr(&o.out));
+		mupdate_server_free(&o.s);
+		buf_fini(&o.out);
+		buf_fini(&o.seen);
+		buf_fini(&in);
+	}
 }
 
 TEST(while_it_waits_nothing_is_parsed)

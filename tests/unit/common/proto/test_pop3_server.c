@@ -1,6 +1,7 @@
 #include "proto/pop3_server.h"
 
 #include "lib/test.h"
+#include "proto/sasl_line.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -349,6 +350,31 @@ TEST(lines_are_limited)
 		assert_true(o.ended);
 		owner_fini(&o);
 	}
+}
+
+TEST(sasl_lines_may_be_longer)
+{
+	static const char *const before[] = { "AUTH PLAIN\r\n", "AUTH PLAIN " };
+	static char line[SASL_LINE_MAX + 20];
+	struct owner o;
+
+	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+		memset(line, 'A', sizeof(line));
+		memcpy(line, before[i], strlen(before[i]));
+		memcpy(line + strlen(before[i]) + SASL_MESSAGE_MAX / 3 * 4, "\r\n", 2);
+		owner_init(&o);
+		(void)feed(&o, slice_make(line, strlen(before[i]) + SASL_MESSAGE_MAX / 3 * 4 + 2));
+		test_check(slice_ends(buf_slice(&o.log),
+		                      SLICE("-ERR [AUTH] Wrong user name or password.\r\n")),
+		           before[i], "%.80s", buf_cstr(&o.log));
+		owner_fini(&o);
+	}
+	memset(line, 'A', sizeof(line));
+	owner_init(&o);
+	(void)feed(&o, SLICE("AUTH PLAIN\r\n"));
+	(void)feed(&o, slice_make(line, SASL_LINE_MAX));
+	assert_true(o.ended);
+	owner_fini(&o);
 }
 
 TEST(user_names_are_limited)

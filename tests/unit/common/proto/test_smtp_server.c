@@ -1,6 +1,7 @@
 #include "proto/smtp_server.h"
 
 #include "lib/test.h"
+#include "proto/sasl_line.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -606,21 +607,21 @@ TEST(a_long_line_ends_in_crlf_too)
 
 TEST(sasl_lines_may_be_longer)
 {
-	static char line[SMTP_SASL_LINE_MAX + 10];
+	static char line[SASL_LINE_MAX + 10];
 	struct owner o;
 
 	memset(line, 'A', sizeof(line));
-	memcpy(line + SMTP_SASL_LINE_MAX - 2, "\r\n", 2);
+	memcpy(line + SASL_LINE_MAX - 2, "\r\n", 2);
 	owner_init(&o, false);
 	(void)owner_feed(&o, SLICE(HELO "AUTH PLAIN\r\n"));
-	(void)owner_feed(&o, slice_make(line, SMTP_SASL_LINE_MAX));
+	(void)owner_feed(&o, slice_make(line, SASL_LINE_MAX));
 	assert_true(
 		slice_ends(buf_slice(&o.log), SLICE("535 5.7.8 Wrong user name or password.\r\n")));
 	(void)owner_feed(&o, SLICE("AUTH PLAIN\r\n"));
 	buf_clear(&o.log);
 	memset(line, 'A', sizeof(line));
-	memcpy(line + SMTP_SASL_LINE_MAX, "\r\nNOOP\r\n", 8);
-	(void)owner_feed(&o, slice_make(line, SMTP_SASL_LINE_MAX + 8));
+	memcpy(line + SASL_LINE_MAX, "\r\nNOOP\r\n", 8);
+	(void)owner_feed(&o, slice_make(line, SASL_LINE_MAX + 8));
 	test_eq_slice("too long", buf_slice(&o.log),
 	              SLICE("500 5.5.6 Line too long.\r\n<cancel>\n250 2.0.0 Yes.\r\n"));
 	owner_fini(&o);
