@@ -14,7 +14,7 @@
 #define ID_FIELD_MAX 30
 #define ID_VALUE_MAX 1024
 
-/* Invariant 9: each of these is carried out to the full. */
+/* Promise 9: each of these is carried out to the full. */
 static const char always[] =
 	"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN "
 	"LIST-EXTENDED SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE MULTIAPPEND ESEARCH SORT SORT=DISPLAY THREAD=ORDEREDSUBJECT THREAD=REFERENCES ACL "

@@ -129,7 +129,7 @@ find_inbox(struct imap_session *s, bool may_create)
 	if (s->claim == AUTH_CLAIM_GUEST) {
 		enter(s);
 	} else if (store_find(p->c.store, mbox_name_slice(&inbox), &info)) {
-		/* invariant 5: a store that has lost its claim refuses */
+		/* promise 5: a store that has lost its claim refuses */
 		if (info.conflict || (s->claim != 0 && info.claim != s->claim))
 			later(s, "the mailboxes are not ours");
 		else

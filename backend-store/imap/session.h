@@ -2,7 +2,7 @@
  * session - IMAP on a store: RFC 3501 with the extensions of capability.c.
  *
  * A session sees the mailboxes of its user, and what their ACLs let him see. Commands are
- * carried out one after the other; what is acknowledged is on disk (invariant 1).
+ * carried out one after the other; what is acknowledged is on disk (promise 1).
  */
 #ifndef IMAP_SESSION_H
 #define IMAP_SESSION_H

@@ -171,7 +171,7 @@ log_result(const struct lmtp_delivery *d, size_t i, const struct deliver_result 
 }
 
 /* Of two users behind one address the worse one counts, and what is temporary most: a retry
- * does no harm (invariant 11). */
+ * does no harm (promise 11). */
 static const struct lmtp_answer *
 worse(const struct lmtp_answer *a, const struct lmtp_answer *b)
 {

@@ -14,7 +14,7 @@
  * able to have the mail.
  *
  * Whom the peer names a claim for had an INBOX here as far as the peer knows. When it is not
- * here, the peer is behind the times, or we are: later (invariant 5).
+ * here, the peer is behind the times, or we are: later (promise 5).
  */
 #include "lmtp/session_impl.h"
 

@@ -9,10 +9,10 @@
  * the user whose INBOX is here, or what the directory makes of it. An INBOX that the
  * directory places here is made when its first mail comes.
  *
- * Invariant 1: 250 behind the body means that the message is on disk, for this recipient.
- * Invariant 2: whoever does not know says 4xx.
- * Invariant 5: a claim the peer names and that is not ours gets 4xx.
- * Invariant 11: the key is the peer's (XKEY), else made here; a second offer is acknowledged.
+ * Promise 1: 250 behind the body means that the message is on disk, for this recipient.
+ * Promise 2: whoever does not know says 4xx.
+ * Promise 5: a claim the peer names and that is not ours gets 4xx.
+ * Promise 11: the key is the peer's (XKEY), else made here; a second offer is acknowledged.
  */
 #ifndef LMTP_SESSION_H
 #define LMTP_SESSION_H

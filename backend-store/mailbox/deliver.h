@@ -1,6 +1,6 @@
 /*
  * deliver - one message to several users of this store: one body, one transaction, the
- * duplicate rule (invariant 11).
+ * duplicate rule (promise 11).
  */
 #ifndef MAILBOX_DELIVER_H
 #define MAILBOX_DELIVER_H

@@ -1,5 +1,5 @@
 /*
- * duplicates - deliveries seen within the window (invariant 11): in the overlay from the
+ * duplicates - deliveries seen within the window (promise 11): in the overlay from the
  * moment they are in the log, in the index later. Each new key lets some old ones go.
  */
 #include "base/clock.h"

@@ -1,6 +1,6 @@
 /*
  * names - who says which store may use a mailbox name: the master, asked before every
- * change of the namespace (invariant 3). backend-store/cluster implements it over MUPDATE;
+ * change of the namespace (promise 3). backend-store/cluster implements it over MUPDATE;
  * with cluster = none it is NULL and every name is free.
  *
  * Callbacks come later, never from inside the call, exactly once. NAMES_LATER is "outcome

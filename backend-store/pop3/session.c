@@ -91,7 +91,7 @@ enter(struct drop_session *s, bool may_create)
 			refuse_later(s, "the mailbox is not here");
 		return;
 	}
-	/* invariant 5: a store that has lost its claim refuses */
+	/* promise 5: a store that has lost its claim refuses */
 	if (info.conflict || (s->claim != 0 && info.claim != s->claim)) {
 		refuse_later(s, "the mailbox is not ours");
 		return;

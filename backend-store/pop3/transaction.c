@@ -61,7 +61,7 @@ cmd_dele(struct drop_session *s, const struct pop3_event *ev)
 
 /* ---- QUIT -------------------------------------------------------------------------------- */
 
-/* On disk now (invariant 1), or the client keeps what it would have forgotten. */
+/* On disk now (promise 1), or the client keeps what it would have forgotten. */
 static void
 on_expunged(void *ctx, enum mbox_result result, uint64_t modseq)
 {

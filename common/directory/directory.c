@@ -6,7 +6,7 @@
  * 1. A server is not asked again for a name within `directory_cache`, or, when there was
  *    nothing under it, within `directory_cache_negative`. A file is always asked.
  * 2. When the database does not answer, what it said within `directory_cache_stale` is used,
- *    and marked so: nobody takes "unknown" from it (invariant 2 of the design).
+ *    and marked so: nobody takes "unknown" from it (promise 2).
  */
 #include "directory/directory.h"
 

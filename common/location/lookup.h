@@ -1,6 +1,6 @@
 /*
  * lookup - find a name and be sure of a miss: look, and unless it is active, wait for a
- * barrier and look once more (invariant 6).
+ * barrier and look once more (promise 6).
  *
  * The result is never LOCATION_NONE without a barrier that came through: where the barrier
  * is late a miss is LOCATION_BLIND. A name still RESERVED after the barrier is

@@ -143,7 +143,7 @@ on_verdict(void *ctx, enum location_result result, const struct location *loc)
 	imap_session_wake(s);
 }
 
-/* A store that has not what the list says: a barrier and one more look (invariant 6). */
+/* A store that has not what the list says: a barrier and one more look (promise 6). */
 static void
 ask_verdict(struct imap_session *s, struct across *a, struct slice code)
 {

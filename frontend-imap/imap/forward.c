@@ -414,7 +414,7 @@ on_verdict(void *ctx, enum location_result result, const struct location *loc)
 }
 
 /* A mailbox of others that is not there after all: before the client hears so, a barrier and
- * another look (invariant 6). */
+ * another look (promise 6). */
 static bool
 needs_verdict(const struct imap_flight *f, const struct imap_resp_event *ev)
 {

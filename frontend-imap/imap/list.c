@@ -2,7 +2,7 @@
  * list - LIST where it reaches further than the user's own names: RFC 3501 section 6.3.8, RFC
  * 5258 (LIST-EXTENDED), RFC 5819 (LIST-STATUS), RFC 8440 (LIST-MYRIGHTS).
  *
- *	barrier			invariant 6; when it is late: from the list at hand
+ *	barrier			promise 6; when it is late: from the list at hand
  *	home: LSUB, twice	where it matters what is subscribed to
  *	home: LIST		as the client said it; what it says of "Other Users" and "Shared
  *				Folders" is dropped: it knows its own ones only

@@ -1,6 +1,6 @@
 /*
  * offer - capabilities: what a store announces, and what this front end may announce
- * then. Invariant 9: advertised means working, end to end.
+ * then. Promise 9: advertised means working, end to end.
  */
 #ifndef IMAP_OFFER_H
 #define IMAP_OFFER_H

@@ -3,7 +3,7 @@
  *
  * A home that answers and lets the user not in may be the wrong one: his mail may have
  * moved since the list at hand was made. Then a barrier, one more look, and one more try if
- * that says something else (invariant 6).
+ * that says something else (promise 6).
  */
 #include "imap/session_impl.h"
 

@@ -1,10 +1,10 @@
 /*
  * route - where a command goes, and when.
  *
- * A user's own mailboxes are with his home, which is the truth about them (invariant 4): its
+ * A user's own mailboxes are with his home, which is the truth about them (promise 4): its
  * "no such mailbox" needs no barrier; where the home is needs one (reach.c). Those of others
  * and of nobody are where the list of locations says, with a barrier before any miss
- * (location/lookup.h, invariant 6). What names no mailbox goes where one is selected.
+ * (location/lookup.h, promise 6). What names no mailbox goes where one is selected.
  *
  * What a user has no right to is told as what is not there: here, by the ACL in the list, with the
  * same words in the same time. So no command tells them apart, not by its bad arguments, nor by

@@ -30,7 +30,7 @@ talking(struct imap_session *s)
 	return NULL;
 }
 
-/* Invariant 8, and plain sense: a store's literal must not swallow our words. */
+/* Promise 8, and plain sense: a store's literal must not swallow our words. */
 static bool
 is_talking(struct imap_session *s)
 {

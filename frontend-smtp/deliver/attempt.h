@@ -4,7 +4,7 @@
  *
  * Every recipient gets a reply in any case, the peer's or one of ours: a 4xx when the peer
  * cannot be reached, says nothing in time, or is lost, also behind the final dot, where
- * nobody knows what became of the message (invariant 11 makes the retry harmless at stores).
+ * nobody knows what became of the message (promise 11 makes the retry harmless at stores).
  */
 #ifndef DELIVER_ATTEMPT_H
 #define DELIVER_ATTEMPT_H

@@ -3,7 +3,7 @@
  *
  * Written once (decoded bytes, CRLF lines), then read by several deliveries at their own
  * pace. Counts Received: fields on the way (RFC 5321 section 6.3) and makes the duplicate
- * key of invariant 11.
+ * key of promise 11.
  */
 #ifndef DELIVER_MSG_H
 #define DELIVER_MSG_H

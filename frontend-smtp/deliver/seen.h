@@ -1,6 +1,6 @@
 /*
  * seen - what a next hop has taken lately, so that a sender who did not hear our answer and comes
- * again makes no second copy (invariant 11 of the design, as far as memory goes). The oldest is
+ * again makes no second copy (promise 11, as far as memory goes). The oldest is
  * forgotten when there is no room.
  */
 #ifndef DELIVER_SEEN_H

@@ -139,7 +139,7 @@ make_heads(struct txn *t, const struct trace *trace)
 	buf_add_slice(&t->relay_head, buf_slice(&t->head));
 }
 
-/* The key of the first hop that is ours stays (invariant 11 of the design). */
+/* The key of the first hop that is ours stays (promise 11). */
 static void
 complete_mail(struct txn *t)
 {

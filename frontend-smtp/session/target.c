@@ -217,7 +217,7 @@ set_temporary(struct target *g)
 		               "The mailbox is not available, please come again");
 }
 
-/* What the map says now, behind a barrier (invariant 1). */
+/* What the map says now, behind a barrier (txn.h, invariant 1). */
 static void
 on_looked_again(void *ctx, uint64_t id, const struct route_answer *a)
 {

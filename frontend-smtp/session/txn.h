@@ -115,7 +115,7 @@ const struct smtp_reply *txn_get_reply(const struct txn *t, size_t number);
 bool txn_is_accepted(const struct txn *t, size_t number);
 size_t txn_rcpt_count(const struct txn *t);
 /* One answer for all (SMTP). Any failure that time may heal is temporary, so that the client comes
- * again; who has his copy will not get a second (invariant 11 of the design). The same goes for
+ * again; who has his copy will not get a second (promise 11). The same goes for
  * a part delivered and the rest refused, when the sender could not be told of the rest. */
 void txn_get_common_reply(const struct txn *t, struct smtp_reply *reply_r);
 

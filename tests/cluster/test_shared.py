@@ -128,7 +128,7 @@ def test_a_folder_given_to_a_user_of_another_store(shared):
     for i in range(5):
         mine.ok(f"CREATE Team/{i}")
         mine.ok(f"SETACL Team {friend} lrswi")
-        # invariant 6 holds for the one who changed it, and a barrier makes it hold for all
+        # promise 6 holds for the one who changed it, and a barrier makes it hold for all
         assert box.strip('"') in listed(other.ok('LIST "" "Other Users/*"'))
         assert has(other.ok(f"STATUS {box} (MESSAGES)"), "MESSAGES 0")
         other.no(f"STATUS {box[:-1]}/{i}\" (MESSAGES)", b"NONEXISTENT")

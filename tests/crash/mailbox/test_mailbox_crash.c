@@ -1,5 +1,5 @@
 /*
- * The mailbox layer's promises under power cuts (invariants 1, 7, 11, 12): what was
+ * The mailbox layer's promises under power cuts (1, 7, 11 and 12 of ARCHITECTURE.md): what was
  * acknowledged is there and as it was, numbers never go back, and what was under way has
  * happened or not, never in part; offered again, a delivery is there once.
  *

@@ -3,7 +3,7 @@
  * and two disks in memory: the process of either store dies at each operation of its disk,
  * and each connection breaks after each so many bytes. Whatever happens, in the end one store
  * has the user, with everything that was his, the master says so, nothing of the other copy
- * is left, and he can be moved again (invariants 3, 4, 5, 7 and 12).
+ * is left, and he can be moved again (promises 3, 4, 5, 7 and 12).
  */
 #include <inttypes.h>
 #include <stdio.h>

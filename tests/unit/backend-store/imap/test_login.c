@@ -190,7 +190,7 @@ TEST(a_front_end_speaks_for_a_user)
 #define CLAIM_0 "ZnJlZAByb29zdC1wcm94eQB0b2tlbjpmcmVkOmltYXA6c3RvcmUxOjA="
 #define CLAIM_7 "ZnJlZAByb29zdC1wcm94eQB0b2tlbjpmcmVkOmltYXA6c3RvcmUxOjc="
 
-/* Invariant 5. */
+/* Promise 5. */
 TEST(a_claim_that_is_not_ours_is_refused)
 {
 	world_play(GREETING "client > a AUTHENTICATE PLAIN " CLAIM_7 "\n"

@@ -287,7 +287,7 @@ TEST(a_list_with_literals)
 	                      "store1 is silent\n");
 }
 
-/* Invariant 6. */
+/* Promise 6. */
 TEST(a_barrier_comes_first)
 {
 	world_play(LIST LOGIN "list then has lists.late store2 anyone=lr\n"
