@@ -17,13 +17,18 @@
  *   < {"ok":true,"program":"roost-imap","instance":"fe1"|null,"worker":0,"workers":2,
  *      "pid":4711,"supervisor":4700,"uptime_s":60,"draining":false,"version":"...","sessions":3,
  *      "detail":{}}
- *   detail of roost-mupdate: {"role":"master|replica","history":"hex","revision":17,
- *      "complete":true,"age_ms":20,"locations":40,"master":"connected|away" (replica),
- *      "peers":[{"identity":"store1","peer":"10.0.0.1","kind":"store|replica",
- *      "revision":17}]}
- *   detail of roost-store: {"server":"store1","cluster":"none|mupdate",
- *      "master":"connected|away","mailboxes":12,"users":10}
- *   detail of front ends: {"location":{"complete":true,"revision":17,"age_ms":20}}
+ *   detail of roost-mupdate: {"role":"master|replica","history":"hex","revision":17,"term":9,
+ *      "complete":true,"age_ms":20,"locations":40,"peers":[{"identity":"store1",
+ *      "peer":"10.0.0.1","kind":"store|replica","revision":17}]}, and of a replica
+ *      "master":"connected|away","why":"..." (when away), of a master "missing":["store2"]: who
+ *      has not told yet what he has
+ *   detail of roost-store: {"server":"store1","cluster":"none|mupdate","mailboxes":12,"users":10,
+ *      "full":B,"failed":B,"damaged":0,"free_bytes":N,"dead_bytes":N,"compacting":B,
+ *      "damaged_segments":0}, and in a cluster "master":"connected|away","in_step":B,
+ *      "conflicts":0,"unknown":0,"term":9,"why":"..." (when away)
+ *   detail of front ends: {"location":{"complete":true,"revision":17,"age_ms":20}}, or
+ *      {"complete":false,"why":"..."} when there is no list to be read; of roost-smtp also
+ *      "relay":[{"name":"...","down":B}],"store_connections":3
  *
  * who (every program): optional "user" limits it
  *   < {"ok":true,"sessions":[{"id":"abcdefghijklmnop","service":"imap","user":"..."|null,
@@ -41,11 +46,15 @@
  *   < {"ok":true,"found":"active|reserved|none","mailbox_id":"hex","uidvalidity":1,
  *      "messages":3,"claim":1}
  *
- * mailbox.create {"mailbox":C}          store: creates, reserve and activate included
+ * mailbox.create {"mailbox":C,"parents":B}  store: creates, reserve and activate included
  * mailbox.delete {"mailbox":C,"tree":B} tree: with everything below it
  * mailbox.rename {"mailbox":C,"to":C}
  * mailbox.list   {"prefix":C}           < {"ok":true,"mailboxes":[{"mailbox":C,
  *                                          "messages":3,"bytes":900,"uidvalidity":1}]}
+ * user.create, user.delete {"user":U}   store: his mailboxes; the account is the directory's
+ * mailbox.acl.show, .set, .delete       store: backend-store/instance/admin_acl.c
+ * mailbox.quota.show, .set, .clear, .list  store: backend-store/instance/admin_quota.c
+ * space, compact                        store: backend-store/instance/disk.c
  * move.start     {"user":U,"store":S,"keep":B}  store: begins to move U from here to S
  * move.status    {"user":U}             < {"ok":true,"moves":[{"user":U,"from":S,"to":S,
  *                                          "side":"source|target","step":"sending",
@@ -57,6 +66,7 @@
  *                                       "steps":[{"action":"activate|delete|deactivate|
  *                                       forget|ask","mailbox":C,"why":"..."}],"count":1,
  *                                       "more":false}; at most 10,000 steps
+ * list, servers, conflicts, reconcile {"complete":S}  roost-mupdate: mupdate/control.c
  * digest         {"after":C,"to":C,"count":N,"plain":B} roost-mupdate: names behind after, up
  *                                       to and with to (or all), at most N:
  *                                       {"ok":true,"names":N,"last":C,"more":B,

@@ -7,22 +7,17 @@ location_ctl_status(struct location_reader *r, struct json *detail)
 {
 	struct json *location = json_set_object(detail, "location");
 	struct location_info info;
+	struct err err;
 
-	if (location_reader_info(r, &info, NULL) == -1) {
+	if (location_reader_info(r, &info, &err) == -1) {
 		json_set_bool(location, "complete", false);
+		json_set_str(location, "why", err.text);
 		return;
 	}
 	json_set_bool(location, "complete", info.complete);
 	json_set_int(location, "revision", (int64_t)info.revision);
 	json_set_int(location, "age_ms", (int64_t)info.age_ms);
 }
-
-static const char *const found_words[] = {
-	[LOCATION_FOUND] = "found",
-	[LOCATION_IS_RESERVED] = "reserved",
-	[LOCATION_NONE] = "none",
-	[LOCATION_BLIND] = "blind",
-};
 
 static void
 cmd_explain(void *ctx, struct ctl_req *req, const struct json *args)
@@ -42,7 +37,7 @@ cmd_explain(void *ctx, struct ctl_req *req, const struct json *args)
 	a = arena_new("explain");
 	fields = json_new_object();
 	r = location_reader_find(reader, slice_of(name), a, &loc);
-	json_set_str(fields, "found", found_words[r]);
+	json_set_str(fields, "found", location_result_text(r));
 	if (r == LOCATION_FOUND || r == LOCATION_IS_RESERVED) {
 		json_set_slice(fields, "server", loc.server);
 		json_set_slice(fields, "partition", loc.partition);

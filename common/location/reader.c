@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define OPEN_AGAIN_MS 200 /* while there is nothing to open */
+#define NOT_NOW "the list could not be read; it is opened again in a moment"
 /* Servers are few; ids beyond this are looked up each time. */
 #define SERVER_CACHE_MAX 4096
 
@@ -67,21 +68,24 @@ location_reader_free(struct location_reader **r)
 static void
 reader_open(struct location_reader *r, struct err *err)
 {
-	struct err why = { "" };
-
 	const struct kv_config conf = {
 		.dir = r->dir,
 		.tables = location_table_names,
 		.table_count = LOCATION_T_COUNT,
-		.max_readers =
-			LOCATION_MAX_READERS, /* who comes first makes the file of the locks */
+		/* who comes first makes the file of the locks */
+		.max_readers = LOCATION_MAX_READERS,
 		.read_only = true,
 	};
+	struct err why = { "" };
 
 	if (kv_open(&conf, &r->env, &why) != KV_OK) {
 		/* Once for each reason, not at each attempt. */
 		if (strcmp(why.text, r->logged.text) != 0)
-			log_error(NULL, "location.blind error=%s", log_esc(why.text));
+			log_error(NULL,
+			          "location.blind error=%s reason=\"everybody is answered later "
+			          "until roost-mupdate, with role = replica and this location_dir, "
+			          "has made the list\"",
+			          log_esc(why.text));
 		r->logged = why;
 		if (err != NULL)
 			*err = why;
@@ -126,7 +130,7 @@ reader_begin(struct location_reader *r, struct err *err)
 		return NULL;
 	if (r->env == NULL) {
 		if (now < r->next_open_ms) {
-			err_set(err, "%s: not readable", r->dir);
+			err_set(err, "%s", r->logged.text[0] != '\0' ? r->logged.text : NOT_NOW);
 			return NULL;
 		}
 		r->next_open_ms = now + OPEN_AGAIN_MS;
@@ -299,6 +303,7 @@ struct level_walk {
 	unsigned table;
 	size_t head_n, prefix_n;
 	bool domains;                         /* these are wanted, and nothing else */
+	bool damaged;                         /* a key that is none */
 	uint8_t key[LOCATION_ID_KEY_MAX + 1]; /* head, prefix, and what comes behind */
 };
 
@@ -333,8 +338,9 @@ level_step(struct level_walk *w, struct slice *key, bool *more, location_level_f
 	size_t part_n = slice_find(slice_skip(name, w->prefix_n), '.');
 	struct location_level level = { .name = slice_sub(name, 0, w->prefix_n + part_n) };
 
-	if (name.n > LOCATION_NAME_MAX)
-		return false; /* damaged */
+	w->damaged = name.n > LOCATION_NAME_MAX;
+	if (w->damaged)
+		return false;
 	if (domain < name.n && domain >= w->prefix_n) {
 		level.name = slice_sub(name, 0, domain + 1);
 		*more = level_seek(w, name, domain, '!' + 1, key);
@@ -391,7 +397,7 @@ list_level(struct location_reader *r, struct slice identifier, struct slice pref
 	       level_step(&w, &key, &more, fn, ctx)) {
 	}
 	kv_cursor_free(&w.c);
-	return reader_end(r, txn) && complete ? LOCATION_FOUND : LOCATION_BLIND;
+	return reader_end(r, txn) && complete && !w.damaged ? LOCATION_FOUND : LOCATION_BLIND;
 }
 
 enum location_result

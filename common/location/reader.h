@@ -74,11 +74,13 @@ struct location_info {
 	char history[2 * LOCATION_HISTORY_LEN + 1]; /* hex; "" while blind */
 	uint64_t revision;
 	uint64_t term;
-	uint64_t names;  /* how many */
-	uint64_t age_ms; /* since the replica was last known in step with its master */
-	bool complete;   /* false: every miss is BLIND */
+	uint64_t names; /* how many */
+	/* Since the replica was last known in step with its master. 0 also when it never was, and
+	 * for the list of a master itself. */
+	uint64_t age_ms;
+	bool complete; /* false: every miss is BLIND */
 };
-/* -1: nothing readable (*err says what). */
+/* -1: nothing readable (*err says what; may be NULL). */
 int location_reader_info(struct location_reader *r, struct location_info *info_r,
                          struct err *err) MUST_CHECK;
 

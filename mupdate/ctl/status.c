@@ -100,10 +100,10 @@ static void
 describe_front(const struct json *d, struct buf *b)
 {
 	const struct json *l = json_get(d, "location");
+	const char *why = json_get_str(l, "why");
 	char age[TABLE_TEXT];
 
 	describe_relay(json_get(d, "relay"), b);
-
 	if (l == NULL)
 		return;
 	table_age((uint64_t)MAX(json_get_int(l, "age_ms", 0), 0) / 1000, age);
@@ -112,6 +112,8 @@ describe_front(const struct json *d, struct buf *b)
 		         (long long)json_get_int(l, "revision", 0), age);
 	else
 		add_word(b, "list NOT COMPLETE");
+	if (why != NULL)
+		add_word(b, "%s", why);
 }
 
 static void

@@ -257,6 +257,44 @@ TEST(a_list_with_a_row_that_makes_no_sense_is_blind)
 	location_reader_free(&r);
 }
 
+TEST(a_level_with_a_name_that_is_too_long_is_blind)
+{
+	char dir[300], name[KV_KEY_MAX + 1] = "a.";
+	struct location_reader *r;
+	struct buf out = BUF_INIT(SIZE_MAX);
+
+	snprintf(dir, sizeof(dir), "%s/long", test_dir());
+	r = make_list(dir);
+	location_reader_free(&r);
+	memset(name + 2, 'z', LOCATION_NAME_MAX);
+	add_active(dir, name);
+	r = location_reader_new(dir);
+	assert_int_equal(location_reader_list_level(r, SLICE(""), SLICE("a."), on_level, &out),
+	                 LOCATION_BLIND);
+	assert_int_equal(location_reader_list_level(r, SLICE(""), SLICE("b."), on_level, &out),
+	                 LOCATION_FOUND);
+	location_reader_free(&r);
+	buf_fini(&out);
+}
+
+/* Also while it is not tried again: status asks at any time. */
+TEST(a_list_that_cannot_be_opened_says_why_each_time)
+{
+	struct clock_fake now = { 1000000, 1000000 };
+	struct location_reader *r = location_reader_new("/nowhere");
+	struct location_info info;
+	struct err err;
+
+	clock_set_fake(&now);
+	for (int i = 0; i < 2; i++) {
+		err_set(&err, "nothing");
+		assert_int_equal(location_reader_info(r, &info, &err), -1);
+		assert_non_null(strstr(err.text, "/nowhere: No such file"));
+	}
+	location_reader_free(&r);
+	clock_set_fake(NULL);
+}
+
 TEST(a_list_that_is_cut_short_or_gone_is_blind_and_comes_back)
 {
 	struct clock_fake now = { 1000000, 1000000 };
