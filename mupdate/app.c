@@ -4,7 +4,9 @@
 #include "conf/common.h"
 #include "log/log.h"
 
+#include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,10 +180,14 @@ open_to_group(const char *path)
 	const struct group *g = getgrnam("roost-location");
 
 	if (g != NULL && chown(path, (uid_t)-1, g->gr_gid) == -1)
-		log_warning(NULL, "barrier.group path=%s reason=\"not a member of %s\"",
-		            log_esc(path), g->gr_name);
+		log_warning(NULL,
+		            "barrier.group path=%s error=%s reason=\"front ends under another user "
+		            "cannot ask for barriers: make this program's user a member of the "
+		            "group %s\"",
+		            log_esc(path), log_esc(strerror(errno)), g->gr_name);
 	if (chmod(path, 0660) == -1)
-		log_warning(NULL, "barrier.mode path=%s", log_esc(path));
+		log_warning(NULL, "barrier.mode path=%s error=%s", log_esc(path),
+		            log_esc(strerror(errno)));
 }
 
 /* At a master only when somebody asked for it. */
@@ -210,7 +216,6 @@ open_barriers(struct app *a, struct err *err)
 static void
 on_tick(void *ctx)
 {
-	static unsigned ticks;
 	struct app *a = ctx;
 	const struct mapdb_info *info = mapdb_info(a->db);
 	uint64_t age = a->replica != NULL ? replica_age_ms(a->replica) : 0;
@@ -221,9 +226,9 @@ on_tick(void *ctx)
 	metrics_set(&mupdate_metrics[MUPDATE_M_REVISION], info->revision);
 	metrics_set(&mupdate_metrics[MUPDATE_M_COMPLETE], mapdb_is_complete(a->db));
 	metrics_set(&mupdate_metrics[MUPDATE_M_LOCATIONS], mapdb_count(a->db));
-	if (++ticks % READER_CHECK_TICKS == 0)
+	if (++a->ticks % READER_CHECK_TICKS == 0)
 		mapdb_check_readers(a->db);
-	if (ticks == PROVEN_TICKS && a->replica != NULL)
+	if (a->ticks == PROVEN_TICKS && a->replica != NULL)
 		mapdb_set_proven(a->db);
 	timer_set(&a->tick, TICK_MS);
 }
@@ -245,6 +250,22 @@ app_free(struct app *a)
 	tls_free(&a->tls_client);
 	mapdb_close(&a->db);
 	free(a);
+}
+
+static void
+log_start(const struct app *a)
+{
+	static const char *const states[] = {
+		[LOCATION_MAP_EMPTY] = "empty",
+		[LOCATION_MAP_REBUILDING] = "rebuilding",
+		[LOCATION_MAP_COMPLETE] = "complete",
+	};
+	const struct mapdb_info *info = mapdb_info(a->db);
+
+	log_info(NULL,
+	         "mupdate.start role=%s history=%s revision=%" PRIu64 " term=%" PRIu64 " list=%s",
+	         conf_enum_text(a->conf, "role"), log_esc(info->history), info->revision,
+	         info->term, info->state < ARRAY_LEN(states) ? states[info->state] : "unknown");
 }
 
 void *
@@ -270,10 +291,7 @@ app_start(struct svc_worker *w, struct err *err)
 		open_replica(a);
 	svc_listen(w, "mupdate", service_accept, a->service);
 	control_start(a);
-	log_info(NULL, "mupdate.start role=%s history=%s revision=%llu term=%llu state=%d",
-	         conf_enum_text(a->conf, "role"), log_esc(mapdb_info(a->db)->history),
-	         (unsigned long long)mapdb_info(a->db)->revision,
-	         (unsigned long long)mapdb_info(a->db)->term, (int)mapdb_info(a->db)->state);
+	log_start(a);
 	on_tick(a);
 	return a;
 }

@@ -22,7 +22,8 @@ struct app {
 	struct barrier_server *barriers;
 	int barrier_fd; /* -1: none */
 	struct listener *barrier_listener;
-	struct timer tick;
+	struct timer tick; /* each second */
+	unsigned ticks;
 };
 
 extern const struct conf_def app_settings[];

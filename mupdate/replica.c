@@ -40,7 +40,7 @@ struct replica {
 	uint64_t retry_ms;
 	bool broken, denied; /* the core says so: end when it has returned */
 	bool has_loss;       /* invariant 5 */
-	struct err why, logged;
+	struct err why;
 	bool following;
 	uint64_t heard_ms, heard_age_ms; /* so old was the list at that (monotonic) time */
 	char *tls_name, *user, *secret, *cluster;
@@ -455,7 +455,7 @@ start_following(struct replica *r)
 	}
 	r->following = true;
 	r->retry_ms = r->conf.retry_min_ms;
-	r->why.text[0] = r->logged.text[0] = '\0';
+	r->why.text[0] = '\0';
 	log_info(NULL,
 	         "replica.following history=%s revision=%" PRIu64 " names=%" PRIu64
 	         " took=\"%s\" ms=%" PRIu64,

@@ -1,6 +1,6 @@
 /*
  * replica - keeps this host's map in step with the master: connects, takes a snapshot or
- * what it missed, follows, and connects again.
+ * what it missed, follows (UPDATE, RFC 3656 section 4.11), and connects again.
  *
  * Invariants:
  *  1. Readers see the old list or the new one: a snapshot is collected aside, and its
@@ -52,7 +52,7 @@ uint64_t replica_barrier(void *ctx, service_barrier_done_fn *fn, void *fn_ctx);
 void replica_barrier_cancel(void *ctx, uint64_t id);
 
 bool replica_is_following(const struct replica *r);
-/* Since the list was last known in step with the master; never: since it was made. */
+/* Since the list was last known in step with the master; when it never was: since our start. */
 uint64_t replica_age_ms(const struct replica *r);
 /* Why it is not following; "" when it is. Borrowed. */
 const char *replica_why(const struct replica *r);
