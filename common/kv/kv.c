@@ -10,6 +10,9 @@
  *     long as it says it is, after each commit. One that is shorter has lost its end.
  *  2. LMDB asserts what it finds in pages, or follows it to where nothing is mapped: rescue.h.
  *  3. It divides by the size of a page as the file tells it: we look at that first.
+ *
+ * Nor must a full disk: LMDB makes the file of its lock long and writes it through a mapping, where
+ * a block that cannot be had is SIGBUS, in readers too. So it has all its blocks from the beginning.
  */
 #include "kv/kv.h"
 
@@ -251,6 +254,31 @@ check_page_size(const struct kv_env *env)
 	return ok ? 0 : MDB_CORRUPTED;
 }
 
+#define LOCK_HEAD_BYTES 192 /* with the first reader's place */
+#define LOCK_PLACE_BYTES 64
+
+/* As long as LMDB would make it. One that is there keeps its length: others may have it open. */
+static int
+allocate_lock(const struct kv_env *env)
+{
+	int fd = open(env->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), rc = 0;
+	unsigned readers;
+	struct stat st;
+	off_t size;
+
+	/* Who may not write it is told so by LMDB. */
+	if (fd == -1)
+		return errno == ENOSPC || errno == EDQUOT ? errno : 0;
+	must(mdb_env_get_maxreaders(env->mdb, &readers) == 0);
+	size = LOCK_HEAD_BYTES + (off_t)(readers - 1) * LOCK_PLACE_BYTES;
+	if (fstat(fd, &st) == 0 && st.st_size > 0)
+		size = st.st_size;
+	if (fallocate(fd, 0, 0, size) == -1 && (errno == ENOSPC || errno == EDQUOT))
+		rc = errno;
+	close(fd);
+	return rc;
+}
+
 static int
 open_env(struct kv_env *env, const struct kv_config *c)
 {
@@ -273,6 +301,8 @@ open_env(struct kv_env *env, const struct kv_config *c)
 		rc = rescue_begin(env->mdb);
 	if (rc == 0)
 		rc = check_page_size(env);
+	if (rc == 0)
+		rc = allocate_lock(env);
 	if (rc == 0)
 		rc = mdb_env_open(env->mdb, c->dir, flags, c->data_mode != 0 ? c->data_mode : 0600);
 	if (rc == 0 && !c->read_only)

@@ -469,6 +469,35 @@ TEST(a_lock_without_its_end_is_not_used)
 	kv_close(&env);
 }
 
+/* On a full disk a block that is not there yet ends whoever touches it, and these are touched by
+ * readers. */
+TEST(a_lock_has_all_its_blocks)
+{
+	struct kv_env *env;
+	struct stat st, before;
+	char path[400];
+
+	(void)fill("blocks");
+	snprintf(path, sizeof(path), "%s/blocks/lock.mdb", test_dir());
+	assert_int_equal(stat(path, &before), 0);
+	assert_true(before.st_blocks * 512 >= before.st_size);
+	/* one that is long and empty, by whoever */
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, 65664), 0);
+	env = open_env("blocks", true);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 65664);
+	assert_true(st.st_blocks * 512 >= st.st_size);
+	kv_close(&env);
+	/* and LMDB makes it no longer than we did */
+	assert_int_equal(unlink(path), 0);
+	env = open_env("blocks", true);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, before.st_size);
+	assert_true(st.st_blocks * 512 >= st.st_size);
+	kv_close(&env);
+}
+
 TEST(a_file_without_its_end_is_not_read)
 {
 	const char *path = fill("short");
