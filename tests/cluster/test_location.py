@@ -252,26 +252,47 @@ def test_subscribers_that_take_nothing(site, master):
 
 class OnSmallDisk(c.Cluster):
     """The master's list is on a disk of its own."""
+    folder = "master"
+
+    def path(self):
+        return os.path.join(self.dir, "data", self.folder)
 
     def disk(self, size, how="remount,"):
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"{how}size={size}", "tmpfs",
-                        os.path.join(self.dir, "data", "master")], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"{how}size={size}", "tmpfs", self.path()],
+                       check=True)
 
     def prepare(self):
         super().prepare()
-        os.makedirs(os.path.join(self.dir, "data", "master"))
+        os.makedirs(self.path())
         self.disk("3m", how="")
 
     def stop(self):
         super().stop()
-        subprocess.run(["umount", os.path.join(self.dir, "data", "master")], check=False)
+        subprocess.run(["umount", self.path()], check=False)
+
+
+class ReplicaOnSmallDisk(OnSmallDisk):
+    """And the master remembers few changes: who was away for more takes the whole list."""
+    folder = "fe2-location"
+
+    def program_settings(self, host):
+        return super().program_settings(host) + (["log_changes = 100"] if host == "master" else [])
+
+
+def on_small_disk(failures, kind):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, for a small disk")
+    yield from make_site(failures, lambda work, net: Site(work, net, kind))
 
 
 @pytest.fixture
 def small_disk(failures):
-    if os.geteuid() != 0:
-        pytest.skip("needs root, for a small disk")
-    yield from make_site(failures, lambda work, net: Site(work, net, OnSmallDisk))
+    yield from on_small_disk(failures, OnSmallDisk)
+
+
+@pytest.fixture
+def small_replica(failures):
+    yield from on_small_disk(failures, ReplicaOnSmallDisk)
 
 
 def test_a_full_disk_at_the_master(small_disk):
@@ -309,6 +330,38 @@ def test_a_full_disk_at_the_master(small_disk):
     assert site["master"].pid() and "died" not in open(site["master"].log).read()
     client.close()
     mail.close()
+
+
+def test_a_full_disk_at_a_replica(small_replica):
+    """Its front ends go on with what they know; in changes, at a start, and in a whole list."""
+    site = small_replica
+    known = site.user("store1")
+    site.cluster.wait_settled()
+    client = peer(site)
+
+    def full(name, count):
+        for i in range(count):
+            assert activate(client, f"{name}{i}", long_acl(60000)).startswith(b"a OK")
+        new = site.user("store1")
+        c.wait_until("the disk to be full", lambda: "No space left" in site.cluster.ctl(
+            "fe2", "status", check=False).stdout)
+        assert codes(site, [known], "fe2") == codes(site, [new]) == {250}
+        assert codes(site, [new], "fe2") == {451}
+        return new
+    full("first.n", 20)
+    site["fe2-replica"].kill()
+    site["fe2-replica"].start()
+    full("more.n", 1)
+    site["fe2-replica"].stop()
+    for i in range(120):
+        assert activate(client, "often", b"u%d\tl\t" % i).startswith(b"a OK")
+    site["fe2-replica"].start()
+    new = full("again.n", 1)
+    site.cluster.disk("200m")
+    site.cluster.wait_settled()
+    assert codes(site, [known, new], "fe2") == {250}
+    assert "child_died" not in open(site["fe2-replica"].log).read()
+    client.close()
 
 
 # ---- a master that dies ------------------------------------------------------------------------
