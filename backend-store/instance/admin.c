@@ -85,8 +85,9 @@ text_of(enum mbox_result r)
 		[MBOX_FULL] = "the disk is full",
 		[MBOX_OVERQUOTA] = "it is more than the quota allows",
 		[MBOX_BUSY] = "too much is going on",
-		[MBOX_UNAVAILABLE] = ("not now: the location master is away, the user is being "
-		                      "moved, or the log cannot be written"),
+		[MBOX_UNAVAILABLE] = ("not now: the location master is away or the log cannot be "
+		                      "written (roostctl status says so), or the user is being "
+		                      "moved (roostctl move status)"),
 		[MBOX_CORRUPT] = "what is on disk is damaged",
 	};
 
@@ -296,7 +297,8 @@ cmd_delete(void *ctx, struct ctl_req *req, const struct json *args)
 		return;
 	if (mbox_name_is_inbox(mbox) && !tree) {
 		ctl_fail(req, "denied",
-		         "this is a user's INBOX: it goes only with all of the user's mailboxes");
+		         "this is a user's INBOX: it goes only with all of the user's mailboxes "
+		         "(--tree)");
 		return;
 	}
 	j = job_new(i, req, "mailbox.delete");

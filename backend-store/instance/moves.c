@@ -40,21 +40,27 @@ answer(struct ctl_req *req, enum transfer_answer a, const struct err *err)
 		ctl_fail(req, error_of(a), "%s", err->text);
 }
 
+static const char *
+get_target(struct ctl_req *req, const struct json *args)
+{
+	const char *target = json_get_str(args, "store");
+
+	if (target == NULL)
+		ctl_fail(req, "usage", "the field store is missing");
+	return target;
+}
+
 static void
 cmd_start(void *ctx, struct ctl_req *req, const struct json *args)
 {
 	struct instance *i = ctx;
-	const char *target = json_get_str(args, "store");
+	const char *target = get_target(req, args);
 	struct mbox_user user;
 	struct err err;
 	enum transfer_answer a;
 
-	if (!get_user(i, req, args, &user))
+	if (target == NULL || !get_user(i, req, args, &user))
 		return;
-	if (target == NULL) {
-		ctl_fail(req, "usage", "the field store is missing");
-		return;
-	}
 	a = transfer_start(i->transfer, mbox_user_slice(&user), slice_of(target),
 	                   json_get_bool(args, "keep", false), &err);
 	answer(req, a, &err);
@@ -161,22 +167,26 @@ cmd_status(void *ctx, struct ctl_req *req, const struct json *args)
 	ctl_reply(req, &fields);
 }
 
-/* What would be moved. */
+/* What would be moved, if it could begin. */
 static void
 cmd_plan(void *ctx, struct ctl_req *req, const struct json *args)
 {
 	struct instance *i = ctx;
+	const char *target = get_target(req, args);
 	struct json *fields;
 	struct mbox_user user;
 	struct move_totals t;
+	enum transfer_answer a;
+	struct err err;
 
-	if (!get_user(i, req, args, &user))
+	if (target == NULL || !get_user(i, req, args, &user))
 		return;
-	store_move_estimate(i->store, mbox_user_slice(&user), &t);
-	if (t.mailboxes == 0) {
-		ctl_fail(req, "notfound", "the user has no mailboxes on this store");
+	a = transfer_may_start(i->transfer, mbox_user_slice(&user), slice_of(target), &err);
+	if (a != TRANSFER_OK) {
+		answer(req, a, &err);
 		return;
 	}
+	store_move_estimate(i->store, mbox_user_slice(&user), &t);
 	fields = json_new_object();
 	json_set_int(fields, "mailboxes", (int64_t)t.mailboxes);
 	json_set_int(fields, "messages", (int64_t)t.messages);
@@ -189,7 +199,7 @@ static const struct ctl_cmd commands[] = {
 	{ "move.status", "[user]", "Moves under way, and those that ended lately.", cmd_status },
 	{ "move.undo", "user", "Undoes a move that is not decided yet.", cmd_undo },
 	{ "move.drop", "user", "Deletes the copy of a moved user that was kept.", cmd_drop },
-	{ "move.plan", "user", "How much would be moved.", cmd_plan },
+	{ "move.plan", "user store", "How much would be moved.", cmd_plan },
 	{ .name = NULL },
 };
 

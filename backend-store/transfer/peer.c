@@ -409,14 +409,12 @@ on_dial(void *ctx, struct conn **conn, const char *why)
 		link_start_tls_client(p->wire, p->t->c.tls, p->tls_name);
 }
 
-struct peer *
-peer_dial(struct transfer *t, struct slice store, const struct peer_ops *owner, void *ctx,
-          struct err *err)
+const struct conf *
+peer_find(const struct transfer *t, struct slice store, struct err *err)
 {
 	char name[256];
 	const struct conf *server;
 	const struct addr *to;
-	struct peer *p;
 
 	snprintf(name, sizeof(name), "%.*s", SLICE_ARG(store));
 	server = conf_section(t->c.conf, "server", name);
@@ -432,11 +430,23 @@ peer_dial(struct transfer *t, struct slice store, const struct peer_ops *owner, 
 		err_set(err, "%s is on another host, and tls_cert and tls_key are not set", name);
 		return NULL;
 	}
+	return server;
+}
+
+struct peer *
+peer_dial(struct transfer *t, struct slice store, const struct peer_ops *owner, void *ctx,
+          struct err *err)
+{
+	const struct conf *server = peer_find(t, store, err);
+	struct peer *p;
+
+	if (server == NULL)
+		return NULL;
 	p = peer_new(t, true);
-	memcpy(p->name, name, sizeof(name));
-	snprintf(p->tls_name, sizeof(p->tls_name), "%s", tls_name_of(server, name));
+	snprintf(p->name, sizeof(p->name), "%.*s", SLICE_ARG(store));
+	snprintf(p->tls_name, sizeof(p->tls_name), "%s", tls_name_of(server, p->name));
 	peer_set_owner(p, owner, ctx);
-	p->dial = dial_start(t->c.loop, to, DIAL_MS, on_dial, p);
+	p->dial = dial_start(t->c.loop, conf_addr(server, "cluster"), DIAL_MS, on_dial, p);
 	return p;
 }
 

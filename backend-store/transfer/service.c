@@ -302,8 +302,8 @@ no(struct err *err, enum transfer_answer answer, const char *why)
 	return answer;
 }
 
-static enum transfer_answer
-check_start(struct transfer *t, struct slice user, struct slice target, struct err *err)
+enum transfer_answer
+transfer_may_start(struct transfer *t, struct slice user, struct slice target, struct err *err)
 {
 	struct move_record r;
 	struct mbox_info info;
@@ -315,6 +315,8 @@ check_start(struct transfer *t, struct slice user, struct slice target, struct e
 		return no(err, TRANSFER_INVALID, "this can be no user");
 	if (slice_eq_str(target, t->c.server))
 		return no(err, TRANSFER_INVALID, "the user is on this store already");
+	if (peer_find(t, target, err) == NULL)
+		return TRANSFER_INVALID;
 	if (find_out(t, user) != NULL)
 		return no(err, TRANSFER_EXISTS, "a move of this user is under way");
 	if (store_find_move(t->c.store, user, &r))
@@ -335,7 +337,7 @@ enum transfer_answer
 transfer_start(struct transfer *t, struct slice user, struct slice target, bool keep,
                struct err *err)
 {
-	enum transfer_answer a = check_start(t, user, target, err);
+	enum transfer_answer a = transfer_may_start(t, user, target, err);
 	struct move_record r = { .role = MOVE_OUT, .keep = keep, .user = user, .peer = target };
 
 	if (a != TRANSFER_OK)

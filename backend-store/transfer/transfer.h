@@ -88,6 +88,9 @@ enum transfer_answer {
 	TRANSFER_TEMP,
 };
 
+/* Could it begin now? Else err says why not. */
+enum transfer_answer transfer_may_start(struct transfer *t, struct slice user, struct slice target,
+                                        struct err *err) MUST_CHECK;
 /* Begins. OK: transfer_each() tells how it goes. Else err says why not. */
 enum transfer_answer transfer_start(struct transfer *t, struct slice user, struct slice target,
                                     bool keep, struct err *err) MUST_CHECK;

@@ -33,7 +33,11 @@ struct peer_ops {
 	void (*lost)(void *ctx, const char *why);
 };
 
-/* To a store of the settings. NULL with the text: it is not there, or has no address. */
+/* The section of a store that can be dialled. NULL with the text: it is not there, or has no
+ * address. */
+const struct conf *peer_find(const struct transfer *t, struct slice store,
+                             struct err *err) MUST_CHECK;
+/* To a store of the settings. NULL as peer_find(). */
 struct peer *peer_dial(struct transfer *t, struct slice store, const struct peer_ops *ops,
                        void *ctx, struct err *err) MUST_CHECK;
 /* From a store. Takes *c; the first frame decides who owns it. */

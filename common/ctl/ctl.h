@@ -61,7 +61,8 @@
  *                                          "over":B,"moved":B,"why":"...","messages":9,
  *                                          "messages_done":3,"bytes":900,"bytes_done":300,
  *                                          "ms":70,"closed_ms":60}]}
- * move.undo, move.drop, move.plan {"user":U}
+ * move.plan      {"user":U,"store":S}   the same checks; how much it is
+ * move.undo, move.drop {"user":U}
  * reconcile      {"force":B,"dry_run":B} store; the answer to dry_run: {"ok":true,
  *                                       "steps":[{"action":"activate|delete|deactivate|
  *                                       forget|ask","mailbox":C,"why":"..."}],"count":1,

@@ -36,7 +36,7 @@ const struct opt opts[OPT_COUNT] = {
 
 /* How many words of argv are this command's name; 0: it is another. */
 static int
-match(const struct command *c, int argc, char **argv)
+match(const struct command *c, int argc, const char *const *argv)
 {
 	struct slice rest = slice_of(c->name);
 	int words = 0;
@@ -52,7 +52,7 @@ match(const struct command *c, int argc, char **argv)
 }
 
 const struct command *
-args_find(const struct command *table, int argc, char **argv, int *used_r)
+args_find(const struct command *table, int argc, const char *const *argv, int *used_r)
 {
 	for (const struct command *c = table; c->name != NULL; c++) {
 		*used_r = match(c, argc, argv);
@@ -109,7 +109,7 @@ take_opt(struct args *a, const char *word, const char *next, struct err *err)
 
 /* Options out, words left in words[]. */
 static int
-sort_words(int argc, char **argv, struct args *a, char **words, int *count_r, struct err *err)
+sort_words(int argc, char **argv, struct args *a, const char **words, int *count_r, struct err *err)
 {
 	bool ended = false;
 	int i = 1, used;
@@ -188,8 +188,8 @@ check_opts(const struct args *a, struct err *err)
 int
 args_parse(const struct command *table, int argc, char **argv, struct args *a_r, struct err *err)
 {
-	char *words[WORDS_MOST];
-	int count, used;
+	const char *words[WORDS_MOST];
+	int count, used = 0;
 
 	memset(a_r, 0, sizeof(*a_r));
 	if (sort_words(argc, argv, a_r, words, &count, err) == -1)
@@ -197,10 +197,12 @@ args_parse(const struct command *table, int argc, char **argv, struct args *a_r,
 	if (count == 0)
 		return 0;
 	a_r->command = args_find(table, count, words, &used);
-	if (a_r->command == NULL) {
+	if (a_r->command == NULL && !args_has(a_r, OPT_HELP)) {
 		fail_command(table, words[0], err);
 		return -1;
 	}
+	if (a_r->command == NULL)
+		used = 0; /* help for words that begin commands */
 	for (int i = used; i < count && a_r->count < OPERANDS_MOST; i++)
 		a_r->operands[a_r->count++] = words[i];
 	if (args_has(a_r, OPT_HELP))
@@ -208,4 +210,13 @@ args_parse(const struct command *table, int argc, char **argv, struct args *a_r,
 	if (check_operands(a_r, err) == -1)
 		return -1;
 	return check_opts(a_r, err);
+}
+
+bool
+args_ask_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "-j") == 0 || strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
 }

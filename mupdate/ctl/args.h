@@ -84,11 +84,15 @@ args_has(const struct args *a, enum opt_id id)
 	return (a->given & (1u << id)) != 0;
 }
 
-/* Borrows argv. 0, or -1 with a sentence for the user. */
+/* Borrows argv. 0, or -1 with a sentence for the user. With --help words that are no command
+ * are operands, too. */
 int args_parse(const struct command *table, int argc, char **argv, struct args *a_r,
                struct err *err) MUST_CHECK;
 
 /* The command of these words ("user", "add"), NULL when there is none. *used_r: words. */
-const struct command *args_find(const struct command *table, int argc, char **argv, int *used_r);
+const struct command *args_find(const struct command *table, int argc, const char *const *argv,
+                                int *used_r);
+/* Did he want JSON? For a command line that is no good otherwise. */
+bool args_ask_json(int argc, char **argv);
 
 #endif

@@ -34,7 +34,8 @@ const struct command commands[] = {
 	  cmd_limits_clear },
 	{ "servers", "", 0, 0, 0, "The stores of the cluster.",
 	  "Where each store of the settings speaks, how many names the location master has for\n"
-	  "it, and whether it has told its whole list since the master's list was made.",
+	  "it, and whether it has told its whole list since the master's list was made. CONTROL:\n"
+	  "whether the store itself answers; one on a host that is not asked is \"not here\".",
 	  "all stores: roostctl servers\n", cmd_servers },
 	{ "explain", "ADDRESS", 1, 1, 0, "Where a user is, and why.",
 	  "Follows an address through the cluster: aliases and forwards, account, name of the\n"
@@ -88,8 +89,9 @@ const struct command commands[] = {
 	  "A new account with its mailboxes.",
 	  "Adds the account and has the store make INBOX and the usual folders. When the store\n"
 	  "cannot do it, the account is taken back: all or nothing. An account whose mailboxes\n"
-	  "are missing gets them by the same command. Without an option for the password it is\n"
-	  "asked for on the terminal.",
+	  "are missing gets them by the same command. A store on another host makes them at the\n"
+	  "first login or mail. Without an option for the password it is asked for on the\n"
+	  "terminal.",
 	  "with a typed password: roostctl user add alice@example.org --store store1\n"
 	  "with a password made here: roostctl user add bob --store store2 --generate\n"
 	  "by a script: pwgen | roostctl user add bob --store store2 --password-stdin\n",
@@ -319,6 +321,34 @@ print_opts(unsigned set, struct buf *out)
 	}
 }
 
+/* Those whose names begin with these words; all when there are none. Returns how many. */
+static unsigned
+print_commands(const char *first, struct buf *out)
+{
+	size_t n = strlen(first);
+	unsigned count = 0;
+
+	for (const struct command *c = commands; c->name != NULL; c++) {
+		char left[60];
+
+		if (n > 0 && (strncmp(c->name, first, n) != 0 || c->name[n] != ' '))
+			continue;
+		snprintf(left, sizeof(left), "%s%s%s", c->name, *c->operands != '\0' ? " " : "",
+		         c->operands);
+		buf_printf(out, "  %-32s  %s\n", left, c->summary);
+		count++;
+	}
+	return count;
+}
+
+static void
+print_tail(struct buf *out)
+{
+	buf_add_str(out, "\nOptions:\n");
+	print_opts(OPTS_GLOBAL, out);
+	buf_add_str(out, "\n`roostctl help COMMAND` shows options and examples.\n");
+}
+
 void
 commands_print_help(struct buf *out)
 {
@@ -326,17 +356,9 @@ commands_print_help(struct buf *out)
 	            "roostctl looks after a Roost cluster: it asks programs over their control "
 	            "sockets, and\nkeeps the directory of users.\n\n"
 	            "Usage: roostctl [OPTION]... COMMAND\n\nCommands:\n");
-	for (const struct command *c = commands; c->name != NULL; c++) {
-		char left[60];
-
-		snprintf(left, sizeof(left), "%s%s%s", c->name, *c->operands != '\0' ? " " : "",
-		         c->operands);
-		buf_printf(out, "  %-32s  %s\n", left, c->summary);
-	}
-	buf_add_str(out, "\nOptions:\n");
-	print_opts(OPTS_GLOBAL, out);
-	buf_add_str(out, "\n`roostctl help COMMAND` shows options and examples.\n\nExit "
-	                 "status:\n");
+	print_commands("", out);
+	print_tail(out);
+	buf_add_str(out, "\nExit status:\n");
 	for (const struct exit_line *e = exit_lines; e->what != NULL; e++)
 		buf_printf(out, "  %-4s%s\n", e->what, e->text);
 }
@@ -375,31 +397,40 @@ commands_print_command(const struct command *c, struct buf *out)
 }
 
 int
+commands_help(struct run *r, struct buf *out)
+{
+	char name[80] = "";
+	int used;
+	const struct command *c;
+
+	for (unsigned i = 0; i < r->args.count; i++)
+		snprintf(name + strlen(name), sizeof(name) - strlen(name), "%s%s", i > 0 ? " " : "",
+		         r->args.operands[i]);
+	if (*name == '\0') {
+		commands_print_help(out);
+		return EXIT_DONE;
+	}
+	c = args_find(commands, (int)r->args.count, r->args.operands, &used);
+	if (c != NULL && used == (int)r->args.count) {
+		commands_print_command(c, out);
+		return EXIT_DONE;
+	}
+	buf_add_str(out, "Commands:\n");
+	if (print_commands(name, out) == 0)
+		return run_fail(r, EXIT_USAGE, "there is no command %s; `roostctl help` lists them",
+		                name);
+	print_tail(out);
+	return EXIT_DONE;
+}
+
+int
 cmd_help(struct run *r)
 {
 	struct buf out = BUF_INIT(1 << 16);
-	char words[HELP_WORDS][32], *argv[HELP_WORDS];
-	const struct command *c = NULL;
-	int used;
+	int code = commands_help(r, &out);
 
-	must(r->args.count <= HELP_WORDS); /* the table's promise */
-	for (unsigned i = 0; i < r->args.count; i++) {
-		argv[i] = words[i];
-		snprintf(words[i], sizeof(words[i]), "%s", r->args.operands[i]);
-	}
-	if (r->args.count > 0) {
-		c = args_find(commands, (int)r->args.count, argv, &used);
-		if (c == NULL || used < (int)r->args.count)
-			return run_fail(r, EXIT_USAGE,
-			                "there is no command %s%s%s; `roostctl help` "
-			                "lists them",
-			                words[0], r->args.count > 1 ? " " : "",
-			                r->args.count > 1 ? words[1] : "");
-		commands_print_command(c, &out);
-	} else {
-		commands_print_help(&out);
-	}
-	(void)fwrite(buf_slice(&out).p, 1, out.len, stdout);
+	if (code == EXIT_DONE)
+		run_text(r, &out);
 	buf_fini(&out);
-	return EXIT_DONE;
+	return code;
 }

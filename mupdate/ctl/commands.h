@@ -24,12 +24,15 @@ command_fn cmd_mailbox_quota_show, cmd_mailbox_quota_set, cmd_mailbox_quota_clea
 command_fn cmd_mailbox_list, cmd_mailbox_create, cmd_mailbox_delete, cmd_mailbox_rename;
 command_fn cmd_mailbox_acl_show, cmd_mailbox_acl_set, cmd_mailbox_acl_delete;
 
-/* "imap,pop3" -> "imap pop3"; "all" -> "". */
-void services_of_word(const char *word, char *services_r, size_t room);
+/* "imap,pop3" -> "imap pop3"; "all" -> "". EXIT_USAGE (and it was said) for other words. */
+int services_of_word(struct run *r, const char *word, char *services_r, size_t room);
 
 /* All commands, or one in full; from the table. */
 void commands_print_help(struct buf *out);
 void commands_print_command(const struct command *c, struct buf *out);
+/* What the operands name: one command, those that begin with these words, or all. EXIT_USAGE
+ * (and it was said) when there is none. */
+int commands_help(struct run *r, struct buf *out);
 
 void commands_print_man(struct buf *out);
 

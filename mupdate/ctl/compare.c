@@ -320,7 +320,9 @@ cmd_compare(struct run *r)
 
 		code = MAX(code, one);
 	}
-	if (count == 1)
-		run_say(r, "There is no other list to compare it with.");
+	if (count == 1 && code == EXIT_DONE)
+		return run_fail(r, EXIT_NO,
+		                "there is no other list to compare it with: give --config a folder "
+		                "with the settings of several hosts");
 	return code;
 }

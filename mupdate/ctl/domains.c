@@ -118,14 +118,31 @@ cmd_domain_delete(struct run *r)
 	return EXIT_DONE;
 }
 
-/* "imap,pop3" -> "imap pop3"; "all" -> "". */
-void
-services_of_word(const char *word, char *services_r, size_t room)
+/* A misspelt word would lock users out of what was meant. */
+int
+services_of_word(struct run *r, const char *word, char *services_r, size_t room)
 {
-	snprintf(services_r, room, "%s", strcmp(word, "all") == 0 ? "" : word);
+	static const char *const known[] = { "imap", "pop3", "smtp" };
+	bool all = strcmp(word, "all") == 0;
+	struct slice rest = slice_of(word);
+
+	snprintf(services_r, room, "%s", all ? "" : word);
 	for (char *c = services_r; *c != '\0'; c++)
 		if (*c == ',')
 			*c = ' ';
+	while (!all && rest.p != NULL) {
+		struct slice one = slice_cut(&rest, ',');
+		bool found = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(known); i++)
+			found = found || slice_eq_str(one, known[i]);
+		if (!found)
+			return run_fail(r, EXIT_USAGE,
+			                "\"%.*s\" is no service: write imap, pop3, smtp with "
+			                "commas between, or all",
+			                SLICE_ARG(one));
+	}
+	return EXIT_DONE;
 }
 
 int
@@ -139,7 +156,9 @@ cmd_domain_services(struct run *r)
 
 	if (code != EXIT_DONE)
 		return code;
-	services_of_word(r->args.operands[1], services, sizeof(services));
+	code = services_of_word(r, r->args.operands[1], services, sizeof(services));
+	if (code != EXIT_DONE)
+		return code;
 	d = r->dry_run ? directory_has_domain(r->directory, slice_of(domain), &err)
 	               : directory_set_domain_services(r->directory, domain, services, &err);
 	if (d != DIRECTORY_OK)

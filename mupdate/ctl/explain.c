@@ -316,7 +316,8 @@ explain_ends(struct run *r, const struct resolved *way)
 		enum verdict_id id;
 
 		directory_full_name(way->finals[i].user, run_default_domain(r), word);
-		run_say(r, "\nUser:       %s%s%s", word,
+		run_say(r, "%s", "");
+		run_say(r, "User:       %s%s%s", word,
 		        *way->finals[i].detail != '\0' ? ", detail " : "", way->finals[i].detail);
 		id = explain_one(r, word, json_add_object(finals));
 		if (verdict_exit(worst) == EXIT_DONE)
@@ -324,7 +325,8 @@ explain_ends(struct run *r, const struct resolved *way)
 	}
 	for (size_t i = 0; i < way->relay_count; i++) {
 		json_add_str(relays, way->relays[i]);
-		run_say(r, "\nElsewhere:  %s, by the relay for outgoing mail.", way->relays[i]);
+		run_say(r, "%s", "");
+		run_say(r, "Elsewhere:  %s, by the relay for outgoing mail.", way->relays[i]);
 	}
 	json_set_str(r->result, "verdict", verdict_word(worst));
 	return verdict_exit(worst);

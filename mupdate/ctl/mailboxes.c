@@ -57,15 +57,21 @@ mailboxes_find_owner(struct run *r, const char *mailbox, const char *hint,
 
 	if (s != NULL && s->has == STORE_ACTIVE)
 		*p_r = s->program;
+	else if (server != NULL && s == NULL && !run_some_store_is_silent(r))
+		code = run_fail(r, EXIT_NO,
+		                "%s is on %s, which is not on this host; run this there", mailbox,
+		                server);
 	else if (server != NULL)
-		code = run_fail(
-			r, EXIT_TEMP,
-			"%s is on %s, which cannot be asked from here; run this on its host",
-			mailbox, server);
+		code = run_fail(r, EXIT_TEMP,
+		                "%s is on %s, which does not answer on a control socket "
+		                "here; see roostctl status",
+		                mailbox, server);
 	else if (facts_is_nowhere(f))
 		code = run_fail(r, EXIT_NO, "there is no mailbox %s%s", mailbox, hint);
 	else
-		code = run_fail(r, EXIT_TEMP, "nobody who can be asked from here knows %s",
+		code = run_fail(r, EXIT_TEMP,
+		                "nobody who can be asked from here knows %s; run this on the host "
+		                "of its store, which roostctl explain names on a front end",
 		                mailbox);
 	facts_free(&f);
 	return code;
@@ -80,11 +86,7 @@ find_place(struct run *r, const struct mbox_name *name, const struct program **p
 	char parent[MBOX_NAME_MAX + 1];
 
 	if (store != NULL) {
-		*p_r = run_find_store(r, store);
-		return *p_r != NULL
-		               ? EXIT_DONE
-		               : run_fail(r, EXIT_TEMP,
-		                          "%s does not answer on a control socket here", store);
+		return run_need_store(r, store, p_r);
 	}
 	above = mbox_name_root(mbox);
 	if (mbox_name_is_inbox(mbox) || (above.n == 0 && !mbox_name_parent(mbox, &above)))
@@ -357,7 +359,6 @@ cmd_mailbox_list(struct run *r)
 {
 	struct listing l = { .prefix = r->args.count > 0 ? r->args.operands[0] : NULL };
 	struct mbox_name name;
-	unsigned asked;
 	int code;
 
 	l.items = json_set_array(r->result, "mailboxes");
@@ -368,10 +369,13 @@ cmd_mailbox_list(struct run *r)
 		l.prefix = name.s;
 	}
 	l.table = table_new("MAILBOX|STORE|MESSAGES>|SIZE>|UIDVALIDITY>|ACL");
-	code = run_each_store(r, list_store, &l, &asked);
+	code = run_each_store(r, list_store, &l);
+	if (table_rows(l.table) == 0 && code == EXIT_DONE)
+		run_say(r,
+		        l.prefix != NULL ? "No mailbox here has a name that begins with %s."
+		                         : "There are no mailboxes here.",
+		        l.prefix);
 	run_table(r, l.table);
 	table_free(&l.table);
-	if (asked == 0 && code == EXIT_DONE)
-		return run_fail(r, EXIT_TEMP, "there is no roost-store on this host");
 	return code;
 }

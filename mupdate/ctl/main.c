@@ -39,7 +39,7 @@ open_hosts(struct run *r)
 
 /* Help and version need no settings. */
 static bool
-is_told(const struct run *r, int *code_r)
+is_told(struct run *r, int *code_r)
 {
 	struct buf out = BUF_INIT(1 << 16);
 	bool help = args_has(&r->args, OPT_HELP);
@@ -50,14 +50,18 @@ is_told(const struct run *r, int *code_r)
 	} else if (help && r->args.command != NULL) {
 		commands_print_command(r->args.command, &out);
 	} else if (help) {
-		commands_print_help(&out);
+		*code_r = commands_help(r, &out);
 	} else if (r->args.command == NULL) {
 		commands_print_help(&out);
+		(void)fwrite(buf_slice(&out).p, 1, out.len, stderr);
+		json_set_str(r->result, "error", "usage");
+		json_set_str(r->result, "text", "no command; `roostctl help` lists them");
 		*code_r = EXIT_USAGE;
 	} else {
 		return false;
 	}
-	(void)fwrite(buf_slice(&out).p, 1, out.len, *code_r == EXIT_DONE ? stdout : stderr);
+	if (*code_r == EXIT_DONE)
+		run_text(r, &out);
 	buf_fini(&out);
 	return true;
 }
@@ -116,16 +120,15 @@ main(int argc, char **argv)
 		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_NO;
 	log_set_level(LOG_WARNING);
 	if (args_parse(commands, argc, argv, &r.args, &err) == -1) {
+		r.json = args_ask_json(argc, argv);
 		code = run_fail(&r, EXIT_USAGE, "%s", err.text);
-		json_free(&r.result);
-		return code;
+	} else {
+		r.json = args_has(&r.args, OPT_JSON);
+		r.dry_run = args_has(&r.args, OPT_DRY_RUN);
+		if (!is_told(&r, &code))
+			code = execute(&r);
 	}
-	r.json = args_has(&r.args, OPT_JSON);
-	r.dry_run = args_has(&r.args, OPT_DRY_RUN);
-	if (!is_told(&r, &code)) {
-		code = execute(&r);
-		print_result(&r, code);
-	}
+	print_result(&r, code);
 	directory_close(&r.directory);
 	hosts_free(&r.hosts);
 	json_free(&r.result);

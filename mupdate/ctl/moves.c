@@ -209,11 +209,15 @@ find_running(struct mover *m)
 static int
 show_plan(struct mover *m)
 {
+	struct json *request = json_new_object();
 	struct answer a;
 	int code = EXIT_DONE;
 	char size[TABLE_TEXT];
 
-	run_ask1(m->r, m->source, "move.plan", "user", m->user.s, &a);
+	json_set_str(request, "cmd", "move.plan");
+	json_set_str(request, "user", m->user.s);
+	json_set_str(request, "store", m->target);
+	run_ask(m->r, m->source, 0, &request, &a);
 	if (a.ok) {
 		table_bytes((uint64_t)json_get_int(a.json, "bytes", 0), size);
 		run_say(m->r,
@@ -320,7 +324,8 @@ cmd_move_status(struct run *r)
 		asked++;
 	}
 	if (asked == 0)
-		run_say(r, "There is no roost-store on this host.");
+		code = run_fail(r, EXIT_NO,
+		                "there is no roost-store on this host; run this where one is");
 	else if (table_rows(t) == 0 && code == EXIT_DONE)
 		run_say(r, "No user is being moved.");
 	run_table(r, t);
@@ -335,7 +340,7 @@ tell_stores(struct run *r, const char *cmd, const char *done)
 	struct mover m = { .r = r };
 	const struct program *p;
 	unsigned pos = 0;
-	char text[700] = "there is no roost-store on this host";
+	char text[700] = "there is no roost-store on this host; run this where one is";
 	int code = parse_user(r, r->args.operands[0], &m), worst = EXIT_NO;
 
 	while (code == EXIT_DONE && (p = run_next(r, "roost-store", &pos)) != NULL) {

@@ -126,17 +126,6 @@ ask_store(void *items, struct run *r, const struct program *p)
 	return code;
 }
 
-static int
-ask_stores(struct run *r)
-{
-	unsigned asked;
-	int code = run_each_store(r, ask_store, json_set_array(r->result, "stores"), &asked);
-
-	if (asked == 0 && code == EXIT_DONE)
-		run_say(r, "There is no roost-store on this host.");
-	return code;
-}
-
 static void
 show_conflicts(struct run *r, const struct program *master)
 {
@@ -167,6 +156,8 @@ cmd_reconcile(struct run *r)
 {
 	const char *server = r->args.values[OPT_COMPLETE];
 	const struct program *master;
+	struct json *stores;
+	unsigned pos = 0;
 	int code;
 
 	if (server != NULL && (args_has(&r->args, OPT_STORE) || args_has(&r->args, OPT_FORCE)))
@@ -175,10 +166,15 @@ cmd_reconcile(struct run *r)
 		return run_fail(r, EXIT_USAGE, "--force needs --store: one store at a time");
 	master = find_master(r);
 	if (server != NULL)
-		return master != NULL
-		               ? complete(r, master, server)
-		               : run_fail(r, EXIT_TEMP, "the master cannot be asked from here");
-	code = ask_stores(r);
+		return master != NULL ? complete(r, master, server)
+		                      : run_fail(r, EXIT_TEMP,
+		                                 "no location master answers on this host; run "
+		                                 "this on the master's");
+	stores = json_set_array(r->result, "stores");
+	if (master != NULL && run_next(r, "roost-store", &pos) == NULL)
+		code = EXIT_DONE; /* a host of the master: what it knows is the answer */
+	else
+		code = run_each_store(r, ask_store, stores);
 	if (master != NULL)
 		show_conflicts(r, master);
 	return code;

@@ -41,6 +41,15 @@ run_table(struct run *r, const struct table *t)
 	buf_fini(&text);
 }
 
+void
+run_text(struct run *r, const struct buf *text)
+{
+	if (r->json)
+		json_set_slice(r->result, "text", buf_slice(text));
+	else
+		(void)fwrite(buf_slice(text).p, 1, text->len, stdout);
+}
+
 int
 run_fail(struct run *r, int code, const char *fmt, ...)
 {
@@ -183,25 +192,57 @@ run_find_store(struct run *r, const char *server)
 	return NULL;
 }
 
+bool
+run_some_store_is_silent(struct run *r)
+{
+	const struct program *p;
+	bool silent = false;
+	unsigned pos = 0;
+
+	while (!silent && (p = run_next(r, "roost-store", &pos)) != NULL) {
+		struct answer a;
+
+		run_ask1(r, p, "status", NULL, NULL, &a);
+		silent = !a.ok;
+		answer_fini(&a);
+	}
+	return silent;
+}
+
 int
-run_each_store(struct run *r, run_store_fn *fn, void *ctx, unsigned *asked_r)
+run_need_store(struct run *r, const char *server, const struct program **p_r)
+{
+	*p_r = run_find_store(r, server);
+	if (*p_r != NULL)
+		return EXIT_DONE;
+	if (run_some_store_is_silent(r))
+		return run_fail(r, EXIT_TEMP,
+		                "%s does not answer on a control socket here; see roostctl status",
+		                server);
+	if (run_server(r, server) == NULL)
+		return run_fail(r, EXIT_NO,
+		                "there is no store %s on this host, and no section [server %s]",
+		                server, server);
+	return run_fail(r, EXIT_NO, "%s is not on this host; run this there", server);
+}
+
+int
+run_each_store(struct run *r, run_store_fn *fn, void *ctx)
 {
 	const char *named = r->args.values[OPT_STORE];
-	const struct program *p, *only = named != NULL ? run_find_store(r, named) : NULL;
+	const struct program *p, *only = NULL;
 	unsigned pos = 0;
-	int code = EXIT_DONE;
+	int code = named != NULL ? run_need_store(r, named, &only) : EXIT_DONE;
 
-	*asked_r = 0;
-	if (named != NULL && only == NULL)
-		return run_fail(r, EXIT_TEMP, "%s does not answer on a control socket here", named);
-	while ((p = run_next(r, "roost-store", &pos)) != NULL) {
-		int one;
+	if (code != EXIT_DONE)
+		return code;
+	if (run_next(r, "roost-store", &pos) == NULL)
+		return run_fail(r, EXIT_NO,
+		                "there is no roost-store on this host; run this where one is");
+	for (pos = 0; (p = run_next(r, "roost-store", &pos)) != NULL;) {
+		int one = only == NULL || p == only ? fn(ctx, r, p) : EXIT_DONE;
 
-		if (only != NULL && p != only)
-			continue;
-		one = fn(ctx, r, p);
 		code = MAX(code, one);
-		++*asked_r;
 	}
 	return code;
 }

@@ -25,6 +25,8 @@ struct run {
 /* A sentence on standard output; nothing with --json. */
 void run_say(struct run *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void run_table(struct run *r, const struct table *t);
+/* A text of ours, with its line ends; with --json it is the member "text". */
+void run_text(struct run *r, const struct buf *text);
 /* The sentence on standard error, and in the result. Returns code. */
 int run_fail(struct run *r, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
@@ -53,10 +55,14 @@ void run_ask1(struct run *r, const struct program *p, const char *cmd, const cha
 const struct program *run_next(const struct run *r, const char *program, unsigned *pos);
 /* The store that has this name in the cluster; NULL when none of it answers here. */
 const struct program *run_find_store(struct run *r, const char *server);
-/* fn for the store that --store names, or for each of this host; *asked_r: how many these were.
- * EXIT_TEMP (and it was said) when the one that was named does not answer; else fn's worst. */
+/* Does one of this host not answer? Then it may be the one that was not found. */
+bool run_some_store_is_silent(struct run *r);
+/* run_find_store(), or the code (and it was said whether it is away, elsewhere or unknown). */
+int run_need_store(struct run *r, const char *server, const struct program **p_r);
+/* fn for the store that --store names, or for each of this host. As run_need_store(), EXIT_NO
+ * (and it was said) where there is none; else fn's worst. */
 typedef int run_store_fn(void *ctx, struct run *r, const struct program *p);
-int run_each_store(struct run *r, run_store_fn *fn, void *ctx, unsigned *asked_r);
+int run_each_store(struct run *r, run_store_fn *fn, void *ctx);
 /* Its section of the settings; NULL when they do not know it. */
 const struct conf *run_server(const struct run *r, const char *server);
 bool run_server_is_foreign(const struct run *r, const char *server);

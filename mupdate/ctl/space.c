@@ -95,12 +95,8 @@ static int
 ask_all(struct run *r, run_store_fn *fn, struct table *t)
 {
 	struct asking q = { t, json_set_array(r->result, "stores") };
-	unsigned asked;
-	int code = run_each_store(r, fn, &q, &asked);
 
-	if (asked == 0 && code == EXIT_DONE)
-		run_say(r, "There is no roost-store on this host.");
-	return code;
+	return run_each_store(r, fn, &q);
 }
 
 int

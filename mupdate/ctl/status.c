@@ -299,6 +299,7 @@ cmd_who(struct run *r)
 	struct json *items;
 	struct table *t;
 	unsigned away = 0;
+	const struct program *first = NULL; /* that does not answer */
 	char user[DIRECTORY_NAME_MAX + 1];
 	int code = canonical_who(r, user);
 
@@ -309,8 +310,11 @@ cmd_who(struct run *r)
 	for (unsigned i = 0; i < r->hosts->program_count; i++) {
 		const struct program *p = &r->hosts->programs[i];
 
-		for (unsigned k = 0; k < p->socket_count; k++)
-			away += !who_of(r, p, k, items, t);
+		for (unsigned k = 0; k < p->socket_count; k++) {
+			if (who_of(r, p, k, items, t))
+				continue;
+			first = away++ == 0 ? p : first;
+		}
 	}
 	if (table_rows(t) == 0 && away == 0)
 		run_say(r, "Nobody is there.");
@@ -318,9 +322,15 @@ cmd_who(struct run *r)
 	table_free(&t);
 	if (away == 0)
 		return EXIT_DONE;
+	if (away == 1)
+		return run_fail(
+			r, EXIT_TEMP,
+			"%s does not answer, so somebody may be missing; see roostctl status",
+			program_text(first));
 	return run_fail(r, EXIT_TEMP,
-	                "%u workers do not answer, so somebody may be missing; see roostctl status",
-	                away);
+	                "%s and %u more do not answer, so somebody may be missing; see roostctl "
+	                "status",
+	                program_text(first), away - 1);
 }
 
 /* ---- servers ------------------------------------------------------------------------------- */
@@ -403,6 +413,19 @@ add_addr(struct json *o, struct table *t, const struct conf *s, const char *serv
 	table_add(t, text);
 }
 
+/* Is there a section of it on these hosts, so that it should answer? */
+static bool
+is_expected(const struct run *r, const char *name)
+{
+	const struct program *p;
+	unsigned pos = 0;
+
+	while ((p = run_next(r, "roost-store", &pos)) != NULL)
+		if (p->instance != NULL && strcmp(p->instance, name) == 0)
+			return true;
+	return false;
+}
+
 static void
 add_server(struct run *r, struct json *items, struct table *t, const struct conf *s,
            const struct told *told)
@@ -427,7 +450,7 @@ add_server(struct run *r, struct json *items, struct table *t, const struct conf
 		table_add(t, "");
 	}
 	table_add(t, word);
-	table_add(t, answers ? "answers" : "not here");
+	table_add(t, answers ? "answers" : is_expected(r, name) ? "SILENT" : "not here");
 }
 
 /* Sections of all hosts, each name once. */

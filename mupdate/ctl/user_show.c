@@ -110,9 +110,10 @@ cmd_user_services(struct run *r)
 	enum directory_result d;
 	int code = lists_open_account(r, r->args.operands[0], &a);
 
+	if (code == EXIT_DONE)
+		code = services_of_word(r, r->args.operands[1], services, sizeof(services));
 	if (code != EXIT_DONE)
 		return code;
-	services_of_word(r->args.operands[1], services, sizeof(services));
 	d = r->dry_run ? DIRECTORY_OK
 	               : directory_set_services(r->directory, a.user, services, &err);
 	if (d != DIRECTORY_OK)

@@ -90,7 +90,7 @@ fail_directory(struct run *r, const struct who *w, enum directory_result d, cons
 struct add {
 	struct who who;
 	char store[DIRECTORY_STORE_MAX + 1];
-	const struct program *program; /* NULL: the store has no control socket (foreign) */
+	const struct program *program; /* NULL: it is foreign, or on another host */
 	char password[PASSWD_MAX];
 	bool has_row; /* it was there before us */
 };
@@ -129,10 +129,23 @@ find_store(struct run *r, struct add *a)
 	if (run_server(r, a->store) == NULL)
 		return run_fail(r, EXIT_NO, "there is no store %s: no section [server %s]",
 		                a->store, a->store);
+	if (!run_some_store_is_silent(r))
+		return EXIT_DONE; /* on another host: they come with the first login or mail */
 	return run_fail(r, EXIT_TEMP,
-	                "%s does not answer on its control socket here, so nothing was changed. Is "
-	                "it running? Is it on another host? Then run this there.",
+	                "%s does not answer on its control socket here, so nothing was changed; "
+	                "see roostctl status",
 	                a->store);
+}
+
+static const char *
+mailboxes_of(struct run *r, const struct add *a)
+{
+	if (a->program != NULL)
+		return ", with its mailboxes";
+	return run_server_is_foreign(r, a->store)
+	               ? "; that store makes its mailboxes by its own tools"
+	               : ", which is not on this host: its mailboxes come with the first login or "
+	                 "the first mail";
 }
 
 static void
@@ -269,9 +282,7 @@ add_new(struct run *r, struct add *a)
 	if (code != EXIT_DONE)
 		return code;
 	run_say(r, "%s %s on %s%s.", a->who.full, r->dry_run ? "would be added" : "is added",
-	        a->store,
-	        a->program != NULL ? ", with its mailboxes"
-	                           : "; that store makes its mailboxes by its own tools");
+	        a->store, mailboxes_of(r, a));
 	password_show(r, a->password);
 	return EXIT_DONE;
 }
@@ -319,9 +330,10 @@ check_reach(struct run *r, const struct del *d)
 	if (server != NULL && (s == NULL || s->has == STORE_SILENT))
 		return run_fail(r, EXIT_TEMP,
 		                "the mailboxes of %s are on %s, which does not answer on a control "
-		                "socket here; nothing was changed. Run this on its host. (--force "
-		                "deletes the account alone.)",
-		                d->who.full, server);
+		                "socket here; nothing was changed. Delete them on its host first "
+		                "(roostctl mailbox delete %s --tree). --force deletes the account "
+		                "alone.",
+		                d->who.full, server, d->who.full);
 	if (facts_next_having(d->facts, &pos) != NULL || facts_is_nowhere(d->facts))
 		return EXIT_DONE;
 	return run_fail(

@@ -100,7 +100,8 @@ judge_account(const struct look *l, struct verdict *v)
 	case ACCOUNT_DOMAIN_UNKNOWN:
 		say(v, VERDICT_DOMAIN_UNKNOWN,
 		    "The domain is not one of ours: mail for it is refused for good.");
-		next(v, "If it should be: roostctl domain add DOMAIN");
+		next(v, "If it should be: roostctl domain add %s",
+		     strchr(l->address, '@') != NULL ? strchr(l->address, '@') + 1 : "DOMAIN");
 		return true;
 	case ACCOUNT_UNKNOWN:
 		break;

@@ -108,6 +108,67 @@ def test_usage(shared):
     assert "explain" in help_.stdout
 
 
+def test_with_json_every_answer_is_one_object(shared):
+    for args, code in ((("--help",), 0), (("user", "--help"), 0), (("help", "move", "user"), 0),
+                       (("--version",), 0), ((), 64), (("no-such-command",), 64), (("user",), 64),
+                       (("user", "add"), 64), (("status", "--nothing"), 64),
+                       (("help", "nothing"), 64), (("status",), 0), (("compare",), 1),
+                       (("store", "space"), 1), (("move", "status"), 1), (("reconcile",), 1)):
+        done = ctl(shared, "fe1", *args, "--json", check=False)
+        said = json.loads(done.stdout)
+        assert (done.returncode, said["exit"], said["ok"]) == (code, code, code == 0), (args, done)
+        assert code == 0 or said["text"], (args, said)
+
+
+def test_help_for_the_first_words_of_commands(shared):
+    for args in (("help", "mailbox", "quota"), ("mailbox", "quota", "--help")):
+        text = ctl(shared, "fe1", *args).stdout
+        assert "mailbox quota set" in text and "mailbox acl" not in text, text
+
+
+def test_a_store_that_is_not_here_is_elsewhere_unknown_or_away(shared, tmp_path):
+    for args in (("mailbox", "list"), ("store", "space"), ("reconcile", "--dry-run")):
+        for store, says in (("store2", "is not on this host"), ("store9", "there is no store")):
+            done = ctl(shared, "store1", *args, "--store", store, check=False)
+            assert done.returncode == 1 and says in done.stderr, (args, done)
+    conf = tmp_path / "x.conf"
+    conf.write_text(f"[common]\nrun_dir = {tmp_path}\n[roost-store store1]\ndata_dir = /\n"
+                    "[server store1]\nimap = 127.0.0.1:1\n")
+    for args, code, says in ((("store", "space", "--store", "store1"), 75, "does not answer"),
+                             (("servers",), 0, "SILENT"),
+                             (("who",), 75, "roost-store store1 does not answer")):
+        done = subprocess.run([os.path.join(shared.cluster.bin, "roostctl"), "--config",
+                               str(conf), *args], capture_output=True, text=True, timeout=30)
+        assert done.returncode == code and says in done.stdout + done.stderr, (args, done)
+
+
+def test_a_user_is_added_on_a_host_of_front_ends_alone(shared):
+    """His store is on another host: it makes the mailboxes when he, or his mail, comes."""
+    name = "added-far-away@example.org"
+    done = ctl(shared, "fe1", "user", "add", name, "--store", "store2", "--password-stdin",
+               stdin=PASSWORD + "\n")
+    assert "first login" in done.stdout
+    assert ctl(shared, "fe1", "user", "add", name, "--store", "store2", check=False).returncode == 1
+    smtp = shared.raw_smtp()
+    assert smtp.envelope(name)[0][0] == 250
+    smtp.close()
+    client = shared.raw_imap()
+    client.ok(f'LOGIN {name} "{PASSWORD}"')
+    client.ok("SELECT INBOX")
+    client.close()
+    assert "user.added-far-away.Sent" in ctl(shared, "store2", "mailbox", "list", name).stdout
+    assert "No mailbox here" in ctl(shared, "store2", "mailbox", "list", "added-far-away").stdout
+    ctl(shared, "store2", "user", "delete", name)
+
+
+def test_an_alias_is_explained_line_by_line(shared):
+    user = shared.user("store1")
+    ctl(shared, "fe1", "alias", "add", "explained@example.org", user)
+    text = ctl(shared, "fe1", "explain", "explained@example.org").stdout
+    assert f"\n\nUser:       {user}\n" in text and "\\x0a" not in text, text
+    ctl(shared, "fe1", "alias", "delete", "explained@example.org")
+
+
 def test_config_check(shared):
     for host in ("master", "store1", "fe1"):
         ctl(shared, host, "config", "check")

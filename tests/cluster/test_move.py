@@ -108,10 +108,10 @@ def test_everything_is_the_same_and_comes_back(own):
 
 def test_what_cannot_be_is_said(own):
     user = own.user("store1")
-    assert own.cluster.ctl("store1", "move", "user", user, "to", "store1",
-                           check=False).returncode == 1
-    assert own.cluster.ctl("store1", "move", "user", user, "to", "store9",
-                           check=False).returncode == 1
+    for store, says in (("store1", "already"), ("store9", "no cluster port")):
+        for more in ((), ("--dry-run",)):
+            done = own.cluster.ctl("store1", "move", "user", user, "to", store, *more, check=False)
+            assert done.returncode == 1 and says in done.stderr, (store, more, done)
     assert own.cluster.ctl("store1", "move", "user", "nobody@" + own.domain, "to", "store2",
                            check=False).returncode == 75  # a store cannot know all names
     assert own.cluster.ctl("store1", "move", "user", user, "store2", "--dry-run").returncode == 0

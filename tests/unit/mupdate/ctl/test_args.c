@@ -49,6 +49,7 @@ static const struct args_case {
 	  "1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7",
 	  NULL, "too many words" },
 	{ "help needs no words", "user add --help", "user add", NULL },
+	{ "help for the first word of commands", "user --help", NULL, NULL, "user" },
 };
 
 /* Splits at blanks; "" is no word. */
@@ -156,10 +157,8 @@ TEST(help_names_every_command_and_option)
 		test_check(strstr(buf_cstr(&out), head) != NULL, "%s", c->name);
 	}
 	buf_clear(&out);
-	commands_print_command(args_find(commands, 2,
-	                                 (char *[]){ (char[]){ "user" }, (char[]){ "add" } },
-	                                 &(int){ 0 }),
-	                       &out);
+	commands_print_command(
+		args_find(commands, 2, (const char *const[]){ "user", "add" }, &(int){ 0 }), &out);
 	assert_non_null(strstr(buf_cstr(&out), "Usage: roostctl [OPTION]... user add ADDRESS"));
 	assert_non_null(strstr(buf_cstr(&out), "--password-stdin"));
 	assert_null(strstr(buf_cstr(&out), "--tree"));

@@ -96,6 +96,8 @@ static const struct line {
 	{ "sender list", EXIT_DONE, "far.example", "info" },
 	{ "user services ann imap,smtp", EXIT_DONE },
 	{ "user services ann imap,,smtp", EXIT_USAGE },
+	{ "user services ann imap,pop", EXIT_USAGE, "\\\"pop\\\" is no service" },
+	{ "domain services other.org imaps", EXIT_USAGE, "is no service" },
 	{ "user show ann", EXIT_DONE, "\"services\":\"imap smtp\"" },
 	{ "user services ann all", EXIT_DONE },
 	{ "user show ann", EXIT_DONE, "\"services\":\"\"" },
