@@ -133,7 +133,7 @@ store_change_acl(struct store *s, struct slice name, const struct acl_change *ch
 
 struct claim_op {
 	struct op op;
-	uint64_t mbox_id, claim;
+	uint64_t mbox_id;
 	store_done_fn *fn;
 	void *ctx;
 };
@@ -146,8 +146,6 @@ claim_done(struct op *o, enum mbox_result result)
 
 	if (result == MBOX_OK && e == NULL)
 		result = MBOX_ABSENT;
-	else if (result == MBOX_OK)
-		e->claim = co->claim;
 	if (!o->cancelled)
 		co->fn(co->ctx, result);
 	op_free(o);
@@ -161,7 +159,6 @@ store_set_claim(struct store *s, struct slice inbox, uint64_t claim, store_done_
 	struct buf b = BUF_INIT(64);
 	uint64_t id = co->op.id;
 
-	co->claim = claim;
 	co->fn = fn;
 	co->ctx = ctx;
 	if (e == NULL || e->dying) {
@@ -173,6 +170,9 @@ store_set_claim(struct store *s, struct slice inbox, uint64_t claim, store_done_
 	buf_add_u64(&b, claim);
 	op_fact(&co->op, e->id, FACT_CLAIM, &b);
 	buf_fini(&b);
+	/* At once: front ends hear of it from the master as we do, and would be refused while it is
+	 * written. If it is lost before that, the master tells it again. */
+	e->claim = claim;
 	op_commit_or_defer(&co->op);
 	return id;
 }

@@ -361,6 +361,37 @@ TEST(rights_and_claims_survive)
 	free(big);
 }
 
+static void
+on_claim_written(void *ctx, enum mbox_result result)
+{
+	assert_int_equal(result, MBOX_OK);
+	*(bool *)ctx = true;
+}
+
+/* The front ends have it from the master by then, and would be sent away. */
+TEST(a_claim_holds_before_it_is_written)
+{
+	struct world w;
+	struct mbox_info info;
+
+	EACH_MODE
+	{
+		bool written = false;
+
+		world_open(&w, mode);
+		world_create_user(&w, "fred");
+		(void)store_set_claim(w.store, SLICE("user.fred"), 7, on_claim_written, &written);
+		assert_false(written);
+		assert_true(store_find(w.store, SLICE("user.fred"), &info));
+		assert_int_equal(info.claim, 7);
+		assert_int_equal(deliver_check(w.store, SLICE("fred"), 7, 0), MBOX_OK);
+		assert_int_equal(deliver_check(w.store, SLICE("fred"), 6, 0), MBOX_UNAVAILABLE);
+		fakenet_settle(w.loop);
+		assert_true(written);
+		world_close(&w);
+	}
+}
+
 TEST(subscriptions_need_no_mailbox)
 {
 	struct world w;
