@@ -222,28 +222,35 @@ def test_a_shared_tree_on_another_store(shared, user):
 
 # ---- settings, and what survives ---------------------------------------------------------------
 
-def change_settings(site, host, *lines):
-    path = site.cluster.conf(host)
-    with open(path) as f:
-        text = f.read()
+DEFAULTS = ["default_quota = 4K", "default_quota_messages = 100", "over_quota = refuse"]
+FIRST_LOGIN = ["new_user_folders = Entwürfe=\\Drafts Projekte/Neu",
+               "default_subscriptions = Shared Folders/lists/announce, Projekte"]
+
+
+def write_settings(site, host, *lines, below=""):
+    """The store's own, with these."""
     head = f"[roost-store {host}]"
-    with open(path, "w") as f:
-        f.write(text.replace(head, head + "\n" + "\n".join(lines)))
+    text = site.cluster.settings(host).replace(head, "\n".join([head, *lines]))
+    with open(site.cluster.conf(host), "w") as f:
+        f.write(text + below)
+
+
+def restart_with(site, host, *lines, below=""):
+    write_settings(site, host, *lines, below=below)
+    site[host].stop()
+    site[host].start()
+    site.cluster.wait_settled()
 
 
 def test_defaults_refusals_and_a_restart(own):
+    restart_with(own, "store1")
     user, rich = own.user("store1"), own.user("store1")
     for address in (user, rich):
         own.imap(address).logout()
     set_quota(own, "store1", rich, "--storage", "1G")
     assert own.imap(user).getquota("INBOX")[1] == [b"INBOX ()"]
     own.send(user, talk.message(body(3000)))
-    change_settings(own, "store1", "default_quota = 4K", "default_quota_messages = 100",
-                    "over_quota = refuse", "new_user_folders = Entwürfe=\\Drafts Projekte/Neu",
-                    "default_subscriptions = Shared Folders/lists/announce, Projekte")
-    own["store1"].stop()
-    own["store1"].start()
-    own.cluster.wait_settled()
+    restart_with(own, "store1", *DEFAULTS)
     assert own.imap(user).getquota("INBOX")[1] == [b"INBOX (STORAGE 4 4 MESSAGE 1 100)"]
     assert own.imap(rich).getquota("INBOX")[1] == [b"INBOX (STORAGE 0 1048576)"]
     client = own.raw_smtp()
@@ -261,15 +268,13 @@ def test_defaults_refusals_and_a_restart(own):
 
 
 def test_other_defaults_at_sighup(own):
-    """Behind the test above: a session stays, and sees the new limit."""
+    """A session stays, and sees the new limit."""
+    restart_with(own, "store1", *DEFAULTS)
     user = own.user("store1")
     client = own.imap(user)
-    path = own.cluster.conf("store1")
-    with open(path) as f:
-        text = f.read()
-    with open(path, "w") as f:
-        f.write(text.replace("default_quota = 4K", "default_quota = 8K")
-                .replace("over_quota = refuse", "over_quota = later\nquota_warn = 0"))
+    assert client.getquota("INBOX")[1] == [b"INBOX (STORAGE 0 4 MESSAGE 0 100)"]
+    write_settings(own, "store1", "default_quota = 8K", "default_quota_messages = 100",
+                   "over_quota = later", "quota_warn = 0")
     own["store1"].signal(signal.SIGHUP)
     cluster.wait_until("the new limit", lambda: client.getquota("INBOX")[1] ==
                        [b"INBOX (STORAGE 0 8 MESSAGE 0 100)"])
@@ -281,14 +286,11 @@ def test_other_defaults_at_sighup(own):
 
 
 def test_an_admin_sets_limits_by_imap(own):
-    """At a store, speaking for a user: front ends carry no admins. Behind the test above."""
+    """At a store, speaking for a user: front ends carry no admins."""
+    restart_with(own, "store1", *DEFAULTS, *FIRST_LOGIN, below="\n[identity boss]\npassword = big secret\n"
+                 "services = imap\nadmin = yes\n")
     user = own.user("store1")
     own.imap(user).logout()
-    with open(own.cluster.conf("store1"), "a") as f:
-        f.write("\n[identity boss]\npassword = big secret\nservices = imap\nadmin = yes\n")
-    own["store1"].stop()
-    own["store1"].start()
-    own.cluster.wait_settled()
     admin = imaplib.IMAP4(*own.cluster.at("store1", "imap"), timeout=30)
     admin.authenticate("PLAIN", lambda _: f"{user}\0boss\0big secret".encode())
     assert "QUOTASET" in admin.capability()[1][0].decode()
@@ -302,7 +304,7 @@ def test_an_admin_sets_limits_by_imap(own):
 
 
 def test_the_first_login_by_settings(own):
-    """Behind the settings of the tests above."""
+    restart_with(own, "store1", *FIRST_LOGIN)
     user = own.user("store1")
     client = own.imap(user)
     names = {line.decode() for line in client.list()[1]}
@@ -366,6 +368,7 @@ def test_the_first_mail_makes_the_folders(shared):
 @pytest.mark.parametrize("what", ["store1", "master"])
 def test_a_first_login_in_which_somebody_is_killed(own, what):
     """All of the folders or none; and the next login finds or makes them."""
+    restart_with(own, "store1", *FIRST_LOGIN)
     for i in range(6):
         user = own.user("store1")
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
