@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -18,7 +19,7 @@ from conftest import make_site
 from sasl import Protocol, Scram, b64
 from world import Site, frozen, tree
 
-LOGIN_SECONDS = 4
+LOGIN_SECONDS = 8
 SESSIONS = 200
 DROPPED = "roost_mupdate_subscribers_dropped_total"
 
@@ -189,9 +190,9 @@ def test_half_a_login_by_each_mechanism(site):
     assert held[-1].say("s STARTTLS").startswith(b"s OK")  # and no handshake
     start = time.monotonic()
     for client in held:
-        assert client.is_closed(LOGIN_SECONDS + 2)
+        assert client.is_closed(2 * LOGIN_SECONDS)
         client.close()
-    assert time.monotonic() - start < LOGIN_SECONDS + 2
+    assert time.monotonic() - start < 2 * LOGIN_SECONDS  # a minute, where nothing is set
     for how, steps in HALVES[:-1]:
         client = login_part(site, how, steps)
         if (how, steps) != ("plain", 2):
@@ -235,7 +236,7 @@ def test_subscribers_that_take_nothing(site, master):
         assert activate(master, f"big.n{i % 20}", long_acl(59990 - 10 * (i % 7))).startswith(b"a OK")
     assert memory(site, "master") < before + 60000
     c.wait_until("the end of their time",  # nothing is read before: who takes a bit may stay
-                 lambda: site.cluster.metric("master", DROPPED) == dropped + len(deaf))
+                 lambda: site.cluster.metric("master", DROPPED) >= dropped + len(deaf))
     for client in deaf:
         assert client.is_closed()
         client.close()
@@ -505,7 +506,7 @@ def codes(own, users, front="fe1"):
 
 def known_soon(own, user, front):
     """At once, or "later" when a barrier took more than a second; never unknown."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while (got := codes(own, [user], front)) != {250}:
         assert got <= {250, 451}
         assert time.monotonic() < end, f"{user} is not known at {front}"
@@ -514,7 +515,7 @@ def known_soon(own, user, front):
 
 def imap_soon(own, *where):
     """A worker that found no list looks again after a moment, and says "later" till then."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while True:
         try:
             return own.raw_imap(*where)
@@ -553,6 +554,15 @@ def test_a_damaged_list_is_later_and_heals(own, many, damage, when):
     known_soon(own, own.user("store1"), "fe1")
 
 
+def kill_all_at_once(own, name):
+    """A worker that sees its supervisor go comes to a clean end, if it is quick enough."""
+    supervisor, *others = tree(own[name].pid())
+    os.kill(supervisor, signal.SIGSTOP)
+    for pid in others:
+        os.kill(pid, signal.SIGKILL)
+    own[name].kill()
+
+
 def test_a_good_list_outlives_whoever_kills_its_replica(own, many):
     """By a person or for want of memory, time after time, and no master to have it from once more:
     each front end goes on with the list it has."""
@@ -561,7 +571,7 @@ def test_a_good_list_outlives_whoever_kills_its_replica(own, many):
     c.wait_until("each worker to have the list", lambda: codes(own, 4 * many) == {250})
     own["master"].stop()
     for _ in range(6):
-        own["fe1-replica"].kill()
+        kill_all_at_once(own, "fe1-replica")
         own["fe1-replica"].start()
         assert codes(own, 4 * many) == {250}
     own["master"].start()
@@ -584,11 +594,11 @@ def test_own_changes_are_seen_on_the_other_front_end_or_it_says_later(own, many)
             start = time.monotonic()
             miss = two.run('STATUS "Shared Folders/many/nothing" (MESSAGES)')[-1]
             assert b"[UNAVAILABLE]" in miss, miss
-            assert time.monotonic() - start < 2
+            assert time.monotonic() - start < 5  # a barrier has a second
             start = time.monotonic()
             two.ok("STATUS own1 (MESSAGES)")
             two.ok('LIST "" *')
-            assert time.monotonic() - start < 3
+            assert time.monotonic() - start < 10  # one more for each
             if name == "fe2-replica":
                 fresh = own.user("store1")
                 assert codes(own, [fresh], "fe2") == {451}
