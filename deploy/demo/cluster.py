@@ -25,7 +25,7 @@ class Trouble(Exception):
     """Something a person should read; no trace needed."""
 
 
-def wait_until(what, test, seconds=20.0):
+def wait_until(what, test, seconds=60.0):
     end = time.monotonic() + seconds
     while True:
         if test():
@@ -108,13 +108,13 @@ class Process:
         if pid:
             os.kill(pid, signo)
 
-    def stop(self, seconds=15):
+    def stop(self, seconds=30):
         self.signal(signal.SIGTERM)
         try:
             wait_until(f"{self.name} to end", self.gone, seconds)
         except Trouble:
             self.signal(signal.SIGKILL)
-            wait_until(f"{self.name} to die", self.gone, 5)
+            wait_until(f"{self.name} to die", self.gone)
         if os.path.exists(self.pid_file):
             os.unlink(self.pid_file)
         self.child = None
@@ -122,7 +122,7 @@ class Process:
     def kill(self):
         """SIGKILL of the supervisor: its children die with it."""
         self.signal(signal.SIGKILL)
-        wait_until(f"{self.name} to die", self.gone, 5)
+        wait_until(f"{self.name} to die", self.gone)
         if os.path.exists(self.pid_file):
             os.unlink(self.pid_file)
         self.child = None

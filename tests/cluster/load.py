@@ -7,6 +7,7 @@ import time
 
 import talk
 
+PATIENCE = 120  # seconds in which everybody who was killed serves again
 BREAKS = (OSError, EOFError, AssertionError, ValueError)
 
 
@@ -49,10 +50,10 @@ class Sender(threading.Thread):
         want = set(random.sample(self.users, random.randint(1, min(3, len(self.users)))))
         message = talk.message("x" * 60 + "\r\n" * random.randint(1, 200), ident=ident)
         turn = random.randrange(len(self.fronts))
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while want:
             if time.monotonic() > end:
-                raise TimeoutError(f"{ident} not taken for 60 s")
+                raise TimeoutError(f"{ident} not taken for {PATIENCE} s")
             self.counts.begin(ident)
             try:
                 done = self.offer(self.fronts[turn % len(self.fronts)], message, sorted(want))
@@ -136,7 +137,7 @@ def run(site, users, kinds, kill, rounds, pause=(0.4, 1.2)):
     finally:
         stop.set()
         for t in threads:
-            t.join(90)
+            t.join(PATIENCE + 60)
     errors = [t.error for t in threads if t.error] + [t for t in threads if t.is_alive()]
     assert errors == []
     return counts

@@ -38,6 +38,7 @@ class Sink:
             block_on_close = False
 
         self.server = Server(self.address, Handler)
+        self.address = self.server.server_address[:2]  # port 0: any
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 

@@ -35,6 +35,15 @@ class Lines:
         """b"" when the peer has closed."""
         return self.file.readline().rstrip(b"\r\n")
 
+    def last_line(self, data):
+        """What a peer says to what it may not want to read to its end: b"" when it has closed,
+        also with so much unread that what it said before is lost."""
+        try:
+            self.send(data)
+            return self.line()
+        except ConnectionError:
+            return b""
+
     def say(self, text):
         self.send(text.encode() + b"\r\n" if isinstance(text, str) else text + b"\r\n")
         return self.line()
@@ -44,7 +53,7 @@ class Lines:
         self.sock = context.wrap_socket(self.sock, server_hostname="mail.example.org")
         self.file = self.sock.makefile("rb")
 
-    def is_closed(self, seconds=10):
+    def is_closed(self, seconds=TIMEOUT):
         """True when the peer ends the connection by then; what it still says is dropped."""
         self.sock.settimeout(seconds)
         try:

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import cluster
 import talk
 from world import PASSWORD
 
@@ -197,8 +198,14 @@ def test_one_session_id_goes_through_all_tiers(shared):
     user = shared.user("store1")
     message = talk.message()
     shared.send(user, message, "fe1")
-    log = open(shared["fe1-smtp"].log, errors="replace").read()
-    store = open(shared["store1"].log, errors="replace").read()
-    lines = [x for x in log.splitlines() if "delivery" in x or user in x]
-    ids = {w.split("=")[1] for x in lines for w in x.split() if w.startswith("session=")}
-    assert any(i in store for i in ids), "no session id of the front end in the store's log"
+    # a line is written a moment after its client was answered
+    cluster.wait_until("the store's line", lambda: sessions(shared, "store1", f"rcpt={user} "))
+    (session,) = sessions(shared, "store1", f"rcpt={user} ")
+    cluster.wait_until("the front end's lines", lambda: session in sessions(shared, "fe1-smtp"))
+
+
+def sessions(shared, name, what="event=smtp.delivery "):
+    """Of the lines of its log that have this."""
+    with open(shared[name].log, errors="replace") as f:
+        return {w.split("=")[1] for x in f if what in x for w in x.split()
+                if w.startswith("session=")}

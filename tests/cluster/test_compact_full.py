@@ -71,7 +71,7 @@ def wait_for_room(site, user):
         answer = client.append("Drafts", talk.message())[-1]
         client.close()
         return b" OK " in answer
-    c.wait_until("room", takes, 30)
+    c.wait_until("room", takes)
 
 
 def test_a_full_disk_comes_back(small):
@@ -98,7 +98,7 @@ def test_a_restart_on_a_disk_that_somebody_else_has_filled(small):
         f.write(b"x" * max(0, st.f_bavail * st.f_frsize - (900 << 10)))
     small["store1"].start()
     small.cluster.wait_settled()
-    c.wait_until("files to go", lambda: space(small)["dropped_segments"] > 5, 40)
+    c.wait_until("files to go", lambda: space(small)["dropped_segments"] > 5)
     assert digest(small, user) == before
     os.remove(filler)
     wait_for_room(small, user)

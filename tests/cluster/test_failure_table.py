@@ -14,7 +14,7 @@ from conftest import make_site
 from test_failures import ready
 from world import PASSWORD, SENDER, Site, frozen, tree
 
-DEADLINE = 10  # seconds; the settings below leave time to spare, on a busy machine too
+DEADLINE = 20  # seconds; the settings below leave time to spare, on a busy machine too
 QUICK = {
     "roost-imap": ["imap_connect_timeout = 2s", "imap_store_timeout = 3s",
                    "pop3_connect_timeout = 2s", "pop3_store_timeout = 3s"],
@@ -315,6 +315,7 @@ def test_master_away(site, users, how):
     tag = idle.idle()
     stays = site.raw_imap(users[0], "fe2")
     stays.ok("CREATE kept" + how)
+    c.wait_until("mail to be taken", lambda: taken(site, users[0], "fe1"))  # it was cut before
     with cut(site, "master", how):
         for command in (f"CREATE new{how}", f"DELETE kept{how}", f"RENAME kept{how} other{how}"):
             start = time.monotonic()
@@ -342,6 +343,7 @@ def test_master_away(site, users, how):
 def test_replica_away(site, users, how):
     """Its front ends go on with the mapped list; what is not in it is "later"."""
     stays = site.raw_imap(users[0], "fe1", "INBOX")
+    c.wait_until("mail to be taken", lambda: taken(site, users[0], "fe1"))
     with cut(site, "fe1-replica", how):
         site.send(users, front="fe1")
         stays.ok("FETCH 2 FLAGS")
@@ -408,6 +410,7 @@ def children(site, program, listen):
 @pytest.mark.parametrize("program", ["fe1-imap", "fe1-smtp"])
 def test_limits_hang(site, users, program):
     """Who counts connections and failures says nothing: nobody is kept out."""
+    c.wait_until("mail to be taken", lambda: taken(site, users[0], "fe1"))
     with frozen(children(site, program, "unix")):
         start = time.monotonic()
         if program == "fe1-smtp":

@@ -82,7 +82,7 @@ def test_one_store_away(own, users, away):
     stays.close()
     own["store1"].start()
     ready(own, mine)
-    assert rcpt(own, mine)[0] == 250
+    c.wait_until("mail to be taken", lambda: rcpt(own, mine)[0] == 250)
 
 
 def test_a_store_dies_between_rcpt_and_data(own, users, away):
@@ -106,7 +106,7 @@ def test_a_store_that_hangs_is_later(own, users):
         start = time.monotonic()
         client = own.raw_imap(front="fe1")
         client.no(f'LOGIN {user} "{PASSWORD}"', b"UNAVAILABLE")
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 60  # its own deadlines are ten minutes
         client.close()
     ready(own, user)
 

@@ -4,7 +4,6 @@ import email
 import imaplib
 import re
 import threading
-import time
 
 import mails
 import pytest
@@ -255,8 +254,8 @@ def test_names_that_cannot_be(shared, user, name):
     tag = client.start(b"CREATE {%d+}\r\n%s" % (len(text), text))
     assert client.finish(tag)[-1].split()[1] in (b"NO", b"BAD")
     client.ok("NOOP")
-    assert set(names(client.ok('LIST "" *'))) <= {"INBOX", "Drafts", "Sent", "Junk", "Trash",
-                                                  "Archive"}
+    own = {n for n in names(client.ok('LIST "" *')) if not n.startswith("Shared Folders")}
+    assert own <= {"INBOX", "Drafts", "Sent", "Junk", "Trash", "Archive"}
     client.close()
 
 
@@ -533,11 +532,11 @@ def test_threads(shared, user):
 def test_idle_tells_of_deliveries_and_flags(shared, user):
     watcher = shared.raw_imap(user, "fe1", "INBOX")
     tag = watcher.idle()
-    start = time.monotonic()
+    watcher.sock.settimeout(10)  # it is told, and not only when it asks
     shared.send(user, front="fe2")
     while not watcher.response().endswith(b"1 EXISTS"):
         pass
-    assert time.monotonic() - start < 5
+    watcher.sock.settimeout(talk.TIMEOUT)
     other = shared.raw_imap(user, "fe2", "INBOX")
     other.ok("STORE 1 +FLAGS (\\Flagged)")
     while b"\\Flagged" not in watcher.response():
@@ -613,8 +612,8 @@ def test_commands_that_are_wrong(shared, box):
 
 def test_nesting_has_an_end(shared, box):
     for depth in (1000, 20000):
-        tag = box.start("SEARCH " + "(" * depth + "ALL" + ")" * depth)
         try:
+            tag = box.start("SEARCH " + "(" * depth + "ALL" + ")" * depth)
             assert box.finish(tag)[-1].split()[1] in (b"BAD", b"NO")
         except (EOFError, ConnectionError):
             return
@@ -624,8 +623,8 @@ def test_nesting_has_an_end(shared, box):
 @pytest.mark.parametrize("logged_in", [False, True])
 def test_lines_and_literals_have_an_end(shared, user, logged_in):
     client = shared.raw_imap(user if logged_in else None)
-    client.send(b"a NOOP " + b"x" * 200000 + b"\r\n")
-    assert client.is_closed() or client.ok("NOOP")
+    answer = client.last_line(b"a NOOP " + b"x" * 200000 + b"\r\n")
+    assert answer.startswith((b"a BAD", b"* BYE")) or answer == b""
     client.close()
     client = shared.raw_imap(user if logged_in else None)
     tag = client.start("LOGIN {99999999999}" if not logged_in else "APPEND INBOX {99999999999}")

@@ -103,7 +103,7 @@ def test_the_store_knows_the_clients_address(site, front, store):
     with open(site[store].log) as f:
         for event in ("imap.session", "pop3.session"):
             line = re.compile(rf"event={re.escape(event)} .*session=(\S+) peer=(\S+) user={user}\b")
-            c.wait_until(f"{event} of {user}", lambda: f.seek(0) or line.search(f.read()), 5)
+            c.wait_until(f"{event} of {user}", lambda: f.seek(0) or line.search(f.read()))
             f.seek(0)
             session, seen = line.search(f.read()).groups()
             assert seen == peer

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 
+import cluster as c
 import load
 from load import LmtpSender, SmtpSender
 from model import ImapClient, Pop3Client
@@ -77,7 +78,7 @@ def test_every_process_killed(own):
     finally:
         stop.set()
         for client in clients:
-            client.join(60)
+            client.join(load.PATIENCE)
     own.cluster.wait_settled()
     print(f"{killer.kills} kills: {dict(killer.by_name)}")
     for kind, n in counts.items():
@@ -89,17 +90,13 @@ def test_every_process_killed(own):
     # once more, with everybody there
     for client in clients:
         before = client.sessions
-        for _ in range(20):
-            client.once()
-            if client.sessions > before:
-                break
-            time.sleep(0.5)
-        assert client.sessions > before, f"{client.user} is not served again"
-    looks = [c for c in clients if isinstance(c, ImapClient)]
-    print(f"IMAP: {sum(c.sessions for c in looks)} sessions compared, "
-          f"{sum(c.breaks for c in looks)} broken, "
-          f"{sum(len(c.folder.messages) + len(c.folder.gone) for c in looks)} messages "
-          f"appended, {sum(len(c.folder.gone) for c in looks)} expunged")
-    pops = [c for c in clients if isinstance(c, Pop3Client)]
-    print(f"POP3: {sum(c.sessions for c in pops)} sessions compared, "
-          f"{sum(c.breaks for c in pops)} broken")
+        c.wait_until(f"{client.user} to be served again",
+                     lambda: client.once() or client.sessions > before)
+    looks = [x for x in clients if isinstance(x, ImapClient)]
+    print(f"IMAP: {sum(x.sessions for x in looks)} sessions compared, "
+          f"{sum(x.breaks for x in looks)} broken, "
+          f"{sum(len(x.folder.messages) + len(x.folder.gone) for x in looks)} messages "
+          f"appended, {sum(len(x.folder.gone) for x in looks)} expunged")
+    pops = [x for x in clients if isinstance(x, Pop3Client)]
+    print(f"POP3: {sum(x.sessions for x in pops)} sessions compared, "
+          f"{sum(x.breaks for x in pops)} broken")

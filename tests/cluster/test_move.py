@@ -19,7 +19,7 @@ import cluster as c
 import load
 import talk
 from load import Appender, LmtpSender, SmtpSender
-from watch import Watcher
+from watch import Watcher, finish
 
 KILLS = int(os.environ.get("ROOST_TEST_KILLS", "3"))
 MANY = int(os.environ.get("ROOST_TEST_MOVE_MESSAGES", "1000"))
@@ -40,7 +40,7 @@ def move(own, user, to, *options, check=True):
                            check=check)
 
 
-def wait_over(own, user, seconds=60):
+def wait_over(own, user):
     """Until no store has the move in hand."""
     def over():
         for store in STORES:
@@ -51,7 +51,7 @@ def wait_over(own, user, seconds=60):
                 if any(not m["over"] for m in s["moves"]):
                     return False
         return True
-    c.wait_until(f"the end of the move of {user}", over, seconds)
+    c.wait_until(f"the end of the move of {user}", over)
 
 
 def digest(own, user, front="fe1"):
@@ -167,11 +167,8 @@ def outer_address():
 
 def put_on_tls(own, ip, tls_name):
     """The cluster ports away from loopback: TLS with certificates on both sides."""
-    ports = {}
-    for store in STORES:
-        with socket.socket() as s:
-            s.bind((ip, 0))
-            ports[store] = s.getsockname()[1]
+    # below those that the kernel gives away, and nobody else's: the network is ours
+    ports = {store: 20000 + 10 * own.cluster.net + i for i, store in enumerate(STORES)}
     for host in STORES:
         path = own.cluster.conf(host)
         text = open(path).read()
@@ -197,7 +194,7 @@ def test_stores_on_other_hosts_show_certificates(own):
     assert refused.returncode == 1 and "TLS failed" in refused.stderr, refused.stderr
     put_on_tls(own, ip, "mail.example.org")
     assert json.loads(move(own, user, "store2").stdout)["moved"]
-    assert "tls=1" in open(own["store2"].log).read()
+    c.wait_until("the line that says so", lambda: "tls=1" in open(own["store2"].log).read())
     assert digest(own, user) == before
 
 
@@ -205,7 +202,7 @@ class Mover(threading.Thread):
     """Moves the users to and fro until told to stop."""
 
     def __init__(self, own, users):
-        super().__init__()
+        super().__init__(daemon=True)
         self.own, self.users, self.stop, self.moves = own, users, threading.Event(), 0
         self.others, self.said = 0, ""
 
@@ -242,13 +239,14 @@ def test_moves_survive_sigkill_of(own, victim):
 
     for t in [mover, *watchers]:
         t.start()
-    counts = load.run(own, users, [(SmtpSender, 2), (LmtpSender, 2), (Appender, 1)], kill, KILLS)
-    mover.stop.set()
-    mover.join()
-    stop.set()
-    for w in watchers:
-        w.join(60)
-        assert w.error is None and w.lists > 0 and not w.missed, (w.error, w.lists, w.missed[:3])
+    try:
+        counts = load.run(own, users, [(SmtpSender, 2), (LmtpSender, 2), (Appender, 1)], kill,
+                          KILLS)
+        c.wait_until("a move", lambda: mover.moves > 0 or not mover.is_alive())
+    finally:
+        mover.stop.set()
+        mover.join()
+    finish(watchers, stop, lists=1)
     own.cluster.wait_settled()
     for user in users:
         wait_over(own, user)
@@ -277,7 +275,7 @@ def test_a_move_killed_at_ten_points(own, role):
         time.sleep(0.015 * i)
         own[victim].kill()
         own[victim].start()
-        child.communicate(timeout=60)
+        child.communicate(timeout=load.PATIENCE)
         own.cluster.wait_settled()
         wait_over(own, user)
         own.cluster.wait_settled()

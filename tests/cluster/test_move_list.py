@@ -10,7 +10,7 @@ import pytest
 import talk
 from test_move import move
 from test_shared import folder, listed
-from watch import Watcher, seen
+from watch import Watcher, finish, seen
 
 SECONDS = 5
 STORES = ["store1", "store2"]
@@ -133,11 +133,7 @@ def test_no_list_lacks_what_is_moved(shared, peers):
     while moves < 4 or time.monotonic() < end:
         move(shared, mover, STORES[1 - moves % 2])
         moves += 1
-    stop.set()
-    for t in watchers + [about]:
-        t.join(30)
-        assert not t.is_alive()
+    finish(watchers, stop, lists=6)
+    about.join(60)
+    assert not about.is_alive()
     print(f"{moves} moves, lists:", [w.lists for w in watchers])
-    for w in watchers:
-        assert w.error is None and w.lists > 5, (w.front, w.error, w.lists)
-        assert not w.missed, (w.front, len(w.missed), w.lists, w.missed[:3])

@@ -279,10 +279,8 @@ def test_commands_that_are_wrong(shared, service):
 
 def test_a_line_without_end_is_cut_off(shared):
     client = shared.raw_smtp()
-    client.send(b"NOOP " + b"x" * 20000)
-    client.send(b"\r\n")
-    code = client.reply()[0]
-    assert code == 500 or client.is_closed()
+    answer = client.last_line(b"NOOP " + b"x" * 20000 + b"\r\n")
+    assert answer.startswith(b"500 ") or answer == b""
     client.close()
 
 
@@ -299,7 +297,7 @@ def test_bare_line_ends_never_end_a_message(shared, body):
     assert client.ask("DATA")[0] == 354
     client.send(talk.message(ident=ident) + body + b".\r\n")
     assert client.reply()[0] // 100 == 5
-    assert client.is_closed(1) or client.ask("NOOP")[0] // 100 in (2, 5)
+    assert client.last_line("NOOP\r\n")[:1] in (b"2", b"5", b"")  # or it has closed
     client.close()
     assert shared.count(user, ident) == 0
 

@@ -254,7 +254,8 @@ def test_port_25_does_not_relay(site, hops, rcpt):
     assert reply[0] // 100 == 5, reply
     assert client.ask("DATA")[0] // 100 == 5
     client.close()
-    assert hops[0].seen == []
+    # connections of the tests before may be closed, and say so
+    assert [x for x in hops[0].seen if x != "QUIT"] == []
 
 
 # ---- next hops that fail ------------------------------------------------------------------------------
@@ -332,12 +333,17 @@ def test_one_who_has_to_wait_now_has_all_wait(site, hops):
     assert hops[0].texts(ident) == []
 
 
+def relayed(site):
+    return site.cluster.metric("fe1", "roost_smtp_relayed_total", "metrics-smtp")
+
+
 def test_a_retry_makes_no_second_copy(site, hops):
     """The client is gone before our answer; he sends it again."""
     user, local = site.user(), site.user("store2")
     ident = talk.message_id()
     sent = message(user, ident)
     hops[0].answers["dot"] = ["250 2.0.0 taken"]
+    before = relayed(site)
     for leaves in (True, False):
         client = raw(site)
         assert client.ask("AUTH PLAIN " + plain(user))[0] == 235
@@ -348,7 +354,7 @@ def test_a_retry_makes_no_second_copy(site, hops):
             client.send(sent + b".\r\n")
             client.close()
             c.wait_until("the hop to have it", lambda: hops[0].texts(ident))
-            time.sleep(0.3)
+            c.wait_until("the front end to know", lambda: relayed(site) > before)
         else:
             assert client.data(sent)[0][0] == 250
             client.close()
@@ -506,12 +512,6 @@ def test_user_forwards_and_keeps_a_copy(site, hops):
         site.cluster.wait_settled()
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 # ---- TLS and logins towards the next hop ------------------------------------------------------------------
 
 @pytest.mark.parametrize("mode,by_name", [("starttls", False), ("tls", False), ("tls", True)])
@@ -522,7 +522,7 @@ def test_hop_by_tls_with_a_login(failures, mode, by_name):
     site.cluster.prepare()
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(f"{work}/tls/cert.pem", f"{work}/tls/key.pem")
-    hop = Sink(("127.0.0.1", free_port()) if by_name else (f"127.0.{net}.77", 2526), tls=server,
+    hop = Sink(("127.0.0.1", 0) if by_name else (f"127.0.{net}.77", 2526), tls=server,
                implicit=mode == "tls", user="smart", password="host pw").start()
     where = f"localhost:{hop.address[1]}" if by_name else "%s:%d" % hop.address
     settings = ["relay = " + where, f"relay_tls = {mode}", "relay_user = smart",

@@ -15,15 +15,16 @@ def log_of(site, name):
         return f.read()
 
 
-def lines_of(site, name, session, event=""):
-    """The lines of this session; events end a moment after their client was answered."""
+def lines_of(site, name, session, event="", count=1):
+    """The lines of this session, so many at least; events end a moment after their client was
+    answered."""
     found = []
 
     def there():
         found[:] = [line for line in log_of(site, name).splitlines()
                     if f"session={session} " in line + " " and f"event={event}" in line]
-        return found
-    c.wait_until(f"{event} of {session} in the log of {name}", there, 5)
+        return len(found) >= count
+    c.wait_until(f"{event} of {session} in the log of {name}", there)
     return found
 
 
@@ -114,7 +115,7 @@ def test_one_id_from_the_mail_exchanger_to_the_store(shared):
     session = stamps(header(shared, users[0]))[1]["id"]
     ends = lines_of(shared, "fe1-smtp", session, "smtp.session")
     assert len(ends) == 1
-    assert len(lines_of(shared, "fe1-smtp", session, "smtp.delivery")) == 2
+    assert len(lines_of(shared, "fe1-smtp", session, "smtp.delivery", 2)) == 2
     for store, user in zip(("store1", "store2"), users):
         done = lines_of(shared, store, session, "delivery.done")
         assert len(done) == 1 and f"rcpt={user}" in done[0] and "result=ok" in done[0]
@@ -141,7 +142,7 @@ def test_one_id_from_the_front_end_to_the_store(shared, service, events):
     def end_line():
         return re.search(rf"event={re.escape(events[0])} .*session=(\S+) peer={peer} "
                          rf"user={local}\b", log_of(shared, "fe2-imap"))
-    c.wait_until("the session's line", end_line, 5)
+    c.wait_until("the session's line", end_line)
     session = end_line().group(1)
     assert len(lines_of(shared, "fe2-imap", session, events[0])) == 1
     at_store = lines_of(shared, "store2", session, events[1])
@@ -182,6 +183,6 @@ def test_a_new_certificate_counts_after_sighup(own, tmp_path):
     for name in ("fe1-imap", "fe1-smtp", "store1", "master"):
         own[name].signal(signal.SIGHUP)
     for w in where:
-        c.wait_until(f"the new certificate at {w}", lambda w=w: subject(*w) != before[0], 15)
+        c.wait_until(f"the new certificate at {w}", lambda w=w: subject(*w) != before[0])
     stays.ok("NOOP")
     stays.close()

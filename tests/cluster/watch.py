@@ -2,6 +2,7 @@
 import contextlib
 import threading
 
+import cluster as c
 from load import BREAKS
 from test_shared import listed
 
@@ -43,3 +44,18 @@ class Watcher(threading.Thread):
                     self.lists += 1
                     if missing:
                         self.missed.append((command, sorted(missing)))
+
+
+def finish(watchers, stop, lists):
+    """When each has seen so many lists; none of them lacked a name."""
+    def enough():
+        return all(w.lists >= lists or not w.is_alive() for w in watchers)
+    try:
+        c.wait_until("lists", enough)
+    finally:
+        stop.set()
+    for w in watchers:
+        w.join(60)
+        assert not w.is_alive()
+        assert w.error is None and w.lists >= lists, (w.front, w.error, w.lists)
+        assert not w.missed, (w.front, len(w.missed), w.lists, w.missed[:3])

@@ -70,6 +70,17 @@ class Site:
         client.login(user, password)
         return client
 
+    def imap_again(self, user, front):
+        """raw_imap(), as soon as he can log in again."""
+        found = []
+
+        def login():
+            with contextlib.suppress(AssertionError, OSError, EOFError):
+                found.append(self.raw_imap(user, front))
+            return found
+        c.wait_until(f"{user} to log in", login)
+        return found[0]
+
     def raw_imap(self, user=None, front="fe1", select=None):
         """talk.Imap, logged in when a user is given."""
         client = talk.Imap(self.cluster.at(front, "imap"))
