@@ -25,9 +25,9 @@ struct mapdb;
 
 struct mapdb_config {
 	const char *dir;
-	const char *cluster; /* kept in the environment; another one there is refused */
-	bool master;         /* the term is raised, a new environment gets a new history */
-	uint64_t log_rows;
+	const char *cluster;   /* kept in the environment; another one there is refused */
+	bool master;           /* the term is raised, a new environment gets a new history */
+	uint64_t log_rows;     /* so many changes are kept; shorter than before: in time */
 	uint64_t map_bytes;    /* 0: LOCATION_MAP_BYTES; it grows when it is full */
 	uint64_t lock_wait_ms; /* waits so long for the writer's lock; 0: 10 s */
 };
@@ -92,9 +92,10 @@ uint64_t mapdb_delete(struct mapdb *m, struct slice name, uint64_t revision);
 /* The claim on a user's INBOX for server: raised when another server had it, and to what
  * the store says it had (0: it does not say). */
 uint64_t mapdb_claim(struct mapdb *m, struct slice inbox, struct slice server, uint64_t at_least);
-/* server has told all it holds. */
+/* server has told all it holds, to this history. In the open write transaction. */
 void mapdb_set_pushed(struct mapdb *m, struct slice server);
 bool mapdb_has_pushed(struct mapdb *m, struct slice server);
+/* In the open write transaction. */
 void mapdb_set_state(struct mapdb *m, enum location_map_state state);
 /* Is what a peer has under this term, up to this revision, part of the list? */
 enum mapdb_kin {
@@ -109,12 +110,13 @@ void mapdb_start_history(struct mapdb *m);
 /* A master with a new history hears of a term higher than its own: its disk was lost, and its
  * clock was wrong when it began. The next one is its own. In the open write transaction. */
 void mapdb_raise_term(struct mapdb *m, uint64_t above);
-/* A replica: whose list this is (hex), and how far it goes. Rows of the log that do not
- * belong to that history are dropped. whole: the list goes so far and no farther, whatever was
- * known before. False: history is not hex of 16 bytes. */
+/* A replica: whose list this is (hex; empty: a plain master's, who names none, so that one of our
+ * own begins), and how far it goes. Rows of the log that do not belong to that history are dropped.
+ * whole: the list goes so far and no farther, whatever was known before. False: history is not hex
+ * of 16 bytes. In the open write transaction. */
 bool mapdb_follow(struct mapdb *m, struct slice history, uint64_t revision, uint64_t term,
                   bool whole) MUST_CHECK;
-/* A replica: it has heard from its master just now. */
+/* A replica: it has heard from its master at this time. In the open write transaction. */
 void mapdb_set_heard(struct mapdb *m, uint64_t wall_us);
 
 /* ---- reading what is committed ---------------------------------------------------------- */

@@ -1,5 +1,15 @@
 /*
  * mapdb_impl - what the files of mapdb share. Not for others.
+ *
+ *   mapdb.c          meta, transactions, reading by name
+ *   mapdb_open.c     opening, older formats, and what a replica does with damage
+ *   mapdb_check.c    looking for damage, piece by piece
+ *   mapdb_write.c    one change: the row and its indexes
+ *   mapdb_log.c      the log of changes
+ *   mapdb_terms.c    where each mastership began
+ *   mapdb_intern.c   numbers of servers and of ACL identifiers
+ *   mapdb_servers.c  names by server
+ *   mapdb_collect.c  a whole list from the master, aside
  */
 #ifndef MAPDB_IMPL_H
 #define MAPDB_IMPL_H
@@ -47,22 +57,26 @@ struct mapdb {
 	size_t check_key_n; /* from this key */
 };
 
-/* The meta row. */
+/* What changes something works in the open write transaction. */
+
+/* ---- mapdb.c: meta, and what rows say ---- */
+
 void mapdb_put_u64(struct mapdb *m, const char *key, uint64_t v);
 void mapdb_put_u32(struct mapdb *m, const char *key, uint32_t v);
+void mapdb_put_history(struct mapdb *m, const uint8_t history[LOCATION_HISTORY_LEN]);
+void mapdb_put_new_history(struct mapdb *m);
+/* Those who know the list know its terms, and refuse lower ones. As terms are not below the
+ * clock, no master that began earlier has had this one, not even from another copy. */
+void mapdb_next_term(struct mapdb *m);
+void mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r);
 /* row with its server's name. False: the database is damaged. */
 bool mapdb_row_location(struct mapdb *m, struct kv_txn *txn, struct slice name, struct slice value,
                         struct location *loc_r) MUST_CHECK;
 /* Ends a read transaction. -1: it failed, or (ok: false) what was read makes no sense. */
 int mapdb_read_end(struct mapdb *m, struct kv_txn *txn, bool ok) MUST_CHECK;
-/* mapdb_intern.c: the number of a server or an ACL identifier, given to it when it has none (in
- * m->txn); the text of a server, borrowed from txn or m. False: no such server. */
-uint32_t mapdb_server_id(struct mapdb *m, struct slice text);
-uint32_t mapdb_acl_id(struct mapdb *m, struct slice text);
-bool mapdb_server_text(struct mapdb *m, struct kv_txn *txn, uint32_t id,
-                       struct slice *text_r) MUST_CHECK;
-/* What was interned has not been committed, or the environment is another. */
-void mapdb_intern_forget(struct mapdb *m);
+
+/* ---- mapdb_write.c ---- */
+
 /* mapdb_set() over a row that was looked up: old (borrowed from m->txn), or NULL when there is
  * none. */
 uint64_t mapdb_set_over(struct mapdb *m, const struct location *loc, const struct slice *old);
@@ -70,21 +84,31 @@ uint64_t mapdb_set_over(struct mapdb *m, const struct location *loc, const struc
 bool mapdb_index_servers(struct mapdb *m) MUST_CHECK;
 /* Names that were left go from where format 2 had them into their rows. */
 void mapdb_convert_left(struct mapdb *m);
-/* mapdb_log.c, in the open write transaction. */
+
+/* ---- mapdb_intern.c ---- */
+
+/* The number of a server or an ACL identifier, given to it when it has none. */
+uint32_t mapdb_server_id(struct mapdb *m, struct slice text);
+uint32_t mapdb_acl_id(struct mapdb *m, struct slice text);
+/* The text of a server, borrowed from txn or m. False: no such server. */
+bool mapdb_server_text(struct mapdb *m, struct kv_txn *txn, uint32_t id,
+                       struct slice *text_r) MUST_CHECK;
+/* What was interned has not been committed, or the environment is another. */
+void mapdb_intern_forget(struct mapdb *m);
+
+/* ---- mapdb_log.c ---- */
+
 void mapdb_log_add(struct mapdb *m, enum location_log_kind kind, struct slice name,
                    uint64_t revision);
 /* What was added. may_stay: few of them wait in the row of the latest ones. */
 void mapdb_log_write(struct mapdb *m, bool may_stay);
 void mapdb_log_clear(struct mapdb *m);
-/* mapdb_terms.c, in the open write transaction. */
+
+/* ---- mapdb_terms.c ---- */
+
+/* begun: the list's revision when this term began. */
 void mapdb_terms_add(struct mapdb *m, uint64_t term, uint64_t begun);
 uint64_t mapdb_terms_last(struct mapdb *m); /* 0: none */
 void mapdb_terms_clear(struct mapdb *m);
-void mapdb_load_info(struct kv_txn *txn, struct mapdb_info *info_r);
-void mapdb_put_history(struct mapdb *m, const uint8_t history[LOCATION_HISTORY_LEN]);
-void mapdb_put_new_history(struct mapdb *m);
-/* Those who know the list know its terms, and refuse lower ones. As terms are not below the
- * clock, no master that began earlier has had this one, not even from another copy. */
-void mapdb_next_term(struct mapdb *m);
 
 #endif

@@ -184,7 +184,6 @@ static void *
 opening_run(void *ctx)
 {
 	struct opening *o = ctx;
-
 	struct err why = { "" };
 
 	o->result = open_env(&o->conf, &o->env, &why);
@@ -240,7 +239,7 @@ open_patiently(const struct mapdb_config *c, struct kv_env **env_r, struct err *
 
 /* ---- what is in it ----------------------------------------------------------------------------- */
 
-static int
+static void
 first_time(struct mapdb *m)
 {
 	mapdb_put_u32(m, "format", LOCATION_FORMAT);
@@ -252,19 +251,27 @@ first_time(struct mapdb *m)
 		mapdb_put_new_history(m);
 		mapdb_set_state(m, LOCATION_MAP_REBUILDING);
 	}
-	return 0;
 }
 
-/* False: neither ours nor an older one that could be brought up to it. */
+/* An older format is brought up to ours. False: neither could be. */
 static bool
-has_our_format(struct mapdb *m)
+has_our_format(struct mapdb *m, struct err *err)
 {
 	uint32_t format = location_meta_u32(m->txn, "format");
 
 	if (format == LOCATION_FORMAT)
 		return true;
-	if (format == 0 || format > LOCATION_FORMAT || (format == 1 && !mapdb_index_servers(m)))
+	if (format > LOCATION_FORMAT) {
+		err_set(err,
+		        "%s: written by a newer version of roost-mupdate, which is needed "
+		        "to read it (format %" PRIu32 ", and this one has %d)",
+		        m->dir, format, LOCATION_FORMAT);
 		return false;
+	}
+	if (format == 0 || (format == 1 && !mapdb_index_servers(m))) {
+		err_set(err, "%s: its format makes no sense", m->dir);
+		return false;
+	}
 	mapdb_convert_left(m);
 	mapdb_put_u32(m, "format", LOCATION_FORMAT);
 	log_info(NULL, "map.converted dir=%s from=%" PRIu32 " to=%d", log_esc(m->dir), format,
@@ -277,14 +284,16 @@ check_known(struct mapdb *m, struct err *err)
 {
 	struct slice cluster;
 
-	if (!has_our_format(m)) {
-		err_set(err, "%s: written by another version", m->dir);
+	if (!has_our_format(m, err)) {
 		m->damaged = true;
 		return -1;
 	}
-	if (!kv_get(m->txn, LOCATION_T_META, SLICE("cluster"), &cluster) ||
-	    !slice_eq_str(cluster, m->cluster)) {
-		err_set(err, "%s: belongs to another cluster than \"%s\"", m->dir, m->cluster);
+	if (!kv_get(m->txn, LOCATION_T_META, SLICE("cluster"), &cluster))
+		cluster = SLICE("");
+	if (!slice_eq_str(cluster, m->cluster)) {
+		err_set(err,
+		        "%s: belongs to another cluster: to \"%.*s\", and cluster_id is \"%s\"",
+		        m->dir, SLICE_ARG(cluster), m->cluster);
 		return -1;
 	}
 	/* A replica that becomes a master keeps the list, its history and its revisions. */
@@ -311,7 +320,7 @@ start_term(struct mapdb *m)
 static int
 prepare(struct mapdb *m, struct err *err)
 {
-	int r;
+	int r = 0;
 
 	if (mapdb_begin(m, err) == -1)
 		return -1;
@@ -319,7 +328,7 @@ prepare(struct mapdb *m, struct err *err)
 	if (kv_has(m->txn, LOCATION_T_META, SLICE("format")))
 		r = check_known(m, err);
 	else
-		r = first_time(m);
+		first_time(m);
 	if (r == 0 && m->conf.master)
 		start_term(m);
 	if (r == 0)

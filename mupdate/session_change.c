@@ -9,6 +9,7 @@
 #include "session_impl.h"
 
 #include "base/xalloc.h"
+#include "mail/mbox_name.h"
 #include "rules.h"
 
 #include <inttypes.h>
@@ -23,17 +24,6 @@ speaks(void *ctx, struct slice server)
 	struct session *sn = ctx;
 
 	return service_speaks(sn->service, sn->identity, server);
-}
-
-/* "user.fred", "example.org!user.fred": where a user's claim is kept. */
-static bool
-is_inbox(struct slice name)
-{
-	size_t bang = slice_find(name, '!');
-	struct slice rest = bang < name.n ? slice_skip(name, bang + 1) : name;
-
-	return slice_starts(rest, SLICE("user.")) &&
-	       slice_find(slice_skip(rest, 5), '.') == rest.n - 5;
 }
 
 void
@@ -52,7 +42,8 @@ take_want(const struct mupdate_cmd *cmd, struct arena *a, struct location *want_
 	if (!location_fields_parse(cmd->fields, a, want_r))
 		return false;
 	want_r->revision = 0;
-	if (!is_inbox(want_r->name))
+	/* of a user's INBOX only */
+	if (!mbox_name_is_inbox(want_r->name))
 		want_r->claim = 0;
 	return want_r->claim < CLAIM_MOST;
 }
@@ -65,7 +56,7 @@ change_set(struct session *sn, const struct mupdate_cmd *cmd, const struct locat
 	struct location *loc = &v->loc;
 	uint64_t revision;
 
-	if (loc->state == LOCATION_ACTIVE && is_inbox(loc->name))
+	if (loc->state == LOCATION_ACTIVE && mbox_name_is_inbox(loc->name))
 		loc->claim = mapdb_claim(db, loc->name, loc->server, loc->claim);
 	else
 		loc->claim = now != NULL && slice_eq(now->server, loc->server) ? now->claim : 0;
