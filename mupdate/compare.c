@@ -116,7 +116,7 @@ reply(struct app *a, struct ctl_req *req, const struct json *args, struct walk *
 	buf_fini(&w->row);
 	if (r == -1) {
 		json_free(fields);
-		ctl_fail(req, "internal", "the list cannot be read");
+		ctl_fail(req, "internal", "the list cannot be read; the log says why");
 		return;
 	}
 	json_set_int(*fields, "names", (int64_t)w->count);

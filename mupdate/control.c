@@ -178,7 +178,7 @@ cmd_list(void *ctx, struct ctl_req *req, const struct json *args)
 	if (mapdb_each_prefix(a->db, slice_of(prefix != NULL ? prefix : ""), add_location, &l) ==
 	    -1) {
 		json_free(&fields);
-		ctl_fail(req, "internal", "the list cannot be read");
+		ctl_fail(req, "internal", "the list cannot be read; the log says why");
 		return;
 	}
 	json_set_bool(fields, "more", l.more);
@@ -214,7 +214,7 @@ cmd_servers(void *ctx, struct ctl_req *req, UNUSED const struct json *args)
 		return;
 	}
 	json_free(&fields);
-	ctl_fail(req, "internal", "the list cannot be read");
+	ctl_fail(req, "internal", "the list cannot be read; the log says why");
 }
 
 static void
@@ -252,11 +252,12 @@ cmd_reconcile(void *ctx, struct ctl_req *req, const struct json *args)
 		return;
 	}
 	if (strcmp(server, "*") != 0 && !conf_list_has(a->conf, "servers", server)) {
-		ctl_fail(req, "notfound", "%s is not in the setting servers", server);
+		ctl_fail(req, "notfound", "%s is not in the setting servers of this master",
+		         server);
 		return;
 	}
 	if (!service_complete(a->service, strcmp(server, "*") != 0 ? server : NULL)) {
-		ctl_fail(req, "temp", "the list cannot be written");
+		ctl_fail(req, "temp", "the list cannot be written; the log says why");
 		return;
 	}
 	log_warning(NULL, "map.said_complete server=%s", log_esc(server));

@@ -21,7 +21,9 @@ login_done(struct session *sn, const struct auth_reply *r)
 		return;
 	}
 	if (r->result == AUTH_OK)
-		log_warning(&sn->log, "session.denied user=%s reason=\"no [identity] for mupdate\"",
+		log_warning(&sn->log,
+		            "session.denied user=%s reason=\"it needs a section [identity] with "
+		            "mupdate among its services\"",
 		            log_esc(r->user));
 	mupdate_server_auth_done(sn->core, false, why);
 }

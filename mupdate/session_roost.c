@@ -44,7 +44,10 @@ session_roost(struct session *sn, const struct mupdate_cmd *cmd)
 	const struct mapdb_info *info = mapdb_info(sn->conf->db);
 
 	if (!slice_eq_str(cmd->cluster, sn->conf->cluster)) {
-		log_warning(&sn->log, "session.denied cluster=%s", log_esc_slice(cmd->cluster));
+		log_warning(&sn->log,
+		            "session.denied cluster=%s ours=%s reason=\"the peer's cluster_id is "
+		            "another one\"",
+		            log_esc_slice(cmd->cluster), log_esc(sn->conf->cluster));
 		mupdate_server_reply(sn->core, cmd->tag, MUPDATE_NO, MUPDATE_CODE_CLUSTER,
 		                     "this is another cluster");
 		return;
@@ -53,8 +56,8 @@ session_roost(struct session *sn, const struct mupdate_cmd *cmd)
 		info = mapdb_info(sn->conf->db);
 	if (cmd->term > info->term) {
 		log_error(&sn->log,
-		          "session.denied reason=\"the peer knows a newer master\" "
-		          "term=%" PRIu64 " ours=%" PRIu64,
+		          "session.denied reason=\"the peer knows a newer master: are there two? "
+		          "stop the one with the lower term\" term=%" PRIu64 " ours=%" PRIu64,
 		          cmd->term, info->term);
 		mupdate_server_reply(sn->core, cmd->tag, MUPDATE_NO, MUPDATE_CODE_STALE,
 		                     "there is a newer master");

@@ -25,7 +25,7 @@ struct cluster_req {
 	uint64_t id;        /* of the client core */
 	cluster_req_fn *fn; /* not called when the connection breaks */
 	void *ctx;
-	size_t index;
+	size_t index; /* the owner's: which of its names */
 };
 
 /* LIST, and everything behind it. Of one connection. */
@@ -72,7 +72,7 @@ struct cluster {
 	bool late_deferred;
 	struct reconcile rec;
 	struct map *conflicts; /* name -> c itself */
-	uint64_t unknown;
+	uint64_t unknown;      /* names over the guard, as of the last comparison */
 };
 
 /* ---- master.c */
@@ -80,6 +80,7 @@ struct cluster {
 void cluster_expect(struct cluster *c, uint64_t id, cluster_req_fn *fn, void *ctx, size_t index);
 /* Behind a batch of them. */
 void cluster_flush(struct cluster *c);
+/* This connection is of no use any more: it is ended when the core has returned. */
 void cluster_break(struct cluster *c, const char *why);
 /* The lists are compared again after a while. */
 void cluster_again(struct cluster *c);

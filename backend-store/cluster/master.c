@@ -1,3 +1,7 @@
+/*
+ * master - the connection to the location master: dialled again whenever it breaks, and then the lists
+ * are compared before anything else is asked (cluster.h, invariant 2).
+ */
 #include "base/xalloc.h"
 #include "cluster/cluster_impl.h"
 #include "location/location.h"
@@ -144,7 +148,9 @@ cluster_set_conflict(struct cluster *c, struct slice name, bool conflict)
 	else
 		(void)map_del(c->conflicts, name);
 	if (conflict)
-		log_error(NULL, "cluster.conflict mbox=%s reason=\"another store has it\"",
+		log_error(NULL,
+		          "cluster.conflict mbox=%s reason=\"another store has the name; roostctl "
+		          "explain says which: delete or rename one of the two\"",
 		          log_esc_slice(name));
 	store_set_conflict(c->conf.store, name, conflict);
 	metrics_set(&cluster_metrics[CLUSTER_M_CONFLICTS], map_count(c->conflicts));

@@ -1,3 +1,8 @@
+/*
+ * ops - mailbox/names.h: what the store asks about names becomes commands of MUPDATE, and their
+ * answers one answer (RFC 3656 section 4). While the master is telling its list of our names
+ * nothing is asked: what comes then waits for the end of it.
+ */
 #include "cluster/cluster_impl.h"
 #include "location/location.h"
 #include "log/log.h"
@@ -16,9 +21,11 @@ struct op {
 	struct slice where;    /* FIND: what the master says */
 	struct names_entry *e; /* RELEASE, LEAVE, FIND: only names */
 	bool *ok;              /* RESERVE: this one is ours now */
-	size_t count, left;
-	bool taken, later;
-	bool undoing; /* RESERVE: what was got is being released */
+	size_t count;          /* of e and ok */
+	size_t left;           /* answers that have not come */
+	bool taken;            /* one of the names is another store's */
+	bool later;            /* of one nobody can say */
+	bool undoing;          /* RESERVE: what was got is being released */
 };
 
 static struct op *

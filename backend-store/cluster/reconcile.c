@@ -1,3 +1,7 @@
+/*
+ * reconcile - the master's list of our names beside what the store has: what differs is put right, or
+ * told (a plan). The table is in cluster.h.
+ */
 #include "cluster/cluster_impl.h"
 #include "location/location.h"
 #include "log/log.h"
@@ -223,11 +227,13 @@ compare_rest(struct cluster *c)
 	c->unknown = allowed ? 0 : unknown;
 	metrics_set(&cluster_metrics[CLUSTER_M_UNKNOWN], c->unknown);
 	if (!allowed)
-		log_error(NULL,
-		          "cluster.guard unknown=%" PRIu64 " of=%" PRIu64
-		          " reason=\"the master has names here that this store does not know; "
-		          "a person must look\"",
-		          unknown, total);
+		log_error(
+			NULL,
+			"cluster.guard unknown=%" PRIu64 " of=%" PRIu64
+			" reason=\"the master has names here that this store does not know, and "
+			"they are many: roostctl reconcile --dry-run shows them, roostctl reconcile "
+			"--store %s --force takes them out of service\"",
+			unknown, total, log_esc(c->server));
 }
 
 /* ---- a plan ------------------------------------------------------------------------------------------- */
@@ -261,7 +267,7 @@ on_cleared(UNUSED void *ctx, UNUSED enum mbox_result result)
 	/* One that stays is found again by the next reconciliation. */
 }
 
-/* Not a conflict, but something an operator has to put right. */
+/* Not a conflict, but something that is asked again and again until an operator has put it right. */
 static void
 refused(struct cluster *c, const struct todo *t, const struct mupdate_answer *a)
 {
