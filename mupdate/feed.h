@@ -1,5 +1,6 @@
 /*
- * feed - long answers in pieces: LIST, and UPDATE with its snapshot and its stream.
+ * feed - long answers in pieces: LIST, and UPDATE with its snapshot and its stream. RFC 3656
+ * sections 4.6 and 4.11.
  *
  * Never holds a read transaction across a wait. A snapshot is told in order of the names,
  * a piece whenever the output has room, each record as it is at that moment; then follow
@@ -33,8 +34,8 @@ struct feed_ask {
 	uint64_t revision;
 	unsigned host_count; /* UPDATE: only these servers; 0: all */
 	const struct slice *hosts;
-	uint64_t lag_max;
-	bool by_octets; /* a plain peer wants the names in this order, not in Cyrus' */
+	uint64_t lag_max; /* changes; who is farther behind fails */
+	bool by_octets;   /* a plain peer wants the names in this order, not in Cyrus' */
 };
 
 /* Copies what it needs of ask; writes nothing yet. */
@@ -42,12 +43,12 @@ struct feed *feed_new(struct mapdb *db, struct mupdate_server *core, const struc
 void feed_free(struct feed **f);
 
 enum feed_result {
-	FEED_MORE,   /* has more to say: call again when the output has gone out */
+	FEED_MORE,   /* has more to say: call again when there is room, in another turn */
 	FEED_DONE,   /* LIST: the answer is complete, the feed can go */
 	FEED_LIVE,   /* UPDATE: all is told; call again when the map has changed */
 	FEED_FAILED, /* the map cannot be read, or the peer is too far behind: close */
 };
-/* Adds at most about `room` bytes to the core's output (out). */
+/* Adds about `room` bytes to the core's output (out) and no more than a record beyond. */
 enum feed_result feed_step(struct feed *f, const struct buf *out, size_t room);
 /* A line about one name, as this peer wants it. */
 void feed_tell(struct mupdate_server *core, const char *tag, const struct location *loc);

@@ -1,5 +1,6 @@
 /*
- * rules - what a change of the map is answered: pure decisions, no database.
+ * rules - what a change of the map is answered: pure decisions, no database. RFC 3656 sections 4.1,
+ * 4.3, 4.4 and 4.9.
  *
  *   the name is          RESERVE       ACTIVATE        DEACTIVATE     DELETE
  *   unknown              reserved      active          UNKNOWN        UNKNOWN
@@ -52,10 +53,11 @@ struct rules_verdict {
 	enum rules_act act;
 	struct location loc;    /* SET: the row, without revision and claim */
 	bool conflict;          /* NO: another store holds what this one says it has */
-	enum mupdate_code code; /* NO */
-	const char *text;       /* NO */
+	enum mupdate_code code; /* NO: for peers of ours */
+	const char *text;       /* NO: for people; static */
 };
 
+/* Borrows from in. */
 struct rules_verdict rules_decide(const struct rules_input *in);
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * barrier - "have I everything the master had when I asked?" A NOOP through the replica of
- * this host to the master; afterwards the replica's list holds every change that was
+ * barrier - "have I everything the master had when I asked?" A NOOP (RFC 3656 section 4.8) through
+ * the replica of this host to the master; afterwards the replica's list holds every change that was
  * acknowledged before the question.
  *
  * Requests are coalesced: one question is under way at a time, all that come meanwhile
  * share the next one. The socket is opened on demand and again after it broke.
- * Socket protocol, lines: "B <id>\n" -> "OK <id> <revision>\n" or "LATE <id>\n".
+ * Socket protocol, lines: "B <id>\n" -> "OK <id> <revision>\n" or "LATE <id>\n"; the other side
+ * is mupdate/barrier_server.c.
  */
 #ifndef LOCATION_BARRIER_H
 #define LOCATION_BARRIER_H
@@ -23,7 +24,8 @@ enum barrier_result {
 /* Never called from inside barrier_wait(). */
 typedef void barrier_fn(void *ctx, enum barrier_result result);
 
-/* socket_path is the replica's barrier socket (borrowed for the barrier's life). */
+/* socket_path is the replica's barrier socket (borrowed for the barrier's life). Whoever waits for
+ * longer than deadline_ms is told LATE. */
 struct barrier *barrier_new(struct loop *l, const char *socket_path, uint64_t deadline_ms);
 /* Waiters are dropped unanswered. */
 void barrier_free(struct barrier **b);

@@ -141,31 +141,23 @@ location_fields_add(struct buf *out, const struct location *loc)
 static bool
 take_value(struct slice text, struct arena *a, struct slice *value_r)
 {
-	char *p;
-	size_t n = 0;
+	struct buf value = BUF_INIT(LOCATION_FIELD_MAX);
+	bool ok = true;
 
-	if (text.n > 3 * LOCATION_FIELD_MAX)
-		return false;
-	p = arena_alloc(a, text.n + 1);
-	for (size_t i = 0; i < text.n; i++) {
-		char byte[1];
-		struct buf one = BUF_INIT(1);
+	while (ok && text.n > 0) {
+		bool escaped = text.p[0] == '%';
 
-		if (text.p[i] != '%') {
-			p[n++] = text.p[i];
-			continue;
-		}
-		if (text.n - i < 3 || !text_hex_decode(slice_sub(text, i + 1, 2), &one)) {
-			buf_fini(&one);
-			return false;
-		}
-		memcpy(byte, buf_slice(&one).p, 1);
-		buf_fini(&one);
-		p[n++] = byte[0];
-		i += 2;
+		if (escaped)
+			ok = text.n >= 3 && text_hex_decode(slice_sub(text, 1, 2), &value);
+		else
+			buf_add_char(&value, text.p[0]);
+		text = slice_skip(text, escaped ? 3 : 1);
+		ok = ok && !value.overflow;
 	}
-	*value_r = slice_make(p, n);
-	return n <= LOCATION_FIELD_MAX;
+	if (ok)
+		*value_r = arena_slice_dup(a, buf_slice(&value));
+	buf_fini(&value);
+	return ok;
 }
 
 static bool

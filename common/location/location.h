@@ -1,8 +1,8 @@
 /*
  * location - where a mailbox lives: the record of the map, its states and its codecs.
  *
- * A record is {name, server, partition, ACL, state} as in RFC 3656, and our own fields,
- * which plain MUPDATE peers neither see nor lose: mailbox id, UIDVALIDITY, special-use,
+ * A record is {name, server, partition, ACL, state} as in RFC 3656 (sections 3.5 and 3.6), and our
+ * own fields, which plain MUPDATE peers neither see nor lose: mailbox id, UIDVALIDITY, special-use,
  * revision, claim. Names are canonical ("example.org!user.fred.Sent"). `server` is a
  * logical name; addresses come from the settings (`[server NAME]`).
  */
@@ -56,14 +56,15 @@ struct location {
 bool location_name_ok(struct slice name);
 /* Letters, digits, "-", "_", ".", ":", "[", "]"; the partition may be empty. */
 bool location_place_ok(struct slice server, struct slice partition);
+/* No control characters but the TABs, and no identifier that is empty or too long. */
 bool location_acl_ok(struct slice acl);
 
-/* "server!partition"; without "!" the whole is the server. */
+/* "server!partition"; without "!" the whole is the server. Borrowed from place. */
 void location_place_split(struct slice place, struct slice *server_r, struct slice *partition_r);
 /* Always with "!": "server!" when the partition is empty. */
 void location_place_add(struct buf *out, const struct location *loc);
 
-/* The next pair of an ACL; false at its end. */
+/* Takes the next pair off an ACL, borrowed from it; false at its end. */
 bool location_acl_next(struct slice *rest, struct slice *id_r, struct slice *rights_r);
 
 /*

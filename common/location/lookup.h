@@ -20,7 +20,7 @@ struct lookup;
 /* loc is borrowed for the call; NULL unless FOUND or IS_RESERVED. */
 typedef void lookup_fn(void *ctx, enum location_result result, const struct location *loc);
 
-/* Borrows reader and barrier. */
+/* Borrows reader and barrier for its life. Those who wait when it is freed hear nothing. */
 struct lookup *lookup_new(struct loop *l, struct location_reader *reader, struct barrier *barrier);
 void lookup_free(struct lookup **k);
 
@@ -30,6 +30,7 @@ uint64_t lookup_find(struct lookup *k, struct slice name, lookup_fn *fn, void *c
 /* The same with a barrier first, whatever the list says now: for "not here" from a store. When the
  * barrier is late the result is LOCATION_BLIND, or that the name is reserved. */
 uint64_t lookup_find_after_barrier(struct lookup *k, struct slice name, lookup_fn *fn, void *ctx);
+/* Harmless for ids that are answered or 0. */
 void lookup_cancel(struct lookup *k, uint64_t id);
 
 #endif
