@@ -198,6 +198,7 @@ install: all man
 		/usr/lib/sysusers.d /usr/lib/tmpfiles.d $(PREFIX)/share/doc/roost/examples)
 	install $(addprefix $(B)/bin/,$(DAEMONS)) $(DESTDIR)$(PREFIX)/sbin
 	install $(B)/bin/roostctl $(DESTDIR)$(PREFIX)/bin
+	install deploy/roost-control $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 build/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 build/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	for u in deploy/systemd/*.service; do \

@@ -225,6 +225,13 @@ const struct command commands[] = {
 	  "one user's: roostctl mailbox list alice@example.org\n"
 	  "one store's: roostctl mailbox list --store store1\n",
 	  cmd_mailbox_list },
+	{ "mailbox where", "MAILBOX", 1, 1, 0, "Who believes what of one mailbox.",
+	  "What master, replicas and front ends have in their lists, and which stores have it.\n"
+	  "MAILBOX as for `mailbox create`. Exit status 0: all who were asked agree; 1: they do\n"
+	  "not, or there is none; 75: nobody who was asked knows.",
+	  "a folder: roostctl mailbox where alice@example.org/Sent\n"
+	  "a shared one, on all hosts: roostctl --config /etc/roost.d mailbox where lists.announce\n",
+	  cmd_mailbox_where },
 	{ "mailbox create", "MAILBOX", 1, 1, OPT(STORE) | OPT(PARENTS) | OPT(DRY_RUN),
 	  "A new mailbox.",
 	  "MAILBOX is a canonical name (user.alice.Sent, lists.announce, of another domain\n"

@@ -21,7 +21,8 @@ command_fn cmd_group_list, cmd_group_add, cmd_group_delete, cmd_group_join, cmd_
 command_fn cmd_sender_list, cmd_sender_add, cmd_sender_delete;
 command_fn cmd_mailbox_quota_show, cmd_mailbox_quota_set, cmd_mailbox_quota_clear,
 	cmd_mailbox_quota_list;
-command_fn cmd_mailbox_list, cmd_mailbox_create, cmd_mailbox_delete, cmd_mailbox_rename;
+command_fn cmd_mailbox_list, cmd_mailbox_create, cmd_mailbox_delete, cmd_mailbox_rename,
+	cmd_mailbox_where;
 command_fn cmd_mailbox_acl_show, cmd_mailbox_acl_set, cmd_mailbox_acl_delete;
 
 /* "imap,pop3" -> "imap pop3"; "all" -> "". EXIT_USAGE (and it was said) for other words. */

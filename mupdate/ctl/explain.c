@@ -1,9 +1,10 @@
 /*
  * explain - the way of an address through the cluster: aliases and forwards, then for each user
- * at their ends account, name, lists, stores; then a verdict. Everything is asked, nothing is
- * changed.
+ * at their ends account, name, lists, stores; then a verdict. `mailbox where` is its part about
+ * one mailbox. Everything is asked, nothing is changed.
  */
 #include "ctl/commands.h"
+#include "ctl/mailboxes.h"
 #include "ctl/verdict.h"
 #include "directory/resolve.h"
 
@@ -183,9 +184,8 @@ say_store(struct run *r, const struct fact_store *s)
 }
 
 static void
-say_facts(struct run *r, const struct subject *s, const struct facts *f)
+say_facts(struct run *r, const struct facts *f)
 {
-	run_say(r, "Mailbox:    its INBOX is called %s in the cluster.", s->inbox.s);
 	for (unsigned i = 0; i < f->list_count; i++)
 		say_list(r, &f->lists[i]);
 	for (unsigned i = 0; i < f->store_count; i++)
@@ -227,7 +227,8 @@ explain_one(struct run *r, const char *word, struct json *to)
 	if (s.inbox.n > 0) {
 		f = facts_gather(r, s.inbox.s);
 		facts_print_json(f, to);
-		say_facts(r, &s, f);
+		run_say(r, "Mailbox:    its INBOX is called %s in the cluster.", s.inbox.s);
+		say_facts(r, f);
 	}
 	verdict_find(&(struct verdict_subject){ .address = *s.full != '\0' ? s.full : s.word,
 	                                        .account = s.account,
@@ -360,5 +361,67 @@ cmd_explain(struct run *r)
 	                       : verdict_exit(explain_one(r, word, r->result));
 	resolved_fini(&way);
 	buf_fini(&steps.text);
+	return code;
+}
+
+/* ---- one mailbox ---------------------------------------------------------------------------------- */
+
+/* Who answers and does not place it on server; NULL: nobody. */
+static const char *
+who_differs(const struct facts *f, const char *server)
+{
+	const struct fact_store *s = facts_store(f, server);
+
+	for (unsigned i = 0; i < f->list_count; i++) {
+		const struct fact_list *l = &f->lists[i];
+
+		if (l->says != LIST_SILENT &&
+		    (l->says != LIST_FOUND || strcmp(l->server, server) != 0))
+			return program_text(l->program);
+	}
+	if (s != NULL && s->has != STORE_SILENT && s->has != STORE_ACTIVE)
+		return s->server;
+	for (unsigned i = 0; i < f->store_count; i++)
+		if ((f->stores[i].has == STORE_ACTIVE || f->stores[i].has == STORE_CONFLICT) &&
+		    strcmp(f->stores[i].server, server) != 0)
+			return f->stores[i].server;
+	return NULL;
+}
+
+static int
+judge_mailbox(struct run *r, const struct facts *f)
+{
+	const char *server = facts_server(f), *other;
+
+	json_set_str(r->result, "server", server);
+	if (server == NULL && facts_is_nowhere(f))
+		return run_fail(r, EXIT_NO, "there is no such mailbox");
+	if (server == NULL)
+		return run_fail(r, EXIT_TEMP, "nobody who can be asked from here knows");
+	other = who_differs(f, server);
+	if (other != NULL)
+		return run_fail(r, EXIT_NO,
+		                "%s says something else than the others; what stores and master "
+		                "would do about it: roostctl reconcile --dry-run",
+		                other);
+	run_say(r, "Verdict:    It is on %s. Everybody who was asked agrees.", server);
+	return EXIT_DONE;
+}
+
+int
+cmd_mailbox_where(struct run *r)
+{
+	struct mbox_name name;
+	struct facts *f;
+	int code = mailboxes_parse(r, r->args.operands[0], &name);
+
+	if (code != EXIT_DONE)
+		return code;
+	json_set_str(r->result, "mailbox", name.s);
+	f = facts_gather(r, name.s);
+	facts_print_json(f, r->result);
+	say_facts(r, f);
+	code = judge_mailbox(r, f);
+	facts_free(&f);
 	return code;
 }

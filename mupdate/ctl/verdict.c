@@ -96,6 +96,10 @@ judge_account(const struct look *l, struct verdict *v)
 		return true;
 	case ACCOUNT_INVALID:
 		say(v, VERDICT_INVALID, "This can be no address of a user.");
+		if (strchr(l->address, '/') != NULL)
+			next(v, "For a mailbox: roostctl mailbox where %s", l->address);
+		else if (strchr(l->address, '@') == NULL)
+			next(v, "Write it with its domain, such as alice@example.org.");
 		return true;
 	case ACCOUNT_DOMAIN_UNKNOWN:
 		say(v, VERDICT_DOMAIN_UNKNOWN,

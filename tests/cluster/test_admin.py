@@ -7,6 +7,7 @@ import pytest
 
 import cluster
 import talk
+from cluster import TOP, wait_until
 from world import PASSWORD
 
 
@@ -141,6 +142,70 @@ def test_a_store_that_is_not_here_is_elsewhere_unknown_or_away(shared, tmp_path)
         done = subprocess.run([os.path.join(shared.cluster.bin, "roostctl"), "--config",
                                str(conf), *args], capture_output=True, text=True, timeout=30)
         assert done.returncode == code and says in done.stdout + done.stderr, (args, done)
+
+
+SSH = """#!/bin/sh
+# ssh that goes nowhere: HOST COMMAND... is run here; a socket to forward becomes a link
+[ "$1" = -NT ] || { shift; exec "$@"; }
+while [ $# -gt 1 ]; do
+	[ "$1" != -L ] || ln -s "${2#*:}" "${2%%:*}"
+	shift
+done
+exec sleep 600
+"""
+
+
+def test_all_hosts_from_one_by_ssh(shared, tmp_path):
+    """roost-control brings the sockets of other hosts, and short settings name the programs."""
+    (tmp_path / "ssh").write_text(SSH)
+    (tmp_path / "ssh").chmod(0o755)
+    (tmp_path / "etc").mkdir()
+    cl, tunnels = shared.cluster, []
+    programs = {"master": "[roost-mupdate]\n", "store1": "[roost-store store1]\n",
+                "store2": "[roost-store store2]\n",
+                "fe1": "[roost-mupdate]\n[roost-imap]\n[roost-smtp]\n"}
+    os.symlink(cl.conf("fe2"), tmp_path / "etc" / "0-fe2.conf")
+    try:
+        for host, sections in programs.items():
+            near = tmp_path / "run" / host
+            (tmp_path / "etc" / f"{host}.conf").write_text(f"[common]\nrun_dir = {near}\n" +
+                                                          sections)
+            env = dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}",
+                       ROOST_RUN_DIR=f"{cl.dir}/run/{host}", ROOST_CONTROL_DIR=f"{tmp_path}/run")
+            tunnels.append(subprocess.Popen([os.path.join(TOP, "deploy", "roost-control"), host],
+                                            env=env))
+
+        def everybody():
+            done = subprocess.run([os.path.join(cl.bin, "roostctl"), "--config",
+                                   str(tmp_path / "etc"), "status"], capture_output=True,
+                                  text=True, timeout=30)
+            return done.returncode == 0 and len(done.stdout.splitlines()) == 10
+        wait_until("all programs to answer", everybody)
+        user = shared.user("store1")
+        for args in (("compare",), ("explain", user), ("reconcile", "--dry-run"),
+                     ("mailbox", "where", user + "/Sent"),
+                     ("move", "user", user, "to", "store2"), ("user", "delete", user)):
+            done = subprocess.run([os.path.join(cl.bin, "roostctl"), "--config",
+                                   str(tmp_path / "etc"), *args], capture_output=True, text=True,
+                                  timeout=60)
+            assert done.returncode == 0, (args, done)
+    finally:
+        for tunnel in tunnels:
+            tunnel.kill()
+            tunnel.wait()
+
+
+def test_where_a_mailbox_is(shared):
+    user = shared.user("store1")
+    for host in ("master", "store1", "fe1"):
+        said = answer(shared, host, "mailbox", "where", user + "/Sent")
+        assert said["server"] == "store1" and said["mailbox"].endswith(".Sent"), said
+    for word, code in ((user + "/Nothing", 1), ("a..b", 64)):
+        done = ctl(shared, "master", "mailbox", "where", word, check=False)
+        assert done.returncode == code, done
+    assert ctl(shared, "store2", "mailbox", "where", user, check=False).returncode == 75
+    done = ctl(shared, "fe1", "explain", user + "/Sent", check=False)
+    assert "mailbox where" in done.stdout, done
 
 
 def test_a_user_is_added_on_a_host_of_front_ends_alone(shared):
