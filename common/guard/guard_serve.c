@@ -61,6 +61,10 @@ struct metric guard_metrics[GUARD_M_COUNT] = {
 		METRIC_GAUGE("roost_redis_up", NULL, "1 while this host counts with others."),
 	[GUARD_M_REDIS_LOST] = METRIC_COUNTER("roost_redis_lost_total", NULL,
 	                                      "Times the connection to Redis was lost."),
+	[GUARD_M_REDIS_LATE] =
+		METRIC_COUNTER("roost_redis_late_total", NULL,
+	                       "Questions that Redis did not answer in time; this host's own "
+	                       "counts did."),
 };
 
 struct server {
@@ -213,6 +217,8 @@ on_shared(void *ctx, bool answered, enum limit_verdict v, uint64_t ms)
 	if (answered) {
 		q.verdict = v;
 		q.amount = ms;
+	} else {
+		metrics_add(&guard_metrics[GUARD_M_REDIS_LATE], 1);
 	}
 	if (p == NULL)
 		return;

@@ -27,6 +27,7 @@ enum {
 	GUARD_M_UNANSWERED,
 	GUARD_M_REDIS_UP,
 	GUARD_M_REDIS_LOST,
+	GUARD_M_REDIS_LATE,
 	GUARD_M_COUNT
 };
 extern struct metric guard_metrics[GUARD_M_COUNT];
