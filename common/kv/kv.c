@@ -257,7 +257,8 @@ check_page_size(const struct kv_env *env)
 #define LOCK_HEAD_BYTES 192 /* with the first reader's place */
 #define LOCK_PLACE_BYTES 64
 
-/* As long as LMDB would make it. One that is there keeps its length: others may have it open. */
+/* As long as LMDB would make it. One that is there keeps its length, since others may have it open;
+ * but of a head cut short LMDB makes more places than it can unmap. */
 static int
 allocate_lock(const struct kv_env *env)
 {
@@ -271,7 +272,7 @@ allocate_lock(const struct kv_env *env)
 		return errno == ENOSPC || errno == EDQUOT ? errno : 0;
 	must(mdb_env_get_maxreaders(env->mdb, &readers) == 0);
 	size = LOCK_HEAD_BYTES + (off_t)(readers - 1) * LOCK_PLACE_BYTES;
-	if (fstat(fd, &st) == 0 && st.st_size > 0)
+	if (fstat(fd, &st) == 0 && st.st_size >= LOCK_HEAD_BYTES)
 		size = st.st_size;
 	if (fallocate(fd, 0, 0, size) == -1 && (errno == ENOSPC || errno == EDQUOT))
 		rc = errno;

@@ -469,6 +469,49 @@ TEST(a_lock_without_its_end_is_not_used)
 	kv_close(&env);
 }
 
+/* Whoever opens it beside those who have it lives; who comes when they are gone can use it. */
+TEST(a_lock_of_a_few_octets_ends_nobody)
+{
+	struct kv_config c = { .tables = tables, .table_count = 2, .read_only = true };
+	char path[400], dir[300];
+
+	(void)fill("cut");
+	snprintf(dir, sizeof(dir), "%s/cut", test_dir());
+	snprintf(path, sizeof(path), "%s/lock.mdb", dir);
+	c.dir = dir;
+	for (off_t size = 0; size < 400; size += 57) {
+		int to_child[2], to_us[2];
+		struct kv_env *env = NULL;
+		char byte;
+		pid_t pid;
+
+		assert_true(pipe(to_child) == 0 && pipe(to_us) == 0);
+		pid = fork();
+		assert_true(pid != -1);
+		if (pid == 0) {
+			env = open_env("cut", true);
+			assert_int_equal(truncate(path, size), 0);
+			(void)!write(to_us[1], "", 1);
+			close(to_child[1]);
+			(void)!read(to_child[0], &byte, 1);
+			_exit(0);
+		}
+		assert_int_equal(read(to_us[0], &byte, 1), 1);
+		for (int i = 0; i < 2; i++) {
+			c.read_only = i == 0;
+			if (kv_open(&c, &env, NULL) == KV_OK)
+				kv_close(&env);
+		}
+		close(to_child[1]);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		env = open_env("cut", true);
+		kv_close(&env);
+		close(to_child[0]);
+		close(to_us[0]);
+		close(to_us[1]);
+	}
+}
+
 /* On a full disk a block that is not there yet ends whoever touches it, and these are touched by
  * readers. */
 TEST(a_lock_has_all_its_blocks)
