@@ -86,24 +86,14 @@ cmd_namespace(struct imap_session *s, UNUSED struct command *c)
 
 /* ---- ID ---------------------------------------------------------------------------------------- */
 
-/* From a front end (frontend-imap/imap/leg.c): the client's address and the session's name on
- * all tiers. Only what looks like one is taken. */
+/* From a front end (frontend-imap/imap/leg.c). */
 static void
 take_origin(struct imap_session *s, struct slice field, struct slice value)
 {
-	struct addr_net net;
-
-	if (slice_ieq(field, SLICE("x-originating-ip")) && value.n < sizeof(s->peer) &&
-	    addr_net_parse(value, &net)) {
+	if (slice_ieq(field, SLICE("x-originating-ip")) && origin_is_address(value))
 		snprintf(s->peer, sizeof(s->peer), "%.*s", SLICE_ARG(value));
-	} else if (slice_ieq(field, SLICE("x-session-id")) && value.n < sizeof(s->id) &&
-	           value.n > 0) {
-		for (size_t i = 0; i < value.n; i++)
-			if (!text_is_alpha(value.p[i]) && !text_is_digit(value.p[i]) &&
-			    strchr("-_.", value.p[i]) == NULL)
-				return;
+	else if (slice_ieq(field, SLICE("x-session-id")) && origin_is_session(value))
 		snprintf(s->id, sizeof(s->id), "%.*s", SLICE_ARG(value));
-	}
 }
 
 static bool

@@ -27,7 +27,7 @@
  *	void cmd_x(struct imap_session *s, struct command *c)
  *
  * The handler reads its arguments with c->args (proto/imap_args.h) and ends the command by
- * exactly one call of command_done(), command_fail() or command_bad(), at once or later:
+ * exactly one call of command_done(), _fail(), _bad() or _refuse(), at once or later:
  *
  * - An operation of the store: c->store_id = mailbox_copy(..., s). The callback gets s (its
  *   command is &s->command), sets s->command.store_id = 0 and goes on. When the session ends
@@ -61,6 +61,7 @@
 #include "mailbox/mailbox.h"
 #include "proto/imap_args.h"
 #include "proto/imap_cmd.h"
+#include "proto/origin.h"
 #include "session/sessions.h"
 
 struct imap_limits {
@@ -141,7 +142,7 @@ struct imap_session {
 	unsigned bad_commands, commands_before, failures;
 	uint64_t commands, bytes_in, bytes_out;
 
-	char id[64];
+	char id[ORIGIN_SESSION_MAX + 1];
 	char peer[ADDR_TEXT_LEN];
 	char user[MBOX_USER_MAX + 1]; /* "" before the login */
 	struct log_ctx log;

@@ -36,7 +36,7 @@ struct lmtp_delivery {
 	uint8_t key[DELIVER_KEY_LEN];
 
 	/* for the log, which may come after the session's end */
-	char id[SMTP_SESSION_MAX + 1];
+	char id[ORIGIN_SESSION_MAX + 1];
 	char peer[ADDR_TEXT_LEN];
 	char from[ADDRESS_TEXT_SIZE];
 	uint64_t submitted_ms;

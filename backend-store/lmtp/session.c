@@ -17,7 +17,7 @@
 
 #define RCPT_PARALLEL 50 /* questions to the directory under way for one session */
 
-STATIC_ASSERT(SMTP_SESSION_MAX >= IDS_SESSION_LEN);
+STATIC_ASSERT(ORIGIN_SESSION_MAX >= IDS_SESSION_LEN);
 
 static const struct link_limits limits = { 64 << 10, 64 << 10, 16 << 10, 4 << 20 };
 

@@ -63,7 +63,7 @@ struct lmtp_session {
 	bool ended;
 	bool gone; /* the peer has closed; a final answer is still tried */
 
-	char id[SMTP_SESSION_MAX + 1];
+	char id[ORIGIN_SESSION_MAX + 1];
 	char peer[ADDR_TEXT_LEN];
 	char *login; /* NULL: none */
 	struct log_ctx log;

@@ -140,6 +140,15 @@ slice_cut(struct slice *rest, char sep)
 	return head;
 }
 
+bool
+slice_has_word(struct slice list, struct slice word)
+{
+	while (list.n > 0)
+		if (slice_ieq(slice_cut(&list, ' '), word))
+			return word.n > 0;
+	return false;
+}
+
 char *
 slice_dup(struct slice s)
 {

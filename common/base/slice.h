@@ -60,6 +60,8 @@ struct slice slice_trim(struct slice s);
 /* Splits *rest at the first sep: returns what is before it and moves *rest behind
  * it. Without sep returns all and leaves *rest empty with p == NULL. */
 struct slice slice_cut(struct slice *rest, char sep);
+/* Is word, in any case, one of list's words, which have a space between them? */
+bool slice_has_word(struct slice list, struct slice word);
 /* Heap copy with a terminating NUL; the caller frees. */
 char *slice_dup(struct slice s);
 

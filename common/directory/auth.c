@@ -66,12 +66,7 @@ auth_mechs(const struct auth *a)
 bool
 auth_offers(const struct auth *a, const char *mech)
 {
-	struct slice rest = slice_of(auth_mechs(a));
-
-	while (rest.p != NULL)
-		if (slice_eq_str(slice_cut(&rest, ' '), mech))
-			return *mech != '\0';
-	return false;
+	return slice_has_word(slice_of(auth_mechs(a)), slice_of(mech));
 }
 
 uint64_t

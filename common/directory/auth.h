@@ -85,7 +85,7 @@ void auth_cancel(struct auth *a, uint64_t id);
 
 /* Mechanisms on offer, "PLAIN" or "PLAIN LOGIN". Borrowed. Empty: none. */
 const char *auth_mechs(const struct auth *a);
-/* Is this one (in capitals) on offer? */
+/* Is this one on offer? */
 bool auth_offers(const struct auth *a, const char *mech);
 
 /* ---- credentials for stores ---------------------------------------------------------- */

@@ -291,18 +291,6 @@ auth_refuse(struct mupdate_server *s, const char *text)
 	mupdate_server_reply(s, s->tag, MUPDATE_NO, MUPDATE_CODE_NONE, text);
 }
 
-/* Is mech one of those announced? */
-static bool
-mech_offered(const struct mupdate_server *s, struct slice mech)
-{
-	struct slice rest = slice_of(mechs_now(s));
-
-	while (rest.n > 0)
-		if (slice_ieq(slice_cut(&rest, ' '), mech))
-			return true;
-	return false;
-}
-
 /* cmd-authenticate = "AUTHENTICATE" SP sasl-mech [ SP string ]; Cyrus sends the mechanism
  * as a string. */
 static void
@@ -324,7 +312,8 @@ cmd_authenticate(struct mupdate_server *s, const struct mupdate_line *line)
 		reply_bad(s, s->tag, "already authenticated");
 		return;
 	}
-	if (!mech_offered(s, line->words[2].s) || line->words[2].s.n >= sizeof(mech)) {
+	if (!slice_has_word(slice_of(mechs_now(s)), line->words[2].s) ||
+	    line->words[2].s.n >= sizeof(mech)) {
 		auth_refuse(s, s->conf->tls_required && !s->is_tls ? "Use STARTTLS first"
 		                                                   : "no mechanism available");
 		return;

@@ -5,7 +5,6 @@
 #include "base/xalloc.h"
 #include "proto/sasl_line.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 
 enum state {
@@ -263,17 +262,6 @@ cmd_pass(struct pop3_server *s, struct call *c)
 	return emit(c, POP3_LOGIN);
 }
 
-static bool
-is_offered(const struct pop3_server *s, struct slice mech)
-{
-	struct slice rest = slice_of(s->settings->mechs);
-
-	while (rest.n > 0)
-		if (slice_ieq(slice_cut(&rest, ' '), mech))
-			return true;
-	return false;
-}
-
 /* AUTH alone lists the mechanisms: no RFC has it, but old clients ask that way. */
 static int
 list_mechs(struct pop3_server *s, struct call *c)
@@ -311,7 +299,7 @@ cmd_auth(struct pop3_server *s, struct call *c)
 		return refuse(s, "-ERR Say STLS first.", c->out, c->ev);
 	if (mech.p == NULL)
 		return list_mechs(s, c);
-	if (!is_offered(s, mech))
+	if (!slice_has_word(slice_of(s->settings->mechs), mech))
 		return refuse(s, "-ERR This mechanism is not offered.", c->out, c->ev);
 	if (next_word(&c->args).p != NULL)
 		return refuse(s, "-ERR AUTH takes a mechanism and a response.", c->out, c->ev);
@@ -363,32 +351,6 @@ cmd_stls(struct pop3_server *s, struct call *c)
 	return emit(c, POP3_STLS);
 }
 
-static bool
-is_address(struct slice text)
-{
-	char host[INET6_ADDRSTRLEN];
-	unsigned char bytes[16];
-
-	if (text.n == 0 || text.n >= sizeof(host))
-		return false;
-	memcpy(host, text.p, text.n);
-	host[text.n] = '\0';
-	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
-}
-
-/* It ends up in logs and on other wires. */
-static bool
-is_session_id(struct slice id)
-{
-	if (id.n == 0 || id.n > POP3_SESSION_MAX)
-		return false;
-	for (size_t i = 0; i < id.n; i++)
-		if (!text_is_alpha(id.p[i]) && !text_is_digit(id.p[i]) &&
-		    memchr("-_.+/=:", id.p[i], 7) == NULL)
-			return false;
-	return true;
-}
-
 /* XCLIENT 1*(SP key "=" value): Dovecot has further keys (PORT, TTL, FORWARD), which we
  * have no use for. */
 static int
@@ -402,11 +364,11 @@ cmd_xclient(struct pop3_server *s, struct call *c)
 		struct slice key = slice_cut(&word, '=');
 
 		if (slice_ieq_str(key, "ADDR")) {
-			if (!is_address(word))
+			if (!origin_is_address(word))
 				return refuse(s, "-ERR Bad ADDR.", c->out, c->ev);
 			c->ev->addr = word;
 		} else if (slice_ieq_str(key, "SESSION")) {
-			if (!is_session_id(word))
+			if (!origin_is_session(word))
 				return refuse(s, "-ERR Bad SESSION.", c->out, c->ev);
 			c->ev->session = word;
 		}

@@ -6,7 +6,7 @@
  * knows what may be said when, and leads the dialogue until the login; what commands do
  * after the login is the caller's. APOP is not offered.
  *
- * Who is trusted is greeted with [XCLIENT] and may say XCLIENT, in Dovecot's dialect.
+ * Who is trusted is greeted with [XCLIENT] and may say XCLIENT, in Dovecot's dialect (origin.h).
  *
  *	for (;;) {
  *		switch (pop3_server_input(s, in, &used, out, &ev)) {
@@ -26,10 +26,10 @@
 #include "base/buf.h"
 #include "base/must.h"
 #include "base/slice.h"
+#include "proto/origin.h"
 
 #define POP3_LINE_MAX 4096 /* with CRLF; RFC 2449 says 255. SASL: sasl_line.h */
 #define POP3_USER_MAX 512
-#define POP3_SESSION_MAX 64   /* SESSION= of XCLIENT */
 #define POP3_BAD_MAX 20       /* bad commands of a session, the one after the last ends it */
 #define POP3_COMMANDS_MAX 100 /* before the login */
 #define POP3_FAILED_MAX 5     /* failed logins */

@@ -139,17 +139,6 @@ cmd_starttls(struct smtp_server *s, struct smtp_call *c)
 
 /* ---- AUTH: RFC 4954 ------------------------------------------------------------------------ */
 
-static bool
-is_mech_offered(const struct smtp_server *s, struct slice mech)
-{
-	struct slice rest = slice_of(s->settings->mechs);
-
-	while (rest.n > 0)
-		if (slice_ieq(slice_cut(&rest, ' '), mech))
-			return true;
-	return false;
-}
-
 /* Into s->decoded. The result is never p == NULL. */
 static bool
 decode(struct smtp_server *s, struct slice base64, struct slice *data_r)
@@ -177,7 +166,7 @@ check_login(const struct smtp_server *s, struct slice mech)
 		return &twice;
 	if (!may_log_in(s))
 		return &clear;
-	return is_mech_offered(s, mech) ? NULL : &unknown;
+	return slice_has_word(slice_of(s->settings->mechs), mech) ? NULL : &unknown;
 }
 
 static int
@@ -265,7 +254,7 @@ take_addr(struct slice value, struct slice *addr_r)
 	if (slice_istarts(value, SLICE("IPV6:")))
 		value = slice_skip(value, strlen("IPV6:"));
 	*addr_r = value;
-	return smtp_is_ip(value);
+	return origin_is_address(value);
 }
 
 static bool
@@ -311,7 +300,7 @@ take_xclient_value(enum xclient_key key, struct slice value, struct smtp_xclient
 		return take_text(value, SMTP_HELO_MAX, &x->name);
 	case X_SESSION:
 		x->session = value;
-		return smtp_is_session_id(value);
+		return origin_is_session(value);
 	default:
 		return true;
 	}

@@ -8,8 +8,6 @@
  */
 #include "proto/smtp_wire.h"
 
-#include <arpa/inet.h>
-
 #include "base/num.h"
 #include "base/text.h"
 
@@ -49,31 +47,6 @@ smtp_xtext_decode(struct slice in, struct buf *out)
 		}
 	}
 	return true;
-}
-
-bool
-smtp_is_session_id(struct slice id)
-{
-	if (id.n == 0 || id.n > SMTP_SESSION_MAX)
-		return false;
-	for (size_t i = 0; i < id.n; i++)
-		if (!text_is_alpha(id.p[i]) && !text_is_digit(id.p[i]) &&
-		    memchr("-_.+/=:", id.p[i], 7) == NULL)
-			return false;
-	return true;
-}
-
-bool
-smtp_is_ip(struct slice s)
-{
-	char host[INET6_ADDRSTRLEN];
-	unsigned char bin[16];
-
-	if (s.n == 0 || s.n >= sizeof(host) || memchr(s.p, '\0', s.n) != NULL)
-		return false;
-	memcpy(host, s.p, s.n);
-	host[s.n] = '\0';
-	return inet_pton(AF_INET, host, bin) == 1 || inet_pton(AF_INET6, host, bin) == 1;
 }
 
 /* ---- parameters -------------------------------------------------------------------------- */
@@ -172,7 +145,7 @@ take_key(struct call *c, struct slice value)
 static bool
 take_session(struct call *c, struct slice value)
 {
-	if (!smtp_is_session_id(value))
+	if (!origin_is_session(value))
 		return false;
 	c->mail->session = arena_slice_dup(c->a, value);
 	return true;
@@ -181,7 +154,7 @@ take_session(struct call *c, struct slice value)
 static bool
 take_addr(struct call *c, struct slice value)
 {
-	if (!smtp_is_ip(value))
+	if (!origin_is_address(value))
 		return false;
 	c->mail->addr = arena_slice_dup(c->a, value);
 	return true;

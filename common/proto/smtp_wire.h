@@ -29,11 +29,11 @@
 #include "base/must.h"
 #include "base/slice.h"
 #include "mail/address.h"
+#include "proto/origin.h"
 #include "proto/smtp_reply.h"
 
 #define SMTP_KEY_LEN 32
 #define SMTP_LINE_MAX 4096 /* a command with its CRLF; RFC 5321 says 512 and extensions */
-#define SMTP_SESSION_MAX 64
 #define SMTP_ENVID_MAX 100 /* RFC 3461 section 4.4 */
 #define SMTP_ORCPT_MAX 500
 #define SMTP_USER_MAX 512 /* XUSER, XDETAIL, decoded */
@@ -104,9 +104,5 @@ const struct smtp_refusal *smtp_rcpt_parse(struct arena *a, struct slice args,
 void smtp_xtext_add(struct buf *out, struct slice in);
 /* False leaves out unchanged. */
 bool smtp_xtext_decode(struct slice in, struct buf *out) MUST_CHECK;
-/* A session id that may go into logs and on other wires. */
-bool smtp_is_session_id(struct slice id);
-/* "192.0.2.1", "2001:db8::1" */
-bool smtp_is_ip(struct slice s);
 
 #endif

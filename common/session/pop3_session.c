@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-STATIC_ASSERT(POP3_SESSION_MAX >= IDS_SESSION_LEN);
+STATIC_ASSERT(ORIGIN_SESSION_MAX >= IDS_SESSION_LEN);
 
 void
 pop3_session_reply(struct pop3_session *s, const char *line)

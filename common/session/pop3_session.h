@@ -89,7 +89,7 @@ struct pop3_session {
 	bool logged_in, ended;
 	bool quitting; /* nothing more comes from the client; his last word is to be answered */
 
-	char id[POP3_SESSION_MAX + 1];
+	char id[ORIGIN_SESSION_MAX + 1];
 	char peer[ADDR_TEXT_LEN];
 	char user[MBOX_USER_MAX + 1]; /* from `known` on; before it "", or whom we refused */
 	const char *store;            /* the owner's: where his mail is, NULL: here, or not known */

@@ -38,7 +38,7 @@ struct pool_conn {
 	struct link *link;
 	struct smtp_client *core;
 	struct smtp_client_settings settings;
-	char session[SMTP_SESSION_MAX + 1]; /* the only one it is for; "": for all */
+	char session[ORIGIN_SESSION_MAX + 1]; /* the only one it is for; "": for all */
 	char client[ADDR_TEXT_LEN];
 	struct lease *lease; /* LEASED */
 	bool reused;
@@ -50,7 +50,7 @@ struct lease {
 	struct list node; /* in store->waiting until granted */
 	struct store *store;
 	struct pool_conn *conn; /* NULL: waiting, or lost */
-	char session[SMTP_SESSION_MAX + 1];
+	char session[ORIGIN_SESSION_MAX + 1];
 	char client[ADDR_TEXT_LEN];
 	const struct lease_ops *ops;
 	void *ctx;

@@ -17,7 +17,7 @@
 #define HANDSHAKE_MS 30000
 #define RCPT_PARALLEL 50 /* of one session, with directory and stores */
 
-STATIC_ASSERT(SMTP_SESSION_MAX >= IDS_SESSION_LEN);
+STATIC_ASSERT(ORIGIN_SESSION_MAX >= IDS_SESSION_LEN);
 
 const char *
 smtp_service_name(enum smtp_service s)
@@ -150,7 +150,7 @@ reply_to_message(struct smtp_session *s)
 {
 	struct buf *out = link_out(s->client);
 	struct smtp_reply common;
-	char text[SMTP_SESSION_MAX + 20];
+	char text[ORIGIN_SESSION_MAX + 20];
 
 	if (s->settings.lmtp) {
 		for (size_t i = 0; i < txn_rcpt_count(s->txn); i++) {

@@ -48,7 +48,7 @@ struct smtp_session {
 	bool said_all;     /* nothing more comes from the client, who may still listen */
 	uint64_t until_ms; /* a body has to be whole by then */
 
-	char id[SMTP_SESSION_MAX + 1];
+	char id[ORIGIN_SESSION_MAX + 1];
 	char peer[ADDR_TEXT_LEN];
 	struct addr from; /* what his rights depend on: the conn's peer, or whom XCLIENT named */
 	char user[DIRECTORY_NAME_MAX + 1]; /* canonical, who has logged in; "": nobody */

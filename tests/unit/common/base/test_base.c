@@ -11,6 +11,24 @@
 #include "base/xalloc.h"
 #include "lib/test.h"
 
+TEST(words_of_a_list)
+{
+	static const struct {
+		const char *list, *word;
+		bool has;
+	} words[] = {
+		{ "PLAIN LOGIN", "plain", true }, { "PLAIN LOGIN", "LOGIN", true },
+		{ "PLAIN LOGIN", "LOG", false },  { "PLAIN LOGIN", "PLAIN LOGIN", false },
+		{ "PLAIN  LOGIN", "", false },    { "PLAIN LOGIN", "LOGINS", false },
+		{ "", "PLAIN", false },           { "", "", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		test_check(slice_has_word(slice_of(words[i].list), slice_of(words[i].word)) ==
+		                   words[i].has,
+		           "\"%s\" in \"%s\"", words[i].word, words[i].list);
+}
+
 TEST(slice_cut_walks_the_fields)
 {
 	struct slice rest = SLICE("a,,b");
