@@ -72,15 +72,6 @@ cleanup(struct imap_session *s)
 /* ---- to the store ----------------------------------------------------------------------------------- */
 
 static void
-fail(struct imap_session *s, enum mbox_result result)
-{
-	if (result == MBOX_ABSENT)
-		command_done(s, COMMAND_NO, "TRYCREATE", "There is no such mailbox");
-	else
-		command_fail(s, result);
-}
-
-static void
 on_added(void *ctx, enum mbox_result result, const struct mailbox_added *added)
 {
 	struct append *a = ctx;
@@ -93,7 +84,7 @@ on_added(void *ctx, enum mbox_result result, const struct mailbox_added *added)
 		return;
 	}
 	if (result != MBOX_OK) {
-		fail(s, result);
+		command_fail_target(s, result);
 		return;
 	}
 	metrics_add(&imap_metrics[IMAP_M_APPENDED], added->count);
@@ -123,7 +114,7 @@ on_open(void *ctx, enum mbox_result result, struct mailbox *m)
 
 	s->command.store_id = 0;
 	if (result != MBOX_OK) {
-		fail(s, result);
+		command_fail_target(s, result);
 		return;
 	}
 	a->mailbox = m;

@@ -27,15 +27,6 @@ cleanup(struct imap_session *s)
 }
 
 static void
-fail(struct imap_session *s, enum mbox_result result)
-{
-	if (result == MBOX_ABSENT)
-		command_done(s, COMMAND_NO, "TRYCREATE", "There is no such mailbox");
-	else
-		command_fail(s, result);
-}
-
-static void
 on_copied(void *ctx, enum mbox_result result, const struct mailbox_added *added)
 {
 	struct imap_session *s = ctx;
@@ -44,7 +35,7 @@ on_copied(void *ctx, enum mbox_result result, const struct mailbox_added *added)
 
 	s->command.store_id = 0;
 	if (result != MBOX_OK) {
-		fail(s, result);
+		command_fail_target(s, result);
 		return;
 	}
 	if (added->count == 0) {
@@ -74,7 +65,7 @@ on_open(void *ctx, enum mbox_result result, struct mailbox *m)
 
 	c->store_id = 0;
 	if (result != MBOX_OK) {
-		fail(s, result);
+		command_fail_target(s, result);
 		return;
 	}
 	j->to = m;

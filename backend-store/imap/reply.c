@@ -133,3 +133,12 @@ command_fail(struct imap_session *s, enum mbox_result result)
 	          mbox_result_name(result));
 	command_done(s, COMMAND_NO, store_replies[result].code, store_replies[result].text);
 }
+
+void
+command_fail_target(struct imap_session *s, enum mbox_result result)
+{
+	if (result == MBOX_ABSENT)
+		command_done(s, COMMAND_NO, "TRYCREATE", "There is no such mailbox");
+	else
+		command_fail(s, result);
+}

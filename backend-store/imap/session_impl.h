@@ -207,6 +207,9 @@ enum command_end { COMMAND_OK, COMMAND_NO, COMMAND_BAD };
 void command_done(struct imap_session *s, enum command_end end, const char *code, const char *text);
 /* As the table of reply.c has it: NO with the response code of the result (not for OK). */
 void command_fail(struct imap_session *s, enum mbox_result result);
+/* The same for APPEND, COPY and MOVE: a mailbox that is not there may be made (TRYCREATE, RFC 3501
+ * section 7.1). */
+void command_fail_target(struct imap_session *s, enum mbox_result result);
 /* BAD; text: imap_args_bad(), or ours. */
 void command_bad(struct imap_session *s, const char *text);
 /* reply: "BAD ..." or "NO ...", static. */

@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
+#include "mail/header.h"
 
 static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
 	                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
@@ -84,33 +85,12 @@ month_of(struct slice s)
 
 /* ---- the lenient form ---- */
 
-/* Skips blanks and comments, however nested or unfinished. */
-static struct slice
-skip_cfws(struct slice s)
-{
-	unsigned depth = 0;
-
-	while (s.n > 0) {
-		if (depth > 0 && s.p[0] == '\\' && s.n > 1)
-			s = slice_skip(s, 1);
-		else if (s.p[0] == '(')
-			depth++;
-		else if (s.p[0] == ')' && depth > 0)
-			depth--;
-		else if (depth == 0 && s.p[0] != ' ' && s.p[0] != '\t' && s.p[0] != '\r' &&
-		         s.p[0] != '\n')
-			break;
-		s = slice_skip(s, 1);
-	}
-	return s;
-}
-
 static bool
 take_word(struct slice *s, struct slice *word_r)
 {
 	size_t n = 0;
 
-	*s = skip_cfws(*s);
+	*s = header_skip_cfws(*s);
 	while (n < s->n && text_is_alpha(s->p[n]))
 		n++;
 	*word_r = slice_sub(*s, 0, n);
@@ -125,7 +105,7 @@ take_number(struct slice *s, size_t max, int *v_r, size_t *digits_r)
 	size_t n = 0;
 	int v = 0;
 
-	*s = skip_cfws(*s);
+	*s = header_skip_cfws(*s);
 	for (; n < s->n && text_is_digit(s->p[n]); n++) {
 		if (n == max)
 			return false;
@@ -140,7 +120,7 @@ take_number(struct slice *s, size_t max, int *v_r, size_t *digits_r)
 static bool
 take_char(struct slice *s, char c)
 {
-	*s = skip_cfws(*s);
+	*s = header_skip_cfws(*s);
 	if (s->n == 0 || s->p[0] != c)
 		return false;
 	*s = slice_skip(*s, 1);
@@ -173,7 +153,7 @@ take_zone(struct slice *s, int *min_r)
 	size_t digits;
 	int v, sign;
 
-	*s = skip_cfws(*s);
+	*s = header_skip_cfws(*s);
 	*min_r = 0;
 	if (s->n == 0)
 		return true;

@@ -59,6 +59,10 @@ void header_decode(struct slice value, header_charset_fn *charset_fn, void *ctx,
 
 /* ---- structured fields, as Content-Type: value; name=value ---- */
 
+/* Without the blanks, line ends and comments at its start (CFWS, RFC 5322 section 3.2.2), however
+ * nested or unfinished. */
+struct slice header_skip_cfws(struct slice s);
+
 struct header_param {
 	struct slice name;    /* lower case */
 	struct slice value;   /* unquoted; RFC 2231 joined and decoded to %-free bytes */

@@ -34,8 +34,8 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static struct slice
-skip_cfws(struct slice s)
+struct slice
+header_skip_cfws(struct slice s)
 {
 	unsigned depth = 0;
 
@@ -160,19 +160,19 @@ read_pieces(struct arena *a, struct slice s, struct pieces *ps)
 	while (ps->n < HEADER_MAX_PARAMS && s.n > 0) {
 		struct piece *p = &ps->v[ps->n];
 
-		s = skip_cfws(s);
+		s = header_skip_cfws(s);
 		if (s.n > 0 && s.p[0] == ';') {
 			s = slice_skip(s, 1);
 			continue;
 		}
 		*p = (struct piece){ .name = lower_dup(a, take_token(&s)) };
-		s = skip_cfws(s);
+		s = header_skip_cfws(s);
 		if (p->name.n == 0 || s.n == 0 || s.p[0] != '=') {
 			/* not a parameter: on behind the next semicolon */
 			s = slice_skip(s, slice_find(s, ';'));
 			continue;
 		}
-		s = skip_cfws(slice_skip(s, 1));
+		s = header_skip_cfws(slice_skip(s, 1));
 		p->value = s.n > 0 && s.p[0] == '"' ? take_quoted(a, &s) : take_bare(a, &s);
 		split_name(p);
 		ps->n++;
@@ -272,13 +272,13 @@ void
 header_parse_params(struct arena *a, struct slice value, struct header_params *p_r)
 {
 	struct pieces ps;
-	struct slice s = skip_cfws(value);
+	struct slice s = header_skip_cfws(value);
 
 	memset(p_r, 0, sizeof(*p_r));
 	p_r->type = lower_dup(a, take_token(&s));
-	s = skip_cfws(s);
+	s = header_skip_cfws(s);
 	if (s.n > 0 && s.p[0] == '/') {
-		s = skip_cfws(slice_skip(s, 1));
+		s = header_skip_cfws(slice_skip(s, 1));
 		p_r->subtype = lower_dup(a, take_token(&s));
 		if (p_r->type.n == 0 || p_r->subtype.n == 0) {
 			p_r->type = slice_make("", 0);
