@@ -25,7 +25,9 @@
  *	workers		INT	event loops (programs with more than one)
  *	auth_workers	INT
  *	auth_timeout	DURATION  an answer of an auth worker
- *	login_mechs	LIST	SCRAM-SHA-256 PLAIN LOGIN
+ *	login_mechs	LIST	GSSAPI SCRAM-SHA-256 PLAIN LOGIN
+ *	kerberos_keytab	PATH	GSSAPI: keys of this host's services (auth workers read it)
+ *	kerberos_realms	LIST	GSSAPI: other realms whose principals are users
  *	login_failure_delay DURATION  before a failed login is answered
  *	limit_*		what one address, user, sender may (common/limit)
  *	unlimited_networks NETWORKS  not limited
@@ -42,7 +44,8 @@
  *	listed		BOOL	kind = imap: it is in the list of locations
  *
  * [identity NAME]: who may speak to servers without being a mail user.
- *	password	STRING	plain, a crypt(3) hash, SCRAM keys (auth workers only)
+ *	password	STRING	plain, a crypt(3) hash, SCRAM keys (auth workers only); none: a
+ *				Kerberos principal
  *	services	LIST	mupdate imap pop3 lmtp: where it may log in
  *	servers		LIST	mupdate: servers it may speak for; empty: any
  *	admin		BOOL	may act for any user (authzid), and administer

@@ -80,12 +80,24 @@ const struct conf_def conf_common_settings[] = {
 	  .help = "Processes that check passwords and ask the directory." },
 	{ "auth_timeout", CONF_DURATION, "10s", 100, 300000, .flags = CONF_RESTART_IN_PLACE,
 	  .help = "An answer of an auth worker that takes longer counts as \"later\"." },
-	{ "login_mechs", CONF_LIST, "SCRAM-SHA-256 PLAIN LOGIN", .flags = CONF_RESTART_IN_PLACE,
-	  .words = "SCRAM-SHA-256 PLAIN LOGIN",
-	  .help = "SASL mechanisms on offer where a login is allowed. Leave SCRAM-SHA-256 out when "
+	{ "login_mechs", CONF_LIST, "GSSAPI SCRAM-SHA-256 PLAIN LOGIN",
+	  .flags = CONF_RESTART_IN_PLACE, .words = "GSSAPI SCRAM-SHA-256 PLAIN LOGIN",
+	  .help = "SASL mechanisms on offer where a login is allowed; GSSAPI with kerberos_keytab "
+	          "only. Leave SCRAM-SHA-256 out when "
 	          "accounts have crypt(3) hashes from elsewhere: clients prefer it, and it needs keys "
 	          "that only passwords set here have. Stores and location servers always have PLAIN: "
 	          "our own programs use it." },
+	{ "kerberos_keytab", CONF_PATH, .flags = CONF_RESTART_IN_PLACE,
+	  .help = "The keytab for logins by GSSAPI (Kerberos), with keys of imap/HOST, pop/HOST, "
+	          "smtp/HOST, or mupdate/HOST at location servers, HOST being the setting "
+	          "hostname. It is read at each login, by auth workers only, so user "
+	          "must be able to. GSSAPI comes with the package libsasl2-modules-gssapi-mit. Not set: "
+	          "it is not offered." },
+	{ "kerberos_realms", CONF_LIST, .flags = CONF_RESTART_IN_PLACE,
+	  .help = "A principal fred of the default realm of this host (krb5.conf) is the user fred "
+	          "of default_domain, and fred@OTHER.NET of a realm named here is the user "
+	          "fred@other.net. Other principals, and those with a / in their names, are no "
+	          "users; any can be an [identity]." },
 	{ "login_failure_delay", CONF_DURATION, "2s", 0, 60000, .flags = CONF_RESTART_IN_PLACE,
 	  .help = "A failed login is answered after this time." },
 	{ "limit_address_sessions", CONF_INT, "500", 0, 1000000, .flags = CONF_RESTART_IN_PLACE,
@@ -171,9 +183,11 @@ static const struct conf_def server_settings[] = {
 };
 
 static const struct conf_def identity_settings[] = {
-	{ "password", CONF_STRING, .flags = CONF_SECRET | CONF_AUTH_ONLY | CONF_REQUIRED,
+	{ "password", CONF_STRING, .flags = CONF_SECRET | CONF_AUTH_ONLY,
 	  .help = "Its password: plain, as a crypt(3) hash, or as SCRAM-SHA-256 keys. A hash cannot "
-	          "do SCRAM." },
+	          "do SCRAM. An identity without one is the Kerberos principal of its name, and logs in "
+	          "by GSSAPI: host/be1.example.org, or cyrus@OTHER.NET where that is not the default "
+	          "realm." },
 	{ "services", CONF_LIST, "mupdate",
 	  .help = "Where it may log in: mupdate, imap, pop3, lmtp." },
 	{ "servers", CONF_LIST,

@@ -43,17 +43,17 @@ fail(struct parser *p, const char *what)
 }
 
 static bool
-is_name_char(char c, bool section)
+is_name_char(char c, const char *more)
 {
 	return text_is_digit(c) || text_is_alpha(c) || c == '_' ||
-	       (section && (c == '-' || c == '.' || c == '@'));
+	       (c != '\0' && strchr(more, c) != NULL);
 }
 
 static bool
-is_name(struct slice s, bool section)
+is_name(struct slice s, const char *more)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (!is_name_char(s.p[i], section))
+		if (!is_name_char(s.p[i], more))
 			return false;
 	return s.n > 0 && s.n <= 128;
 }
@@ -126,9 +126,11 @@ parse_head(struct parser *p, struct slice s)
 	in = slice_trim(slice_sub(s, 1, close - 1));
 	kind = slice_cut(&in, ' ');
 	name = slice_trim(in);
-	if (!is_name(kind, true) || (name.n > 0 && !is_name(name, true)))
+	/* Names of programs' instances become names of files. */
+	if (!is_name(kind, "-.@") ||
+	    (name.n > 0 && !is_name(name, slice_eq_str(kind, "identity") ? "-.@/" : "-.@")))
 		return fail(p, "a section is written [program], [program instance] or [kind name], "
-		               "in letters, digits, - . _ @");
+		               "in letters, digits, - . _ @; / may stand in [identity name] only");
 	k = slice_dup(kind);
 	n = name.n > 0 ? slice_dup(name) : NULL;
 	p->head = (size_t)(add_head(p->file, k, n, p->path, p->line) - p->file->heads) + 1;
@@ -180,7 +182,7 @@ parse_setting(struct parser *p, struct slice s)
 
 	if (rest.p == NULL)
 		return fail(p, "a setting is written name = value");
-	if (!is_name(name, false))
+	if (!is_name(name, ""))
 		return fail(p, "the name of a setting has letters, digits and _ only");
 	if (p->head == 0) {
 		err_set(p->err, "%s:%u: %.*s must stand below a section such as [common]", p->path,

@@ -57,6 +57,7 @@ struct conversation {
 	char service[33], session[65], peer[129], mech[65];
 	struct policy_answer answer; /* of the last check */
 	char authcid[DIRECTORY_NAME_MAX + 1];
+	char authzid[DIRECTORY_NAME_MAX + 1]; /* GSSAPI: as whom, for the log */
 };
 
 struct serve {
@@ -213,7 +214,23 @@ on_permit(void *ctx, struct slice authzid, struct slice authcid)
 	return sasl_result_of(c->answer.result);
 }
 
-static const struct sasl_conv_ops conversation_ops = { on_check, on_keys, on_permit };
+static enum sasl_result
+on_permit_principal(void *ctx, struct slice authzid, struct slice principal)
+{
+	struct conversation *c = ctx;
+
+	set_authcid(c, principal);
+	snprintf(c->authzid, sizeof(c->authzid), "%.*s", SLICE_ARG(authzid));
+	policy_permit_principal(c->serve->policy, c->service, authzid, principal, &c->answer);
+	return sasl_result_of(c->answer.result);
+}
+
+static const struct sasl_conv_ops conversation_ops = {
+	.check = on_check,
+	.keys = on_keys,
+	.permit = on_permit,
+	.permit_principal = on_permit_principal,
+};
 
 static enum auth_result
 result_of(enum sasl_result r)
@@ -227,12 +244,27 @@ result_of(enum sasl_result r)
 	return results[r];
 }
 
+static bool
+is_gssapi(const struct conversation *c)
+{
+	return slice_ieq_str(slice_of(c->mech), SASL_GSSAPI);
+}
+
+/* What Kerberos has against a ticket (too old, of another host, clocks apart) is told to the log
+ * alone, and without it nobody could find out. */
 static void
 log_result(const struct conversation *c, enum auth_result result)
 {
 	struct log_ctx ctx = { .session = c->session, .peer = c->peer };
 
-	if (result == AUTH_DENIED)
+	const char *why = log_esc(sasl_conv_reason(c->sasl));
+
+	if (result == AUTH_TEMP && is_gssapi(c))
+		log_warning(&ctx, "auth.gssapi service=%s err=%s", c->service, why);
+	else if (result == AUTH_DENIED && is_gssapi(c))
+		log_info(&ctx, "auth.denied service=%s mech=" SASL_GSSAPI " user=%s as=%s why=%s",
+		         c->service, log_esc(c->authcid), log_esc(c->authzid), why);
+	else if (result == AUTH_DENIED)
 		log_info(&ctx, "auth.denied service=%s mech=%s user=%s", c->service,
 		         log_esc(c->mech), log_esc(c->authcid));
 	else if (result != AUTH_CONTINUE)
@@ -541,6 +573,20 @@ serve_fini(struct serve *s)
 }
 
 int
+auth_pipe_check(const struct conf *c, struct err *err)
+{
+	bool ok;
+
+	if (!auth_wants_gssapi(c))
+		return 0;
+	if (sasl_conv_global_open(conf_str(c, "kerberos_keytab"), err) == -1)
+		return -1;
+	ok = sasl_conv_has_gssapi(err);
+	sasl_conv_global_close();
+	return ok ? 0 : -1;
+}
+
+int
 auth_pipe_serve(const int *fds, unsigned count, const struct conf *c)
 {
 	struct sigaction term = { .sa_handler = on_term };
@@ -553,11 +599,13 @@ auth_pipe_serve(const int *fds, unsigned count, const struct conf *c)
 	sigprocmask(SIG_BLOCK, &block, &waiting);
 	sigdelset(&waiting, SIGTERM);
 	sigaction(SIGTERM, &term, NULL);
-	/* all of them: what is offered is the workers' to say, and LOGIN and USER/PASS are PLAIN */
-	if (sasl_conv_global_open(SASL_CONV_MECHS, &err) == -1) {
+	if (sasl_conv_global_open(conf_str(c, "kerberos_keytab"), &err) == -1) {
 		log_error(NULL, "auth.sasl err=%s", log_esc(err.text));
 		return EXIT_FAILURE;
 	}
+	/* it was there when the program started: the other mechanisms go on */
+	if (auth_wants_gssapi(c) && !sasl_conv_has_gssapi(&err))
+		log_error(NULL, "auth.gssapi err=%s", log_esc(err.text));
 	serve_init(&s, fds, count, c);
 	say_hello(&s);
 	serve_run(&s, &waiting);

@@ -421,29 +421,70 @@ policy_scram_keys(struct policy *p, const char *service, struct slice authcid,
 	return r == AUTH_TEMP ? AUTH_TEMP : AUTH_OK;
 }
 
+/* Who has proved that he is n->authcid. */
+static void
+permit_names(struct policy *p, const char *service, struct names *n, struct policy_answer *a)
+{
+	struct directory_account account;
+
+	if (n->identity != NULL && strcmp(service, TOKEN_PEER_SERVICE) != 0) {
+		permit_identity(p, n->identity, service, buf_slice(&n->authzid), a);
+	} else if (n->identity == NULL && has_accounts(service)) {
+		a->result = find_account(p, buf_slice(&n->authcid), a->user, &account);
+		if (a->result == AUTH_OK)
+			permit_account(p, &account, service, buf_slice(&n->authzid), a);
+		else if (a->result == AUTH_UNKNOWN)
+			a->result = AUTH_DENIED;
+		secret_wipe(account.hash, sizeof(account.hash));
+	}
+	if (a->result == AUTH_OK && p->secret.n > 0)
+		add_grant(p, service, a);
+}
+
 void
 policy_permit(struct policy *p, const char *service, struct slice authzid, struct slice authcid,
               struct policy_answer *a_r)
 {
-	struct directory_account account;
 	struct names n;
 
 	memset(a_r, 0, sizeof(*a_r));
 	a_r->result = AUTH_DENIED;
-	if (names_init(p, &n, authzid, authcid)) {
-		if (n.identity != NULL && strcmp(service, TOKEN_PEER_SERVICE) != 0) {
-			permit_identity(p, n.identity, service, buf_slice(&n.authzid), a_r);
-		} else if (n.identity == NULL && has_accounts(service)) {
-			a_r->result = find_account(p, buf_slice(&n.authcid), a_r->user, &account);
-			if (a_r->result == AUTH_OK)
-				permit_account(p, &account, service, buf_slice(&n.authzid), a_r);
-			else if (a_r->result == AUTH_UNKNOWN)
-				a_r->result = AUTH_DENIED;
-			secret_wipe(account.hash, sizeof(account.hash));
-		}
-	}
-	if (a_r->result == AUTH_OK && p->secret.n > 0)
-		add_grant(p, service, a_r);
+	if (names_init(p, &n, authzid, authcid))
+		permit_names(p, service, &n, a_r);
+	names_fini(&n);
+}
+
+/* A realm answers for its own users only: what another one calls "fred" is nobody here, unless
+ * the settings trust it with a domain. Behind "\" stands what a principal may have and a user may
+ * not. */
+static bool
+is_user_principal(struct policy *p, struct slice principal)
+{
+	size_t at = slice_find(principal, '@');
+	char realm[DIRECTORY_NAME_MAX + 1];
+
+	if (slice_find(principal, '/') < principal.n || slice_find(principal, '\\') < principal.n)
+		return false;
+	if (at == principal.n)
+		return true;
+	copy_str(realm, sizeof(realm), slice_skip(principal, at + 1));
+	return conf_list_has(p->conf, "kerberos_realms", realm);
+}
+
+void
+policy_permit_principal(struct policy *p, const char *service, struct slice authzid,
+                        struct slice principal, struct policy_answer *a_r)
+{
+	struct names n;
+
+	memset(a_r, 0, sizeof(*a_r));
+	a_r->result = AUTH_DENIED;
+	/* to Kerberos, names that SASLprep makes equal are two principals; and whoever may name
+	 * principals is not to take over identities that were made for passwords */
+	if (names_init(p, &n, authzid, principal) && slice_eq(buf_slice(&n.authcid), principal) &&
+	    (n.identity != NULL ? conf_str(n.identity, "password") == NULL
+	                        : is_user_principal(p, principal)))
+		permit_names(p, service, &n, a_r);
 	names_fini(&n);
 }
 

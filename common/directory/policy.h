@@ -51,6 +51,13 @@ enum auth_result policy_scram_keys(struct policy *p, const char *service, struct
 void policy_permit(struct policy *p, const char *service, struct slice authzid,
                    struct slice authcid, struct policy_answer *a_r);
 
+/* GSSAPI: this Kerberos principal has shown a ticket. An identity of exactly that name, and
+ * without a password, is that identity. "fred", of the realm that is the host's default, is the user fred of the default
+ * domain; "fred@OTHER.NET" is fred@other.net where the setting `kerberos_realms` has OTHER.NET.
+ * No other principal is a user ("fred/admin", "host/x": never). */
+void policy_permit_principal(struct policy *p, const char *service, struct slice authzid,
+                             struct slice principal, struct policy_answer *a_r);
+
 #define POLICY_SECRET_MAX 1536
 struct policy_credentials {
 	enum auth_result result;

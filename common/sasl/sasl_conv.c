@@ -8,6 +8,10 @@
  * PLAIN and LOGIN call the password check first and the authorisation later, in two callbacks;
  * ours is one question. So the first keeps what it was told, and the second asks. The
  * password is wiped as soon as it was asked about.
+ *
+ * GSSAPI knows no password; its plug-in calls the authorisation alone. It never talks to a KDC: a
+ * ticket is opened with the keytab. What it has against one goes to the log callback, and what it
+ * has against our side (no key for this service) shows before the first challenge.
  */
 #include "sasl/sasl_conv.h"
 
@@ -31,16 +35,17 @@ struct sasl_conv {
 	struct scram_server *scram; /* NULL: another mechanism */
 	enum scram_state scram_state;
 	struct buf challenge; /* SCRAM */
-	sasl_callback_t callbacks[4];
+	sasl_callback_t callbacks[5];
 	struct buf authcid, password; /* between the two callbacks */
 	enum sasl_result verdict;     /* of check(); INVALID before it was asked */
 	bool done;                    /* ended: no further step */
 	bool is_login, has_name;      /* LOGIN, and its name has come */
 	bool too_long;                /* name or password: nobody is asked */
+	bool is_gssapi, challenged;   /* GSSAPI, and it has challenged */
 	char reason[256];
 };
 
-static char global_mechs[256];
+static const char *global_keytab; /* NULL: no GSSAPI */
 
 /*
  * Properties of users, of which there are none: passwords are asked by callback. But the
@@ -78,7 +83,9 @@ on_getopt(void *ctx, const char *plugin, const char *option, const char **result
 	const char *value = NULL;
 
 	if (strcmp(option, "mech_list") == 0)
-		value = global_mechs;
+		value = SASL_CONV_MECHS;
+	else if (strcmp(option, "keytab") == 0 && global_keytab != NULL)
+		value = global_keytab;
 	else if (strcmp(option, "auxprop_plugin") == 0)
 		value = auxprop_name; /* and none of the host's */
 	else if (strcmp(option, "pwcheck_method") == 0)
@@ -109,6 +116,17 @@ on_log(void *ctx, int level, const char *message)
 	return SASL_OK;
 }
 
+/* What the library has to say about a conversation; never a message of its (level PASS). */
+static int
+on_conv_log(void *ctx, int level, const char *message)
+{
+	struct sasl_conv *c = ctx;
+
+	if (level >= SASL_LOG_ERR && level <= SASL_LOG_NOTE && message != NULL)
+		snprintf(c->reason, sizeof(c->reason), "%s", message);
+	return SASL_OK;
+}
+
 static int
 on_checkpass(sasl_conn_t *conn, void *ctx, const char *user, const char *password,
              unsigned password_len, struct propctx *props)
@@ -130,9 +148,14 @@ on_authorize(sasl_conn_t *conn, void *ctx, const char *authzid, unsigned authzid
              struct propctx *props)
 {
 	struct sasl_conv *c = ctx;
+	struct slice who = slice_make(authzid, authzid_len);
 
-	c->verdict = c->ops->check(c->ctx, slice_make(authzid, authzid_len), buf_slice(&c->authcid),
-	                           buf_slice(&c->password));
+	if (c->is_gssapi) {
+		c->verdict =
+			c->ops->permit_principal(c->ctx, who, slice_make(authcid, authcid_len));
+		return c->verdict == SASL_RESULT_OK ? SASL_OK : SASL_NOAUTHZ;
+	}
+	c->verdict = c->ops->check(c->ctx, who, buf_slice(&c->authcid), buf_slice(&c->password));
 	buf_wipe(&c->password);
 	buf_init(&c->password, 4096);
 	return c->verdict == SASL_RESULT_OK ? SASL_OK : SASL_NOAUTHZ;
@@ -162,11 +185,11 @@ static sasl_callback_t global_callbacks[] = {
 };
 
 int
-sasl_conv_global_open(const char *mechs, struct err *err)
+sasl_conv_global_open(const char *keytab, struct err *err)
 {
 	int r;
 
-	snprintf(global_mechs, sizeof(global_mechs), "%s", mechs);
+	global_keytab = keytab;
 	r = sasl_server_init(global_callbacks, "roost");
 	if (r == SASL_OK)
 		r = sasl_auxprop_add_plugin(auxprop_name, auxprop_init);
@@ -180,6 +203,62 @@ void
 sasl_conv_global_close(void)
 {
 	sasl_server_done();
+}
+
+/* The plug-in looks at its access only, and says nothing that an operator could read. */
+static bool
+check_keytab(const char *path, struct err *err)
+{
+	FILE *f = fopen(path, "re");
+	int version = -1;
+
+	if (f == NULL) {
+		err_set_errno(err, "kerberos_keytab: %.200s cannot be read", path);
+		return false;
+	}
+	/* A file of keys, as MIT and Heimdal write it, begins with 5 and its version. */
+	if (fgetc(f) == 5)
+		version = fgetc(f);
+	fclose(f);
+	if (version == 1 || version == 2)
+		return true;
+	err_set(err, "kerberos_keytab: %.200s is no keytab, or an empty one", path);
+	return false;
+}
+
+/* m is NULL before and behind the list. */
+static void
+on_plugin(server_sasl_mechanism_t *m, sasl_info_callback_stage_t stage, void *ctx)
+{
+	bool *found = ctx;
+
+	*found = *found || m != NULL;
+}
+
+bool
+sasl_conv_has_gssapi(struct err *err)
+{
+	bool found = false;
+
+	if (global_keytab == NULL) {
+		err_set(err, "kerberos_keytab is not set");
+		return false;
+	}
+	if (!check_keytab(global_keytab, err))
+		return false;
+	(void)sasl_server_plugin_info(SASL_GSSAPI, on_plugin, &found);
+	if (found)
+		return true;
+	err_set(err, "kerberos_keytab: Cyrus SASL has no GSSAPI here: install the package "
+	             "libsasl2-modules-gssapi-mit, or take the setting away");
+	return false;
+}
+
+/* As Kerberos names services: RFC 5034 for POP3, the others as we do. */
+static const char *
+kerberos_service(const char *service)
+{
+	return strcmp(service, "pop3") == 0 ? "pop" : service;
 }
 
 struct sasl_conv *
@@ -203,8 +282,10 @@ sasl_conv_new(const char *service, const char *hostname, bool tls, const struct 
 		(sasl_callback_t){ SASL_CB_PROXY_POLICY, (callback_fn *)(void *)on_authorize, c };
 	c->callbacks[2] =
 		(sasl_callback_t){ SASL_CB_CANON_USER, (callback_fn *)(void *)on_canon, c };
-	c->callbacks[3] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
-	r = sasl_server_new(service, hostname, NULL, NULL, NULL, c->callbacks, 0, &c->conn);
+	c->callbacks[3] = (sasl_callback_t){ SASL_CB_LOG, (callback_fn *)(void *)on_conv_log, c };
+	c->callbacks[4] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
+	r = sasl_server_new(kerberos_service(service), hostname, NULL, NULL, NULL, c->callbacks, 0,
+	                    &c->conn);
 	if (r == SASL_OK)
 		r = sasl_setprop(c->conn, SASL_SEC_PROPS, &props);
 	if (r == SASL_OK)
@@ -236,13 +317,19 @@ static enum sasl_result
 result_of(struct sasl_conv *c, int r, const char *out, unsigned out_len, struct slice *challenge_r)
 {
 	*challenge_r = slice_make(out != NULL ? out : "", out != NULL ? out_len : 0);
-	if (r == SASL_CONTINUE)
+	if (r == SASL_CONTINUE) {
+		c->challenged = c->challenged || out_len > 0;
 		return SASL_RESULT_CONTINUE;
+	}
 	c->done = true;
-	if (r != SASL_OK)
+	if (r != SASL_OK && c->reason[0] == '\0')
 		snprintf(c->reason, sizeof(c->reason), "%s", sasl_errstring(r, NULL, NULL));
-	if (c->verdict != SASL_RESULT_INVALID)
+	if (c->verdict != SASL_RESULT_INVALID && (c->verdict != SASL_RESULT_OK || r == SASL_OK))
 		return c->verdict;
+	/* no key for this service, no plug-in: the client can do nothing about it */
+	if (c->is_gssapi && !c->challenged && (r == SASL_FAIL || r == SASL_NOMECH) &&
+	    global_keytab != NULL)
+		return SASL_RESULT_TEMP;
 	if (c->too_long)
 		return SASL_RESULT_INVALID;
 	switch (r) {
@@ -331,8 +418,10 @@ scram_step(struct sasl_conv *c, struct slice message, struct slice *challenge_r)
 static bool
 is_offered(const char *mech)
 {
-	struct slice rest = slice_of(global_mechs);
+	struct slice rest = SLICE(SASL_CONV_MECHS);
 
+	if (global_keytab == NULL && slice_ieq_str(slice_of(mech), SASL_GSSAPI))
+		return false;
 	while (rest.n > 0)
 		if (slice_ieq_str(slice_cut(&rest, ' '), mech))
 			return true;
@@ -369,6 +458,7 @@ sasl_conv_start(struct sasl_conv *c, const char *mech, struct slice initial,
 		return scram_step(c, initial, challenge_r);
 	}
 	c->is_login = slice_ieq_str(slice_of(mech), "LOGIN");
+	c->is_gssapi = slice_ieq_str(slice_of(mech), SASL_GSSAPI);
 	c->has_name = initial.n > 0; /* an empty one is none there */
 	if (!can_be_message(c, initial))
 		r = SASL_BADPROT;

@@ -1,6 +1,6 @@
 /*
- * sasl_conv - SASL conversations of servers: PLAIN and LOGIN by Cyrus SASL (this is the only
- * includer of it), SCRAM-SHA-256 by scram_server.h.
+ * sasl_conv - SASL conversations of servers: GSSAPI (RFC 4752), PLAIN and LOGIN by Cyrus SASL
+ * (this is the only includer of it), SCRAM-SHA-256 by scram_server.h.
  *
  * No configuration of the host has a say: paths and options come from callbacks, and
  * only the mechanisms asked for are offered. Blocking (password checks), so it runs in
@@ -37,18 +37,28 @@ struct sasl_conv_ops {
 	enum sasl_result (*keys)(void *ctx, struct slice authcid, struct scram_keys *k_r);
 	/* SCRAM: authcid has proved that he is he. May he log in, and act for authzid? */
 	enum sasl_result (*permit)(void *ctx, struct slice authzid, struct slice authcid);
+	/* GSSAPI: the same of a Kerberos principal: "fred", "host/be1.example.org" of the realm that
+	 * is the host's default, "fred@OTHER.REALM" of others. authzid is never empty. */
+	enum sasl_result (*permit_principal)(void *ctx, struct slice authzid,
+	                                     struct slice principal);
 };
 
+#define SASL_GSSAPI "GSSAPI"
 /* Everything there is, in the order of preference. */
-#define SASL_CONV_MECHS "SCRAM-SHA-256 PLAIN LOGIN"
+#define SASL_CONV_MECHS SASL_GSSAPI " SCRAM-SHA-256 PLAIN LOGIN"
 
-/* Once per process. mechs: some of SASL_CONV_MECHS. -1 with the operator's text. */
-int sasl_conv_global_open(const char *mechs, struct err *err) MUST_CHECK;
+/* Once per process. keytab: the file with the keys of this host's services, which is borrowed,
+ * and read at each login; NULL: no GSSAPI. -1 with the operator's text. */
+int sasl_conv_global_open(const char *keytab, struct err *err) MUST_CHECK;
 void sasl_conv_global_close(void);
+/* Can logins by GSSAPI succeed? False with the operator's text: the keytab or the plug-in
+ * cannot be had. Such logins are SASL_RESULT_TEMP then. */
+bool sasl_conv_has_gssapi(struct err *err) MUST_CHECK;
 
 struct sasl_conv;
 
-/* service: "imap". NULL with the text when out of means. */
+/* service: "imap", "pop3". hostname: as in "imap/hostname@REALM", a key of the keytab. NULL with
+ * the text when out of means. */
 struct sasl_conv *sasl_conv_new(const char *service, const char *hostname, bool tls,
                                 const struct sasl_conv_ops *ops, void *ctx,
                                 struct err *err) MUST_CHECK;
@@ -59,7 +69,7 @@ enum sasl_result sasl_conv_start(struct sasl_conv *c, const char *mech, struct s
                                  struct slice *challenge_r) MUST_CHECK;
 enum sasl_result sasl_conv_step(struct sasl_conv *c, struct slice response,
                                 struct slice *challenge_r) MUST_CHECK;
-/* Why it was denied, for the log. Borrowed. */
+/* Why it was not taken, for the log; "" unknown. Borrowed. */
 const char *sasl_conv_reason(const struct sasl_conv *c);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/version.h"
 #include "guard/guard_serve.h"
+#include "directory/auth_pipe.h"
 #include "directory/directory.h"
 #include "log/log.h"
 #include "svc/svc_impl.h"
@@ -110,10 +111,12 @@ judge(const struct svc_program *p, const struct svc_args *args, const struct con
 
 	if (c == NULL)
 		return NULL;
-	if (check_files(c, err) == -1) {
+	if (check_files(c, err) == -1 ||
+	    ((p->flags & SVC_AUTH) != 0 && svc_check_auth(c, err) == -1)) {
 		*code_r = SVC_EXIT_START;
 		conf_free(&c);
-	} else if (((p->flags & SVC_AUTH) != 0 && directory_check(c, err) == -1) ||
+	} else if (((p->flags & SVC_AUTH) != 0 &&
+	            (auth_check_settings(c, err) == -1 || directory_check(c, err) == -1)) ||
 	           (p->check != NULL && p->check(c, err) == -1)) {
 		err_prefix(err, "%s", args->config);
 		conf_free(&c);

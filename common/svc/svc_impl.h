@@ -15,6 +15,7 @@
  * sockets.c     listening sockets, kept over generations
  * fds.c         which descriptors a child must not have
  * privileges.c  the change to `user`
+ * trial.c       what an auth worker will need, tried as `user` before one starts
  * notify.c      systemd
  * stats.c       the supervisor's own metrics
  */
@@ -61,6 +62,11 @@ struct conf_schema svc_schema(const struct svc_program *p);
  * NULL: *code_r is the exit code that fits. */
 struct conf *svc_load(const struct svc_program *p, const struct svc_args *args,
                       struct conf_file **f_r, int *code_r, struct err *err) MUST_CHECK;
+
+/* ---- trial.c ------------------------------------------------------------------------------- */
+
+/* auth_pipe_check() in a process that ends with it. */
+int svc_check_auth(const struct conf *c, struct err *err) MUST_CHECK;
 
 /* ---- fds.c --------------------------------------------------------------------------------- */
 

@@ -42,7 +42,7 @@ class Roost:
     def __init__(self, bin_dir, folder, ip, settings):
         self.bin, self.dir, self.ip = bin_dir, folder, ip
         self.config = os.path.join(folder, "roost.conf")
-        self.programs = {}
+        self.programs, self.env = {}, {}
         os.makedirs(os.path.join(folder, "run"), exist_ok=True)
         with open(self.config, "w") as f:
             if "plaintext_networks" not in settings:
@@ -55,7 +55,8 @@ class Roost:
             args += ["--instance", instance]
         out = open(os.path.join(self.dir, "roost.out"), "ab")
         self.programs[program] = p = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out,
-                                                      stderr=out, start_new_session=True)
+                                                      stderr=out, start_new_session=True,
+                                                      env={**os.environ, **self.env})
         out.close()
 
         def ready():

@@ -29,7 +29,7 @@ class Host:
 
     def __init__(self, root, folder, ip, settings, services, start=()):
         self.root, self.dir, self.ip = root, folder, ip
-        self.process = None
+        self.process, self.more_env = None, {}
         self.services = os.path.join(folder, "services")
         for d in ["conf", "spool", "conf/socket", "conf/proc", "conf/log", "conf/db"]:
             os.makedirs(os.path.join(folder, d), exist_ok=True)
@@ -44,7 +44,7 @@ class Host:
                 "virtdomains": "off", "tcp_keepalive": "yes"}
         base.update(settings)
         with open(self.path("imapd.conf"), "w") as f:
-            f.writelines(f"{k}: {v}\n" for k, v in base.items())
+            f.writelines(f"{k}: {v}\n" for k, v in base.items() if v is not None)
         with open(self.path("cyrus.conf"), "w") as f:
             f.write("START {\n" + "".join(f"  {n} cmd=\"{self.command(c)}\"\n" for n, c in start))
             f.write("}\nSERVICES {\n")
@@ -72,8 +72,8 @@ class Host:
                 'mount --bind "$0" /etc/services && exec "$@"', self.services] + args
 
     def env(self):
-        return dict(os.environ, LD_LIBRARY_PATH=os.path.join(self.root,
-                                                             "usr/lib/x86_64-linux-gnu"))
+        return dict(os.environ, LD_LIBRARY_PATH=os.path.join(self.root, "usr/lib/x86_64-linux-gnu"),
+                    **self.more_env)
 
     def add_login(self, user):
         subprocess.run(["saslpasswd2", "-p", "-c", "-f", self.path("sasldb2"), "-u", self.ip, user],

@@ -51,10 +51,10 @@ class Lab(Box):
         return host
 
     def front(self, name, at, master=MASTER, **more):
-        settings = {**more, "mupdate_server": master, "mupdate_port": "3905",
+        settings = {"mupdate_server": master, "mupdate_port": "3905",
                     "mupdate_username": name, "mupdate_authname": name, "mupdate_password": lab.SECRET,
                     "proxy_authname": "proxy", "proxy_password": lab.SECRET,
-                    "proxyd_allow_status_referral": "no", "mupdate_retry_delay": "2"}
+                    "proxyd_allow_status_referral": "no", "mupdate_retry_delay": "2", **more}
         host = lab.Host(self.root, self.sub(name), at, settings,
                         [("mupdate", "mupdate", 3905, "prefork=1"),
                          ("imap", "imapd", 143, "prefork=0"),

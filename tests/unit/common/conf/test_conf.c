@@ -225,10 +225,10 @@ static const struct bad_case {
 	  "[server]\n",
 	  NULL,
 	  { "[server] needs a name: [server NAME]" } },
-	{ "a required setting that is missing",
-	  "\n[identity x]\n",
+	{ "a slash in the name of an instance, which names files",
+	  "[roost-store a/b]\n",
 	  NULL,
-	  { "/etc/r.conf:2: [identity x] needs the setting password" } },
+	  { "/etc/r.conf:1:", "/ may stand in [identity name] only" } },
 	{ "an unknown setting of a server",
 	  "[server x]\nimapp = 1.1.1.1\n",
 	  NULL,
@@ -349,6 +349,33 @@ TEST(includes_are_taken_from_beside_the_file)
 	write_file("one.conf", "include one.conf\n");
 	assert_null(conf_load(path, &schema, NULL, &err));
 	assert_non_null(strstr(err.text, "too deeply"));
+}
+
+TEST(a_required_setting_that_is_missing_is_named)
+{
+	static const struct conf_def t[] = {
+		{ "place", CONF_STRING, .help = "Where.", .flags = CONF_REQUIRED },
+		{ .name = NULL },
+	};
+	static const struct conf_def *const ts[] = { t, NULL };
+	static const struct conf_schema s = { "roost-imap", ts };
+	struct err err;
+
+	assert_null(conf_load_text("f", SLICE("\n[roost-imap]\n"), &s, NULL, &err));
+	assert_non_null(strstr(err.text, "f:2: [roost-imap] needs the setting place: Where."));
+}
+
+TEST(kerberos_principals_are_names_of_identities)
+{
+	struct conf *c = load_ok("[identity host/be1.example.org]\n[identity cyrus@OTHER.NET]\n"
+	                         "[roost-store a]\n",
+	                         "a");
+	const struct conf *i = conf_section(c, "identity", "host/be1.example.org");
+
+	assert_non_null(i);
+	assert_null(conf_str(i, "password"));
+	assert_non_null(conf_section(c, "identity", "cyrus@OTHER.NET"));
+	conf_free(&c);
 }
 
 TEST(a_file_that_is_away_is_named)

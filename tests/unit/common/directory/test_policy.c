@@ -37,14 +37,17 @@ begin(struct world *w, const struct conf_schema *schema, const char *instance)
 	assert_int_equal(directory_add(w->writer, "fred", "secret", "store1", &err), DIRECTORY_OK);
 	assert_int_equal(directory_add(w->writer, "ann", "pw", "store2", &err), DIRECTORY_OK);
 	assert_int_equal(directory_add(w->writer, "nologin", NULL, "", &err), DIRECTORY_OK);
-	snprintf(text, sizeof(text),
-	         "[common]\ndefault_domain = example.org\ncluster_secret = 0123456789abcdef0123\n"
-	         "[roost-store store1]\n[roost-store store2]\n"
-	         "[server dovecot]\nkind = imap\nproxy_user = master\nproxy_secret = hush\n"
-	         "[server half]\nkind = imap\n"
-	         "[identity boss]\npassword = pass\nservices = imap mupdate\nadmin = yes\n"
-	         "[identity murder]\npassword = "
-	         "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5\n");
+	snprintf(
+		text, sizeof(text),
+		"[common]\ndefault_domain = example.org\nkerberos_realms = OTHER.NET\ncluster_secret = 0123456789abcdef0123\n"
+		"[roost-store store1]\n[roost-store store2]\n"
+		"[server dovecot]\nkind = imap\nproxy_user = master\nproxy_secret = hush\n"
+		"[server half]\nkind = imap\n"
+		"[identity boss]\npassword = pass\nservices = imap mupdate\nadmin = yes\n"
+		"[identity murder]\npassword = "
+		"$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5\n"
+		"[identity host/be1.test]\n[identity cyrus@OTHER.NET]\nservices = imap mupdate\n"
+		"admin = yes\n");
 	w->conf = conf_load_text("test", slice_of(text), schema, instance, &err);
 	test_check(w->conf != NULL, "%s", err.text);
 	d = directory_open(w->url, "example.org", DIRECTORY_READ, &err);
@@ -283,6 +286,70 @@ TEST(scram_keys_and_permissions)
 		test_eq_str(c->name, a.user, c->user);
 		test_check(a.admin == c->admin && !a.proxied && a.grant[0] != '\0', "%s", c->name);
 	}
+	end(&w);
+}
+
+/* ---- GSSAPI ---------------------------------------------------------------------------------- */
+
+static const struct principal_case {
+	const char *name, *service, *authzid, *principal;
+	enum auth_result want;
+	const char *user;
+	bool admin;
+} principals[] = {
+	{ "a user of the host's realm", "imap", "fred", "fred", AUTH_OK, "fred" },
+	{ "by another name of his", "imap", "fred@example.org", "fred", AUTH_OK, "fred" },
+	{ "one without a password", "pop3", "nologin", "nologin", AUTH_OK, "nologin" },
+	{ "not for others", "imap", "ann", "fred", AUTH_DENIED },
+	{ "not at the location master", "mupdate", "fred", "fred", AUTH_DENIED },
+	{ "not between our programs", "cluster", "fred", "fred", AUTH_DENIED },
+	{ "nobody", "imap", "nobody", "nobody", AUTH_DENIED },
+	{ "a user of a realm that is named", "imap", "ann@OTHER.NET", "ann@OTHER.NET", AUTH_OK,
+	  "ann@other.net" },
+	{ "whose namesake here he is not", "imap", "fred@OTHER.NET", "fred@OTHER.NET",
+	  AUTH_DENIED },
+	{ "realms have capitals", "imap", "ann@other.net", "ann@other.net", AUTH_DENIED },
+	{ "a realm that is not named, called like our domain", "imap", "fred@EXAMPLE.ORG",
+	  "fred@EXAMPLE.ORG", AUTH_DENIED },
+	{ "another instance of a user", "imap", "fred/admin", "fred/admin", AUTH_DENIED },
+	{ "a name with a realm inside", "imap", "ann\\@other.net", "ann\\@other.net", AUTH_DENIED },
+	{ "a name that SASLprep makes another one", "imap", "\xef\xbd\x86red", "\xef\xbd\x86red",
+	  AUTH_DENIED },
+	{ "no name", "imap", "", "", AUTH_DENIED },
+	{ "a machine", "mupdate", "host/be1.test", "host/be1.test", AUTH_OK, "host/be1.test" },
+	{ "a machine where it may not", "imap", "host/be1.test", "host/be1.test", AUTH_DENIED },
+	{ "a machine of another realm", "mupdate", "host/be1.test@OTHER.NET",
+	  "host/be1.test@OTHER.NET", AUTH_DENIED },
+	{ "an administrator", "mupdate", "cyrus@OTHER.NET", "cyrus@OTHER.NET", AUTH_OK,
+	  "cyrus@OTHER.NET", true },
+	{ "an administrator for a user", "imap", "ann", "cyrus@OTHER.NET", AUTH_OK, "ann", true },
+	{ "an identity that has a password", "imap", "boss", "boss", AUTH_DENIED },
+	{ "a front end", "imap", "fred", TOKEN_PROXY_AUTHCID, AUTH_DENIED },
+};
+
+TEST(principals_are_users_or_identities)
+{
+	struct world w;
+	struct policy_answer a;
+	struct err err;
+
+	begin(&w, &schemas[0], "store1");
+	assert_int_equal(directory_add_domain(w.writer, "other.net", NULL, &err), DIRECTORY_OK);
+	assert_int_equal(directory_add(w.writer, "ann@other.net", NULL, "", &err), DIRECTORY_OK);
+	for (size_t i = 0; i < ARRAY_LEN(principals); i++) {
+		const struct principal_case *c = &principals[i];
+
+		policy_permit_principal(w.policy, c->service, slice_of(c->authzid),
+		                        slice_of(c->principal), &a);
+		test_check(a.result == c->want, "%s: %s", c->name, auth_result_name(a.result));
+		test_check((a.grant[0] != '\0') == (c->want == AUTH_OK), "%s: a grant", c->name);
+		if (c->want != AUTH_OK)
+			continue;
+		test_eq_str(c->name, a.user, c->user);
+		test_check(a.admin == c->admin && !a.proxied, "%s", c->name);
+	}
+	assert_int_equal(login(&w, "mupdate", "", "host/be1.test", "", &a), AUTH_DENIED);
+	assert_int_equal(login(&w, "mupdate", "", "host/be1.test", "x", &a), AUTH_DENIED);
 	end(&w);
 }
 

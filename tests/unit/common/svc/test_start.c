@@ -65,6 +65,8 @@ static const struct refusal {
 	{ "an instance without a section", "--instance=x", "", "", SVC_EXIT_CONFIG, "[probe x]" },
 	{ "a certificate that is missing", NULL, "tls_cert = none.pem\ntls_key = none.pem", "",
 	  SVC_EXIT_START, "none.pem cannot be read" },
+	{ "a keytab that is missing", NULL, "kerberos_keytab = none.keytab", "", SVC_EXIT_START,
+	  "none.keytab cannot be read: No such file" },
 	{ "a folder that cannot be made", NULL, "", "run_dir = /proc/none", SVC_EXIT_START,
 	  "/proc/none" },
 	{ "a log that cannot be opened", NULL, "", "log = /proc/none", SVC_EXIT_START,
@@ -306,6 +308,30 @@ TEST(started_as_root_the_others_are_the_user)
 	(void)run_wait(&r);
 	for (size_t i = 0; i < n; i++)
 		run_until(!run_is_alive(pids[i]));
+}
+
+/* Root may read it, but root is not who will. */
+TEST(a_keytab_is_tried_as_the_user_of_the_auth_workers)
+{
+	struct run r;
+	char path[300], more[600];
+	int fd;
+
+	if (geteuid() != 0 || getpwnam("nobody") == NULL)
+		skip();
+	run_init(&r, "workers");
+	assert_int_equal(chmod(test_dir(), 0755), 0);
+	snprintf(path, sizeof(path), "%s/root.keytab", r.dir);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(write(fd, "\x05\x02", 2), 2);
+	close(fd);
+	snprintf(more, sizeof(more), "user = nobody\nkerberos_keytab = %s", path);
+	run_write(&r, more, "");
+	run_spawn(&r, "--check");
+	assert_int_equal(run_wait(&r), SVC_EXIT_START);
+	test_check(strstr(run_file(r.out), "root.keytab cannot be read: Permission denied") != NULL,
+	           "%s", run_file(r.out));
+	run_fini(&r);
 }
 
 TEST(an_unknown_user_is_a_wrong_setting)
