@@ -2,9 +2,11 @@
 #include "kv/kv.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -243,6 +245,73 @@ TEST(a_full_map_is_said_at_the_commit_and_changes_nothing)
 	assert_int_equal(kv_begin_read(env, &t, NULL), KV_OK);
 	assert_int_equal(kv_count(t, 0), 1);
 	kv_end(&t);
+	kv_close(&env);
+}
+
+/* Files take no byte behind this. */
+static void
+limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = MIN(bytes, limit.rlim_max);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static enum kv_err
+put_many(struct kv_env *env, unsigned rows)
+{
+	static const char value[1000];
+	struct kv_txn *t;
+	char key[16];
+
+	assert_int_equal(kv_begin_write(env, &t, NULL), KV_OK);
+	for (unsigned i = 0; i < rows; i++) {
+		snprintf(key, sizeof(key), "k%06u", i);
+		kv_put(t, 0, slice_of(key), slice_make(value, sizeof(value)));
+	}
+	assert_int_equal(kv_txn_error(t), KV_OK);
+	return kv_commit(&t, NULL);
+}
+
+static uint64_t
+count_rows(struct kv_env *env)
+{
+	struct kv_txn *t;
+	uint64_t n;
+
+	assert_int_equal(kv_begin_read(env, &t, NULL), KV_OK);
+	n = kv_count(t, 0);
+	kv_end(&t);
+	return n;
+}
+
+TEST(a_commit_of_which_the_disk_takes_a_part_changes_nothing)
+{
+	enum { ROWS_EACH = 300, PAGE = 4096 };
+	struct kv_env *env = open_env("part", false);
+	uint64_t used, map;
+	unsigned failed = 0;
+
+	put(env, 0, "kept", "yes");
+	kv_space(env, &used, &map);
+	for (;; failed++) {
+		limit_files(used + failed * (PAGE / 2));
+		if (put_many(env, ROWS_EACH) == KV_OK)
+			break;
+		assert_false(kv_is_broken(env));
+		assert_int_equal(kv_check_file(env), KV_FILE_GOOD);
+		assert_int_equal(count_rows(env), 1);
+	}
+	limit_files(RLIM_INFINITY);
+	test_check(failed > 2 * ROWS_EACH / 4, "%u", failed); /* not all of it was one write */
+	assert_int_equal(count_rows(env), ROWS_EACH + 1);
+	kv_close(&env);
+	env = open_env("part", false);
+	assert_int_equal(count_rows(env), ROWS_EACH + 1);
+	assert_int_equal(put_many(env, 2 * ROWS_EACH), KV_OK);
 	kv_close(&env);
 }
 
