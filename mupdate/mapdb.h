@@ -162,6 +162,8 @@ void mapdb_collect_delete(struct mapdb *m, struct slice name);
 int mapdb_collect_end(struct mapdb *m, uint64_t revision, struct err *err) MUST_CHECK;
 void mapdb_collect_drop(struct mapdb *m);
 bool mapdb_is_collecting(const struct mapdb *m);
+/* False: something could not be written; mapdb_collect_end() says what, and the count is wrong. */
+bool mapdb_collect_is_whole(const struct mapdb *m);
 /* Names collected so far. */
 uint64_t mapdb_collect_count(const struct mapdb *m);
 

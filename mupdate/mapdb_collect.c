@@ -67,6 +67,12 @@ mapdb_collect_count(const struct mapdb *m)
 	return m->collect_txn != NULL ? kv_count(m->collect_txn, 0) : 0;
 }
 
+bool
+mapdb_collect_is_whole(const struct mapdb *m)
+{
+	return m->collect_txn != NULL && kv_txn_error(m->collect_txn) == KV_OK;
+}
+
 void
 mapdb_collect_drop(struct mapdb *m)
 {
@@ -85,8 +91,8 @@ collect_step(struct mapdb *m)
 	if (++m->collect_rows < ROWS_PER_COMMIT || kv_txn_error(m->collect_txn) != KV_OK)
 		return;
 	m->collect_rows = 0;
-	if (kv_commit(&m->collect_txn, NULL) != KV_OK ||
-	    kv_begin_write(m->collect, &m->collect_txn, NULL) != KV_OK)
+	if (kv_commit(&m->collect_txn, &m->collect_why) != KV_OK ||
+	    kv_begin_write(m->collect, &m->collect_txn, &m->collect_why) != KV_OK)
 		m->collect_txn = NULL;
 }
 
@@ -202,7 +208,7 @@ mapdb_collect_end(struct mapdb *m, uint64_t revision, struct err *err)
 
 	must(m->collect != NULL && m->txn != NULL);
 	if (m->collect_txn == NULL) {
-		err_set(err, "%s/collect: could not be written", m->dir);
+		err_set(err, "%s/collect: %s", m->dir, m->collect_why.text);
 	} else if (kv_commit(&m->collect_txn, err) == KV_OK &&
 	           kv_begin_read(m->collect, &fresh, err) == KV_OK) {
 		m->no_log = revision != 0;

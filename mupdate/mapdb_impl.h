@@ -51,8 +51,9 @@ struct mapdb {
 	struct mapdb_acl_id acl_ids[MAPDB_ACL_IDS_KEPT]; /* a slot is the text's hash */
 	struct kv_env *collect;                          /* NULL: nothing is being collected */
 	struct kv_txn *collect_txn;
-	uint64_t collect_rows; /* in collect_txn */
-	unsigned check_table;  /* mapdb_check_some() goes on here, */
+	uint64_t collect_rows;  /* in collect_txn */
+	struct err collect_why; /* there is no collect_txn any more */
+	unsigned check_table;   /* mapdb_check_some() goes on here, */
 	uint8_t check_key[KV_KEY_MAX];
 	size_t check_key_n; /* from this key */
 };

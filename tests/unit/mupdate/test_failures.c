@@ -149,146 +149,14 @@ TEST(who_asks_for_much_at_once_gets_it)
 	world_fini(&w);
 }
 
-/* ---- a full disk ----------------------------------------------------------------------------- */
-
-/* One change with an ACL of 60 KB, and something wrong behind it, in one piece. */
-static void
-add_large(struct buf *script, unsigned i, const char *answer)
-{
-	buf_printf(script, "client >> %u ACTIVATE \"user.a%03u\" \"be1.test!\" {60000+}\\r\\n", i,
-	           i);
-	for (int j = 0; j < 5000; j++)
-		buf_printf(script, "u%08d\\tl\\t", j);
-	buf_printf(script, "\\r\\nB%u BOGUS\\r\\n\nclient < %u %s\nclient < B%u BAD *\n", i, i,
-	           answer, i);
-}
-
-/* Such changes, until one is refused, or `most`. Returns how many were taken. */
-static unsigned
-fill(struct world *w, unsigned most)
-{
-	struct buf script = BUF_INIT(SIZE_MAX);
-	struct arena *a = arena_new("test");
-	struct location loc;
-	char name[24];
-	unsigned n;
-	bool taken = true;
-
-	for (n = 0; n < most && taken; n += taken) {
-		buf_clear(&script);
-		add_large(&script, n, "*");
-		play_run(w->play, buf_cstr(&script));
-		snprintf(name, sizeof(name), "user.a%03u", n);
-		taken = mapdb_find(w->master.db, slice_of(name), a, &loc);
-	}
-	buf_fini(&script);
-	arena_free(&a);
-	return n;
-}
-
-static void
-start_small(struct world *w)
-{
-	world_init(w);
-	world_stop_master(w);
-	w->map_bytes = 2 << 20;
-	world_start_master(w, true);
-	world_complete(w);
-	world_login(w, "client", "be1");
-}
-
-TEST(a_full_map_is_a_no_and_has_grown_the_next_time)
-{
-	struct buf script = BUF_INIT(SIZE_MAX);
-	struct location_reader *reader;
-	struct arena *a = arena_new("test");
-	struct location loc;
-	struct world w;
-	unsigned fits;
-
-	start_small(&w);
-	fits = fill(&w, 100);
-	test_check(fits > 2 && fits < 60, "%u", fits);
-	world_fini(&w);
-	/* The same again, now that it is known which one is refused. */
-	start_small(&w);
-	reader = location_reader_new(w.master.dir);
-	assert_int_equal(fill(&w, fits), fits);
-	add_large(&script, fits, "NO \"it cannot be written now\"");
-	buf_add_str(&script, "client > F FIND \"user.a001\"\nclient << F OK *\n"
-	                     "client > G FIND \"user.a999\"\nclient < G OK *\n");
-	play_run(w.play, buf_cstr(&script));
-	assert_int_equal(location_reader_find(reader, SLICE("user.a001"), a, &loc), LOCATION_FOUND);
-	buf_clear(&script);
-	for (unsigned i = fits; i < fits + 2; i++)
-		add_large(&script, i, "OK *");
-	play_run(w.play, buf_cstr(&script));
-	/* and who has it open follows */
-	assert_int_equal(location_reader_find(reader, SLICE("user.a001"), a, &loc), LOCATION_FOUND);
-	buf_clear(&script);
-	buf_printf(&script, "user.a%03u", fits + 1);
-	assert_int_equal(location_reader_find(reader, buf_slice(&script), a, &loc), LOCATION_FOUND);
-	location_reader_free(&reader);
-	arena_free(&a);
-	buf_fini(&script);
-	world_fini(&w);
-}
-
-TEST(a_full_map_at_a_replica_grows_and_those_who_read_it_follow)
-{
-	struct location_reader *reader;
-	struct arena *a = arena_new("test");
-	struct location loc;
-	struct world w;
-	char name[24];
-
-	world_init(&w);
-	world_complete(&w);
-	world_login(&w, "client", "be1");
-	assert_int_equal(fill(&w, 10), 10);
-	w.map_bytes = 1 << 20;
-	world_start_replica(&w);
-	play_run(w.play, "wait 3s\n");
-	assert_true(replica_is_following(w.replica.replica));
-	reader = location_reader_new(w.replica.dir);
-	assert_int_equal(location_reader_find(reader, SLICE("user.a009"), a, &loc), LOCATION_FOUND);
-	/* and again, in use */
-	for (unsigned i = 10; i < 60; i++) {
-		struct buf script = BUF_INIT(SIZE_MAX);
-
-		add_large(&script, i, "OK *");
-		play_run(w.play, buf_cstr(&script));
-		buf_fini(&script);
-		snprintf(name, sizeof(name), "user.a%03u", i);
-	}
-	play_run(w.play, "wait 3s\n");
-	assert_true(replica_is_following(w.replica.replica));
-	assert_int_equal(location_reader_find(reader, slice_of(name), a, &loc), LOCATION_FOUND);
-	location_reader_free(&reader);
-	arena_free(&a);
-	world_fini(&w);
-}
-
 /* ---- clocks ------------------------------------------------------------------------------------ */
-
-static void
-both(struct world *w)
-{
-	world_init(w);
-	world_complete(w);
-	world_login(w, "client", "be1");
-	play_run(w->play, "client > 1 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlrs\\t\"\n"
-	                  "client < 1 OK *\n");
-	world_start_replica(w);
-	assert_true(replica_is_following(w->replica.replica));
-}
 
 TEST(clocks_may_jump)
 {
 	static const int64_t jumps[] = { 86400 * 365, -86400 * 365, -86400, 86400 };
 	struct world w;
 
-	both(&w);
+	world_init_both(&w);
 	for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
 		fakenet_jump(play_loop(w.play), jumps[i]);
 		/* The age is put right by the next question to the master, */
@@ -307,7 +175,7 @@ TEST(the_age_of_a_list_does_not_follow_a_clock_that_jumps)
 	struct world w;
 	uint64_t age;
 
-	both(&w);
+	world_init_both(&w);
 	world_stop_master(&w);
 	play_run(w.play, "wait 1m\n");
 	age = replica_age_ms(w.replica.replica);
@@ -341,7 +209,7 @@ TEST(a_damaged_row_is_found_at_the_start_and_the_list_taken_again)
 {
 	struct world w;
 
-	both(&w);
+	world_init_both(&w);
 	world_stop_replica(&w);
 	assert_true(world_damage(&w.replica, "user.a", 0, 99) > 0); /* the version of the record */
 	world_start_replica(&w);
@@ -355,7 +223,7 @@ TEST(a_row_damaged_in_use_is_found_and_the_list_taken_again)
 {
 	struct world w;
 
-	both(&w);
+	world_init_both(&w);
 	assert_true(world_damage(&w.replica, "user.a", 0, 99) > 0);
 	world_login(&w, "reader", "be1");
 	play_run(w.play, "reader > 1 FIND \"user.a\"\nreader << 1 *\nwait 10s\n");
@@ -389,7 +257,7 @@ TEST(files_that_are_taken_away_in_use_are_made_again)
 	struct location loc;
 	struct world w;
 
-	both(&w);
+	world_init_both(&w);
 	reader = location_reader_new(w.replica.dir);
 	world_login(&w, "reader", "be1");
 	unlink_in(&w.replica, "data.mdb");
@@ -407,7 +275,7 @@ TEST(a_row_that_nobody_asks_for_is_looked_at_all_the_same)
 {
 	struct world w;
 
-	both(&w);
+	world_init_both(&w);
 	world_login(&w, "reader", "be1");
 	assert_true(world_damage(&w.replica, "user.a", 0, 99) > 0);
 	wait_busily(&w, 3);
@@ -422,7 +290,7 @@ TEST(a_name_that_is_there_but_not_where_it_should_be_is_found)
 	struct world w;
 	char *before;
 
-	both(&w);
+	world_init_both(&w);
 	for (unsigned i = 0; i < 50; i++)
 		buf_printf(&script,
 		           "client > %u ACTIVATE \"user.m%02u\" \"be1.test!\" \"\"\n"
@@ -447,7 +315,7 @@ TEST(a_list_of_another_version_is_begun_anew)
 	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
 		struct world w;
 
-		both(&w);
+		world_init_both(&w);
 		world_stop_replica(&w);
 		assert_true(world_damage(&w.replica, marks[i], 0, 99) > 0);
 		world_start_replica(&w);
@@ -500,7 +368,7 @@ TEST(whatever_is_in_its_folder_a_replica_comes_back_with_the_list)
 		struct world w;
 		char path[400];
 
-		both(&w);
+		world_init_both(&w);
 		/* keeps the lock file from being made anew */
 		front = location_reader_new(w.replica.dir);
 		assert_int_equal(location_reader_find(front, SLICE("user.a"), a, &loc),
@@ -575,7 +443,7 @@ TEST(an_environment_its_users_die_of_is_begun_anew)
 {
 	struct world w;
 
-	both(&w);
+	world_init_both(&w);
 	world_stop_replica(&w);
 	write_deaths(&w.replica, 3);
 	damage_free_list(&w.replica);
@@ -597,7 +465,7 @@ TEST(a_good_list_whose_users_were_killed_is_kept)
 	struct location loc;
 	struct world w;
 
-	both(&w);
+	world_init_both(&w);
 	front = location_reader_new(w.replica.dir);
 	world_stop_replica(&w);
 	world_stop_master(&w);

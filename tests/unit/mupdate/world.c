@@ -203,6 +203,18 @@ world_complete(struct world *w)
 	assert_int_equal(mapdb_info(w->master.db)->state, LOCATION_MAP_COMPLETE);
 }
 
+void
+world_init_both(struct world *w)
+{
+	world_init(w);
+	world_complete(w);
+	world_login(w, "client", "be1");
+	play_run(w->play, "client > 1 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlrs\\t\"\n"
+	                  "client < 1 OK *\n");
+	world_start_replica(w);
+	assert_true(replica_is_following(w->replica.replica));
+}
+
 /* ---- what a list says ------------------------------------------------------------------------- */
 
 static bool

@@ -38,6 +38,8 @@ void world_init(struct world *w);
 void world_fini(struct world *w);
 /* The master's list is complete from here on. */
 void world_complete(struct world *w);
+/* A complete master on which "client" (be1) has activated user.a, and a replica that follows. */
+void world_init_both(struct world *w);
 /* Stops and starts a master with the same or (fresh) with a new database. */
 void world_stop_master(struct world *w);
 void world_start_master(struct world *w, bool fresh);
