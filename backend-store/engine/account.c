@@ -5,7 +5,8 @@
  * Row of the table `engine.segments`, key be64 number:
  *   u64 bodies that lie there, u64 bytes of these and of the newest snapshots, u8 ACCOUNT_TORN,
  *   u64 the last LSN that was applied from there (rows of the first days do without)
- * Row of the table `engine.objects`, key be64 object and u8 0 (complete) or 1 (under way):
+ * Row of the table `engine.objects`, key be64 object and u8 0 (the newest complete snapshot), 1
+ * (one under way) or 2 (the complete one before):
  *   u64 as of which LSN, u64 snapshot id, u32 parts, then where they lie till the end:
  *   (u64 segment, u64 bytes)
  */
@@ -18,11 +19,13 @@
 #define PARTS_BROKEN UINT32_MAX
 #define ROW_MOST (1u << 20)
 
+enum object_row { ROW_NEWEST, ROW_UNDER_WAY, ROW_TWIN };
+
 static struct slice
-object_key(uint8_t key[9], uint64_t object, bool under_way)
+object_key(uint8_t key[9], uint64_t object, enum object_row which)
 {
 	num_put_be64(key, object);
-	key[8] = under_way;
+	key[8] = (uint8_t)which;
 	return slice_make(key, 9);
 }
 
@@ -206,6 +209,15 @@ take(struct engine *e, struct buf *from, struct buf *to)
 	pthread_mutex_unlock(&e->lock);
 }
 
+static void
+del_object(struct engine *e, struct kv_txn *txn, uint64_t object)
+{
+	uint8_t key[9];
+
+	(void)kv_del(txn, e->t_objects, object_key(key, object, ROW_NEWEST));
+	(void)kv_del(txn, e->t_objects, object_key(key, object, ROW_TWIN));
+}
+
 /* Before anything is applied: an object may come again. */
 void
 account_begin(struct engine *e, struct kv_txn *txn)
@@ -221,7 +233,7 @@ account_begin(struct engine *e, struct kv_txn *txn)
 		(void)kv_del(txn, e->t_segments, slice_make(key, 8));
 	}
 	for (r = num_reader_of(buf_slice(&gone)); r.rest.n != 0;)
-		(void)kv_del(txn, e->t_objects, object_key(key, num_read_u64(&r), false));
+		del_object(e, txn, num_read_u64(&r));
 	buf_fini(&dropped);
 	buf_fini(&gone);
 }
@@ -257,7 +269,7 @@ account_open(struct engine *e, struct err *err)
 
 /* places_r: the rest of the row. */
 static bool
-read_object(struct engine *e, struct kv_txn *txn, uint64_t object, bool under_way,
+read_object(struct engine *e, struct kv_txn *txn, uint64_t object, enum object_row which,
             struct snapshot_mark *m, struct slice *places_r)
 {
 	uint8_t key[9];
@@ -266,7 +278,7 @@ read_object(struct engine *e, struct kv_txn *txn, uint64_t object, bool under_wa
 
 	*m = (struct snapshot_mark){ 0 };
 	*places_r = SLICE("");
-	if (!kv_get(txn, e->t_objects, object_key(key, object, under_way), &row))
+	if (!kv_get(txn, e->t_objects, object_key(key, object, which), &row))
 		return false;
 	r = num_reader_of(row);
 	m->as_of = num_read_u64(&r);
@@ -281,7 +293,15 @@ account_get_object(struct engine *e, struct kv_txn *txn, uint64_t object, struct
 {
 	struct slice places;
 
-	return read_object(e, txn, object, false, m_r, &places);
+	return read_object(e, txn, object, ROW_NEWEST, m_r, &places);
+}
+
+bool
+account_get_twin(struct engine *e, struct kv_txn *txn, uint64_t object, struct snapshot_mark *m_r)
+{
+	struct slice places;
+
+	return read_object(e, txn, object, ROW_TWIN, m_r, &places);
 }
 
 static void
@@ -298,7 +318,7 @@ give_back(struct engine *e, struct slice places)
 }
 
 static void
-put_object(struct engine *e, struct kv_txn *txn, uint64_t object, bool under_way,
+put_object(struct engine *e, struct kv_txn *txn, uint64_t object, enum object_row which,
            const struct snapshot_mark *m, struct slice places)
 {
 	struct buf row = BUF_INIT(ROW_MOST);
@@ -308,7 +328,7 @@ put_object(struct engine *e, struct kv_txn *txn, uint64_t object, bool under_way
 	buf_add_u64(&row, m->id);
 	buf_add_u32(&row, m->part);
 	buf_add_slice(&row, places);
-	kv_put(txn, e->t_objects, object_key(key, object, under_way), buf_slice(&row));
+	kv_put(txn, e->t_objects, object_key(key, object, which), buf_slice(&row));
 	buf_fini(&row);
 }
 
@@ -327,13 +347,28 @@ add_place(struct buf *places, uint64_t segment, uint64_t bytes)
 	buf_add_u64(places, bytes);
 }
 
+/* The newest becomes the one before. */
+static void
+make_twin(struct engine *e, struct kv_txn *txn, uint64_t object)
+{
+	struct buf places = BUF_INIT(ROW_MOST);
+	struct snapshot_mark m, twin;
+	struct slice known;
+
+	if (read_object(e, txn, object, ROW_TWIN, &twin, &known))
+		give_back(e, known);
+	if (read_object(e, txn, object, ROW_NEWEST, &m, &known)) {
+		buf_add_slice(&places, known);
+		put_object(e, txn, object, ROW_TWIN, &m, buf_slice(&places));
+	}
+	buf_fini(&places);
+}
+
 /* Its last part is here: it takes the place of the one before. */
 static void
 complete(struct engine *e, struct kv_txn *txn, uint64_t object, const struct snapshot_mark *m,
          struct slice places)
 {
-	struct snapshot_mark old;
-	struct slice old_places;
 	uint8_t key[9];
 
 	/* Some part is gone: with a file that was dropped, since there is a newer snapshot; or it
@@ -341,11 +376,10 @@ complete(struct engine *e, struct kv_txn *txn, uint64_t object, const struct sna
 	if (m->part == PARTS_BROKEN) {
 		give_back(e, places);
 	} else {
-		if (read_object(e, txn, object, false, &old, &old_places))
-			give_back(e, old_places);
-		put_object(e, txn, object, false, m, places);
+		make_twin(e, txn, object);
+		put_object(e, txn, object, ROW_NEWEST, m, places);
 	}
-	(void)kv_del(txn, e->t_objects, object_key(key, object, true));
+	(void)kv_del(txn, e->t_objects, object_key(key, object, ROW_UNDER_WAY));
 }
 
 void
@@ -358,7 +392,7 @@ account_snapshot(struct engine *e, struct kv_txn *txn, const struct engine_item 
 
 	if (!snapshot_read(it->body, &m, &(struct slice){ NULL, 0 }))
 		return;
-	if (!read_object(e, txn, object, true, &now, &known) || now.id != m.id) {
+	if (!read_object(e, txn, object, ROW_UNDER_WAY, &now, &known) || now.id != m.id) {
 		give_back(e, known); /* of one that was begun and never ended */
 		known = SLICE("");
 		now = (struct snapshot_mark){ m.as_of, m.id, 0 };
@@ -370,24 +404,27 @@ account_snapshot(struct engine *e, struct kv_txn *txn, const struct engine_item 
 	if (it->header.type == ENGINE_SNAPSHOT_LAST)
 		complete(e, txn, object, &now, buf_slice(&places));
 	else
-		put_object(e, txn, object, true, &now, buf_slice(&places));
+		put_object(e, txn, object, ROW_UNDER_WAY, &now, buf_slice(&places));
 	buf_fini(&places);
 }
 
 void
 engine_apply_gone(struct engine *e, struct kv_txn *txn, uint64_t object)
 {
+	static const enum object_row complete_ones[] = { ROW_NEWEST, ROW_TWIN };
 	struct snapshot_mark m;
 	struct slice places;
 	uint8_t key[9];
 
-	if (read_object(e, txn, object, true, &m, &places)) {
+	if (read_object(e, txn, object, ROW_UNDER_WAY, &m, &places)) {
 		give_back(e, places);
-		(void)kv_del(txn, e->t_objects, object_key(key, object, true));
+		(void)kv_del(txn, e->t_objects, object_key(key, object, ROW_UNDER_WAY));
 	}
-	if (read_object(e, txn, object, false, &m, &places)) {
+	for (size_t i = 0; i < ARRAY_LEN(complete_ones); i++) {
+		if (!read_object(e, txn, object, complete_ones[i], &m, &places))
+			continue;
 		give_back(e, places);
-		put_object(e, txn, object, false, &m, SLICE(""));
+		put_object(e, txn, object, complete_ones[i], &m, SLICE(""));
 	}
 }
 
@@ -403,4 +440,10 @@ bool
 engine_apply_is_rebuild(const struct engine *e)
 {
 	return e->pass == PASS_FACTS;
+}
+
+bool
+engine_apply_is_partial(const struct engine *e)
+{
+	return e->applying != NULL && e->applying->partial;
 }

@@ -272,6 +272,8 @@ blob_apply(struct engine *e, struct kv_txn *txn, const struct engine_item *it)
 		account_add(e, was.segment, -1, -(int64_t)blob_record_bytes(&was));
 	account_add(e, it->place.segment, 1, (int64_t)blob_record_bytes(&it->place));
 	put_row(e, txn, id, &it->place, refs);
+	if (e->applying->partial && id == it->header.lsn && e->pass != PASS_BODIES)
+		buf_add_u64(&e->orphans, id);
 }
 
 /* A rebuild meets facts about bodies that are gone, since later facts take the last reference:
@@ -309,6 +311,27 @@ engine_apply_ref(struct engine *e, struct kv_txn *txn, uint64_t id, int delta)
 	} else {
 		put_row(e, txn, id, &p, refs);
 	}
+}
+
+void
+blob_mend(struct engine *e, struct kv_txn *txn)
+{
+	struct num_reader r = num_reader_of(buf_slice(&e->orphans));
+	uint64_t *ids = xcalloc(e->orphans.len / 8 + 1, sizeof(*ids));
+	size_t count = 0;
+
+	while (r.rest.n != 0) {
+		uint64_t id = num_read_u64(&r);
+		struct blob_place p;
+		uint32_t refs;
+
+		if (blob_find(e, txn, id, &p, &refs) && refs == 0)
+			ids[count++] = id;
+	}
+	if (e->client->mend != NULL)
+		e->client->mend(e->client_ctx, e, txn, ids, count);
+	free(ids);
+	buf_clear(&e->orphans);
 }
 
 void
@@ -357,8 +380,8 @@ applied_item(const struct engine *e, uint64_t id)
 	const struct engine_tx *tx = e->applying;
 	const struct engine_item *it;
 
-	if (tx == NULL || id < tx->first_lsn || id - tx->first_lsn >= tx->count)
-		return NULL;
+	if (tx == NULL || tx->partial || id < tx->first_lsn || id - tx->first_lsn >= tx->count)
+		return NULL; /* of a partial one the log has it */
 	it = &tx->items[id - tx->first_lsn];
 	return it->header.type == ENGINE_BLOB && it->header.object == id ? it : NULL;
 }

@@ -9,7 +9,8 @@
  *   copy      these bodies, with the ids they had
  *   snapshot  these objects, as the index has them, with the LSN it has come to: whatever of an
  *             object is not above that is dead. One that is gone leaves a tombstone (a snapshot
- *             that is empty) while another file may have older records of it
+ *             that is empty) while another file may have older records of it. Each is written
+ *             twice, in different places: who has lost the index has nothing else
  *   keep      these facts, once more
  *   index     until all that is in the committed index: then bodies are found in their new place
  *   drop      looked at once more, unlinked, and the folder synced
@@ -19,7 +20,8 @@
  *    the same index (recovery.c, rebuild()).
  * 2. What compaction writes goes the way of everything: through the log writer, in batches with
  *    all that comes meanwhile; small transactions, and pauses by the rate that was set.
- * 3. A damaged record is named, and its file stays for good.
+ * 3. A damaged record is named, and its file stays for good. What is needed of a file is elsewhere
+ *    at least twice before it goes (bodies once: the index is of no help with them either).
  * 4. Files at or behind the checkpoint are recovery's; a file never goes before one whose tail
  *    it has in a second writing.
  *
@@ -322,7 +324,8 @@ write_records(struct compactor *c, struct compact_records *r)
 		}
 		rec->mark.id = c->snapshot_id;
 		rec->mark.part = c->snapshot_part++;
-		engine_add_snapshot(tx, rec->object, &rec->mark, rec->payload, rec->last);
+		engine_add_snapshot(tx, rec->object, &rec->mark, rec->payload, rec->last,
+		                    c->twice && r->at == 0);
 		if (rec->last)
 			c->snapshot_id = 0;
 	}
@@ -342,6 +345,10 @@ on_dumped(struct compactor *c)
 static void
 snapshot(struct compactor *c)
 {
+	if (c->snapshots.at == c->snapshots.count && c->snapshots.at != 0 && !c->twice) {
+		c->twice = true;
+		c->snapshots.at = 0;
+	}
 	if (c->snapshots.at < c->snapshots.count) {
 		if (may_write(c))
 			write_records(c, &c->snapshots);

@@ -46,9 +46,9 @@ struct compact_body {
 /* An object with facts, or its newest snapshot, in the file. */
 struct compact_object {
 	uint64_t id;
-	uint64_t lsn; /* of its last record there */
-	bool newest;  /* ... and the end of its newest snapshot is there */
-	bool gone;    /* and nothing older of it is anywhere: it needs no tombstone */
+	uint64_t lsn;  /* of its last record there */
+	unsigned ends; /* how many of its snapshots that count end there */
+	bool gone;     /* and nothing older of it is anywhere: it needs no tombstone */
 };
 
 /* A fact that has to be logged once more, or a part of a snapshot. */
@@ -121,6 +121,7 @@ struct compactor {
 	struct compact_object **objects; /* in the order in which they were met */
 	size_t object_count, object_cap, object_at;
 	struct compact_records keep, snapshots;
+	bool twice;       /* snapshots are being written the second time */
 	struct buf chunk; /* records of copies */
 	struct compact_copy *copies;
 	size_t copy_count, copy_cap;

@@ -107,6 +107,7 @@ compact_forget(struct compactor *c)
 	compact_records_clear(&c->snapshots);
 	c->copy_count = 0;
 	c->snapshot_id = 0;
+	c->twice = false;
 	c->failed = false;
 }
 
@@ -161,14 +162,14 @@ struct scanning {
 	uint64_t lsn; /* of the fact being looked at */
 };
 
-/* An object of a fact: no newer snapshot has what it says. */
+/* An object of a fact: no two newer snapshots have what it says. */
 static void
 on_object(void *ctx, uint64_t object)
 {
 	struct scanning *s = ctx;
 	struct snapshot_mark m;
 
-	if (!account_get_object(s->c->e, s->txn, object, &m) || m.as_of < s->lsn)
+	if (!account_get_twin(s->c->e, s->txn, object, &m) || m.as_of < s->lsn)
 		(void)need_object(s->c, object, s->lsn);
 }
 
@@ -187,15 +188,18 @@ scan_fact(struct scanning *s, const struct record_header *h, struct slice body)
 static void
 scan_snapshot(struct scanning *s, const struct record_header *h, struct slice body)
 {
-	struct snapshot_mark m, newest;
+	struct engine *e = s->c->e;
+	struct snapshot_mark m, known;
 	struct compact_object *o;
 	struct slice rows;
 
-	if (!snapshot_read(body, &m, &rows) ||
-	    !account_get_object(s->c->e, s->txn, h->object, &newest) || newest.id != m.id)
+	if (!snapshot_read(body, &m, &rows))
 		return;
-	o = need_object(s->c, h->object, h->lsn);
-	o->newest = o->newest || h->type == ENGINE_SNAPSHOT_LAST;
+	if ((account_get_object(e, s->txn, h->object, &known) && known.id == m.id) ||
+	    (account_get_twin(e, s->txn, h->object, &known) && known.id == m.id)) {
+		o = need_object(s->c, h->object, h->lsn);
+		o->ends += h->type == ENGINE_SNAPSHOT_LAST;
+	}
 }
 
 static void
@@ -324,7 +328,7 @@ weigh_snapshots(struct compactor *c, uint64_t *bytes_r)
 	if (kv_begin_read(e->kv, &txn, NULL) != KV_OK)
 		return false;
 	for (size_t i = 0; i < c->object_count; i++)
-		*bytes_r += e->client->compact->weigh(e->client_ctx, txn, c->objects[i]->id);
+		*bytes_r += 2 * e->client->compact->weigh(e->client_ctx, txn, c->objects[i]->id);
 	good = kv_txn_error(txn) == KV_OK;
 	kv_end(&txn);
 	return good;
@@ -483,8 +487,10 @@ needs_tombstone(struct compactor *c, struct kv_txn *txn, const struct compact_ob
 	uint64_t born = o->id < ENGINE_OBJECT_OWN ? o->id : 0;
 	const struct compact_file *behind = NULL;
 	struct snapshot_mark m;
+	unsigned ends = account_get_object(c->e, txn, o->id, &m);
 
-	if (!o->newest && account_get_object(c->e, txn, o->id, &m))
+	ends += account_get_twin(c->e, txn, o->id, &m);
+	if (ends > o->ends)
 		return true;
 	for (size_t i = c->file_count; i-- > 0;) {
 		const struct compact_file *f = &c->files[i];
@@ -571,6 +577,7 @@ compact_dump(struct compactor *c)
 	bool good;
 
 	compact_records_clear(&c->snapshots);
+	c->twice = false;
 	if (kv_begin_read(e->kv, &d.txn, NULL) != KV_OK) {
 		put_off(c, RETRY_MS);
 		return;
@@ -605,7 +612,7 @@ is_free(struct compactor *c)
 	for (size_t i = 0; freed && i < c->object_count; i++) {
 		const struct compact_object *o = c->objects[i];
 
-		freed = o->gone || (account_get_object(c->e, txn, o->id, &m) && m.as_of >= o->lsn);
+		freed = o->gone || (account_get_twin(c->e, txn, o->id, &m) && m.as_of >= o->lsn);
 	}
 	freed = freed && kv_txn_error(txn) == KV_OK;
 	kv_end(&txn);

@@ -14,6 +14,7 @@
 #define UNINDEXED_MOST 500000
 #define UNINDEXED_MOST_LARGE 400000
 #define LARGE 1000
+#define APART_BYTES 4096   /* what a disk loses at least */
 #define FACT_BYTES_ONE 256 /* of a fact, for each of which it counts one more */
 
 const char *
@@ -173,9 +174,10 @@ snapshot_read(struct slice payload, struct snapshot_mark *m, struct slice *rows_
 
 void
 engine_add_snapshot(struct engine_tx *tx, uint64_t object, const struct snapshot_mark *m,
-                    struct slice rows, bool last)
+                    struct slice rows, bool last, bool apart)
 {
 	struct buf b = BUF_INIT(SIZE_MAX);
+	struct engine_item *it;
 
 	buf_add_u64(&b, m->as_of);
 	buf_add_u64(&b, m->id);
@@ -184,6 +186,13 @@ engine_add_snapshot(struct engine_tx *tx, uint64_t object, const struct snapshot
 	(void)add_payload(tx, last ? ENGINE_SNAPSHOT_LAST : ENGINE_SNAPSHOT, object, 0,
 	                  buf_slice(&b));
 	buf_fini(&b);
+	if (!apart)
+		return;
+	it = &tx->items[tx->count - 1];
+	tx->bytes -= record_bytes(&it->header);
+	it->head = slice_make(xcalloc(1, APART_BYTES), APART_BYTES);
+	it->header.head_bytes = APART_BYTES;
+	tx->bytes += record_bytes(&it->header);
 }
 
 void

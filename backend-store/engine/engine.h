@@ -11,7 +11,7 @@
  *   indexed   by the indexer thread, which calls client->apply for each record and
  *             commits the index (LMDB) together with the LSN applied.
  * In recovery the same apply() runs for what the index lacks. A transaction is recovered
- * whole or not at all. The log is the truth; the index equals a prefix of it.
+ * whole or not at all, or what is left of one that was damaged later. The log is the truth; the index equals a prefix of it.
  *
  * When a write or a sync fails, everything not published fails with ENGINE_FAILED, and so
  * does every later commit until a restart; reading goes on.
@@ -81,6 +81,11 @@ struct engine_client {
 	 * the checksums did not see, or another version): named in the log, skipped. */
 	int (*apply)(void *ctx, struct engine *e, struct kv_txn *txn,
 	             const struct engine_record *r);
+	/* Behind a rebuild or damage, before anything is served: puts right what does not fit
+	 * together any more. orphans: bodies to which nothing refers, and what would have is
+	 * damaged; engine_apply_ref() keeps them. May be NULL. */
+	void (*mend)(void *ctx, struct engine *e, struct kv_txn *txn, const uint64_t *orphans,
+	             size_t count);
 	/* On the loop: everything up to and with lsn is in the committed index. */
 	void (*indexed)(void *ctx, uint64_t lsn);
 	/* Compaction (engine/compact.c), on a thread of its own; NULL: it never is. */
@@ -197,6 +202,9 @@ bool engine_apply_is_old(struct engine *e, struct kv_txn *txn, uint64_t object,
                          uint64_t lsn) MUST_CHECK;
 /* The index is being made anew, of a log that has holes: facts may speak of what is gone. */
 bool engine_apply_is_rebuild(const struct engine *e);
+/* The record's transaction was damaged, and others of it may be missing: what takes something away
+ * would perhaps take the only one there is. */
+bool engine_apply_is_partial(const struct engine *e);
 /* The object is gone: its snapshots are of no use. */
 void engine_apply_gone(struct engine *e, struct kv_txn *txn, uint64_t object);
 

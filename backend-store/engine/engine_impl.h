@@ -47,6 +47,7 @@ struct engine_tx {
 	uint64_t weight; /* work for the indexer */
 	unsigned flags;
 	bool has_blob, too_big;
+	bool partial; /* recovered of a damaged one: records are missing */
 	enum engine_err result;
 	engine_commit_fn *fn;
 	void *ctx;
@@ -65,6 +66,7 @@ struct segment_reader {
 	struct record_segment seg;
 	int fd;
 	uint64_t size;
+	uint64_t unreadable; /* sectors that could not be read */
 };
 
 /* Which snapshot, and (of a part) which of its parts; part of a row: how many. */
@@ -153,6 +155,7 @@ struct engine {
 	bool index_failed;
 	struct account account;
 	enum apply_pass pass;
+	struct buf orphans; /* u64 each: bodies of damaged transactions */
 
 	struct compactor *compactor;
 
@@ -179,19 +182,27 @@ int segment_read(struct engine *e, int fd, void *p, size_t n, uint64_t at);
 /* segment_read.c */
 int segment_open(struct segment_reader *in_r, struct engine *e, uint64_t number);
 void segment_end(struct segment_reader *in);
+/* What cannot be read is zeros, and counted. */
+void segment_read_sectors(struct segment_reader *in, void *p, size_t n, uint64_t at);
 /* UNUSED: made ahead and never begun. HEADLESS: its header was torn, or is damaged; the
  * file is left alone and its number not used again. ALIEN: err says why. */
 enum segment_state { SEGMENT_OURS, SEGMENT_UNUSED, SEGMENT_HEADLESS, SEGMENT_ALIEN };
 enum segment_state segment_read_header(struct segment_reader *in, uint64_t number, struct err *err);
-bool segment_batch_at(const struct segment_reader *in, uint64_t at, struct record_batch *b_r);
-/* The first valid batch at or behind *at, on 8-byte places. */
-bool segment_scan(const struct segment_reader *in, uint64_t *at, struct record_batch *b_r);
+/* Of one that is HEADLESS: the id that its first batch has, or the first record. False: neither. */
+bool segment_adopt(struct segment_reader *in, uint64_t number);
+bool segment_batch_at(struct segment_reader *in, uint64_t at, struct record_batch *b_r);
+/* The first valid batch at or behind *at, or what is left of one whose header is lost: records 0,
+ * and its bytes go as far as the next one. */
+bool segment_scan(struct segment_reader *in, uint64_t *at, struct record_batch *b_r);
 /* One record of a batch, at the beginning of rest. LOST: its length is not known, so neither
  * is what follows. */
 enum record_state { RECORD_WHOLE, RECORD_BODY_BAD, RECORD_BAD, RECORD_LOST };
 enum record_state segment_read_record(const struct segment_reader *in, struct slice rest,
                                       struct record_header *h_r, struct slice *head_r,
                                       struct slice *body_r);
+/* Skips to the next record's header with an LSN above `after` and up to `last`. */
+bool segment_next_record(const struct segment_reader *in, struct slice *rest, uint64_t after,
+                         uint64_t last);
 
 /* account.c. Changes reach the index by account_flush(), at the end of its transaction. */
 int account_open(struct engine *e, struct err *err); /* counts what an older version did not */
@@ -209,17 +220,21 @@ bool account_get(struct engine *e, struct kv_txn *txn, uint64_t segment, struct 
 void account_note_dropped(struct engine *e, uint64_t segment);
 void account_note_gone(struct engine *e, uint64_t object);
 void account_begin(struct engine *e, struct kv_txn *txn);
-/* The newest complete snapshot. */
+/* The newest complete snapshot, and the one before: while there are two that say what a fact says,
+ * one damaged place cannot take it. */
 bool account_get_object(struct engine *e, struct kv_txn *txn, uint64_t object,
                         struct snapshot_mark *m_r);
+bool account_get_twin(struct engine *e, struct kv_txn *txn, uint64_t object,
+                      struct snapshot_mark *m_r);
 
 /* engine.c: for compaction */
 #define ENGINE_TX_COMPACT 0x100 /* goes on where the disk is full */
 #define SNAPSHOT_HEAD_BYTES 20
 /* Payload of a SNAPSHOT: u64 as of, u64 id, u32 part, then the client's. */
 bool snapshot_read(struct slice payload, struct snapshot_mark *m_r, struct slice *rows_r);
+/* apart: what comes before it does not lie in the same sector. */
 void engine_add_snapshot(struct engine_tx *tx, uint64_t object, const struct snapshot_mark *m,
-                         struct slice rows, bool last);
+                         struct slice rows, bool last, bool apart);
 /* A blob once more; body is the caller's until the commit's callback. */
 void engine_add_copy(struct engine_tx *tx, uint64_t id, struct slice head, struct slice body);
 
@@ -260,6 +275,8 @@ bool blob_find(struct engine *e, struct kv_txn *txn, uint64_t id, struct blob_pl
                uint32_t *refs_r);
 /* Bytes of its record. */
 uint64_t blob_record_bytes(const struct blob_place *p);
+/* Bodies of damaged transactions to which nothing refers are given to the client. */
+void blob_mend(struct engine *e, struct kv_txn *txn);
 /* The end of a rebuild: rows without a reference go, those without a place are damage. */
 void blob_settle(struct engine *e, struct kv_txn *txn);
 

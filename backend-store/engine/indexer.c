@@ -85,7 +85,7 @@ indexer_apply(struct engine *e, struct list *txs, struct err *err)
 		e->applying = tx;
 		for (size_t i = 0; i < tx->count; i++)
 			apply_record(e, txn, &tx->items[i]);
-		last = tx->first_lsn + tx->count - 1;
+		last = tx->items[tx->count - 1].header.lsn;
 		segment = tx->items[0].place.segment;
 		if (counts)
 			account_note_applied(e, segment, last);

@@ -69,6 +69,7 @@ make(const struct engine_config *c, const struct engine_client *client, void *cl
 	buf_init(&e->summary, 2 * ENGINE_SUMMARY_MAX);
 	buf_init(&e->account.dropped, SIZE_MAX);
 	buf_init(&e->account.gone, SIZE_MAX);
+	buf_init(&e->orphans, SIZE_MAX);
 	for (size_t i = 0; i < ENGINE_FDS; i++)
 		e->fds[i].fd = -1;
 	pthread_mutex_init(&e->lock, NULL);
@@ -219,6 +220,7 @@ engine_close(struct engine **ep)
 	kv_close(&e->kv);
 	map_free(&e->unindexed);
 	buf_fini(&e->summary);
+	buf_fini(&e->orphans);
 	account_fini(e);
 	if (e->lock_fd != -1)
 		close(e->lock_fd);

@@ -21,10 +21,12 @@
  *   32 u32 head bytes            36 u32 body bytes
  *   40 u64 XXH3 of head          48 u64 XXH3 of body
  *   56 u64 XXH3 of bytes 0..55
- * BLOB: head = GUID (32) and summary, body = the message. Others: head empty, body = payload.
+ * BLOB: head = GUID (32) and summary, body = the message. Others: head empty (or zeros, which keep
+ * its body away from what is before it), body = payload.
  * SNAPSHOT, SNAPSHOT_LAST: payload = u64 as of which LSN, u64 snapshot id (LSN of its first
  * part), u32 number of the part, from 0; then the client's rows. All parts have one id; nothing in
- * the last one, and no other: there is no such object.
+ * the last one, and no other: there is no such object. Each snapshot is there twice, the second time
+ * with an id of its own.
  */
 #ifndef ENGINE_RECORD_H
 #define ENGINE_RECORD_H

@@ -38,12 +38,16 @@ struct recovery {
 	uint64_t previous; /* number of the file read before */
 	uint64_t ours;     /* files that are there */
 
+	uint64_t adopted; /* number of a file whose header is lost, while that may be a torn one */
+	uint64_t unreadable; /* sectors, in this pass */
+
 	struct segment_reader in; /* the segment being read */
 
 	/* the batch held back */
 	char *bytes;         /* its records; items borrow from it */
 	struct list settled; /* whole transactions before the first bad record */
-	struct list beyond;  /* whole ones behind it: they count only if it is damage */
+	struct list beyond;  /* those behind it, and what is left of those that have one: they
+			      * count only if it is damage */
 	uint64_t bad;        /* records that are not what was written */
 	uint64_t last;       /* LSN of its last record as its headers say */
 	uint64_t tail;       /* number of the file it lies in */
@@ -99,8 +103,8 @@ add_record(struct engine_tx *tx, const struct record_header *h, struct slice hea
 	}
 	it = &tx->items[tx->count++];
 	*it = (struct engine_item){ .header = *h, .place = *place };
+	it->head = slice_make(slice_dup(head), head.n);
 	if (h->type == ENGINE_BLOB) {
-		it->head = slice_make(slice_dup(head), head.n);
 		it->pieces = xreallocarray(NULL, 1, sizeof(*it->pieces));
 		it->pieces[0] = body;
 		it->piece_count = 1;
@@ -122,7 +126,11 @@ end_tx(struct batch_reader *b)
 {
 	struct recovery *r = b->r;
 
-	if (b->tx != NULL && !b->tx_bad)
+	if (b->tx != NULL && b->tx_bad) {
+		b->tx->partial = true;
+		r->bad += r->bad == 0; /* without an end: nothing else may tell */
+	}
+	if (b->tx != NULL && b->tx->count != 0)
 		list_add_tail(r->bad != 0 ? &r->beyond : &r->settled, &b->tx->link);
 	else
 		engine_tx_free(&b->tx);
@@ -130,8 +138,8 @@ end_tx(struct batch_reader *b)
 	b->tx_bad = false;
 }
 
-/* A bad record spoils its transaction, except that a body alone may be bad: its message
- * is there, and reading it says so. */
+/* A bad record makes its transaction a partial one, except that a body alone may be bad: its
+ * message is there, and reading it says so. */
 static void
 take_record(struct batch_reader *b, enum record_state state, const struct record_header *h,
             struct slice head, struct slice body, const struct blob_place *place)
@@ -151,7 +159,8 @@ take_record(struct batch_reader *b, enum record_state state, const struct record
 	if (h->lsn != b->next_lsn)
 		b->tx_bad = true;
 	b->next_lsn = h->lsn + 1;
-	add_record(b->tx, h, head, body, place);
+	if (state != RECORD_BAD)
+		add_record(b->tx, h, head, body, place);
 	if (state != RECORD_WHOLE) {
 		b->r->bad++;
 		b->tx_bad = b->tx_bad || state == RECORD_BAD;
@@ -160,23 +169,29 @@ take_record(struct batch_reader *b, enum record_state state, const struct record
 		end_tx(b);
 }
 
+/* One whose header is lost (records 0) has a last LSN when all of it was read. */
 static void
 read_records(struct recovery *r, const struct record_batch *batch, uint64_t at)
 {
 	struct slice rest = slice_make(r->bytes, batch->bytes);
 	struct batch_reader b = { .r = r, .next_lsn = batch->first_lsn };
+	uint64_t last = batch->records != 0 ? batch->first_lsn + batch->records - 1 : UINT64_MAX;
 	struct record_header h;
 	struct slice head, body;
 
-	r->last = batch->first_lsn + batch->records - 1;
-	for (uint32_t i = 0; i < batch->records; i++) {
+	r->bad += batch->records == 0;
+	while (b.next_lsn <= last && rest.n != 0) {
 		enum record_state state = segment_read_record(&r->in, rest, &h, &head, &body);
 		struct blob_place place;
+		size_t before = rest.n;
 
 		if (state == RECORD_LOST) {
 			r->bad++;
 			b.tx_bad = true;
-			break;
+			if (!segment_next_record(&r->in, &rest, b.next_lsn - 1, last))
+				break;
+			at += before - rest.n;
+			continue;
 		}
 		place = (struct blob_place){ r->in.seg.number, at,         h.head_bytes,
 			                     h.body_bytes,     h.head_sum, h.body_sum };
@@ -184,8 +199,11 @@ read_records(struct recovery *r, const struct record_batch *batch, uint64_t at)
 		at += record_bytes(&h);
 		rest = slice_skip(rest, record_bytes(&h));
 	}
-	b.tx_bad = true; /* what has no end did not happen */
+	if (b.next_lsn <= last && batch->records != 0)
+		r->bad++; /* fewer than there were */
+	b.tx_bad = true;  /* what has no end did not happen as a whole */
 	end_tx(&b);
+	r->last = batch->records != 0 ? last : b.next_lsn - 1;
 }
 
 /* ---- settling what is held back --------------------------------------------------------------- */
@@ -197,7 +215,7 @@ drop_applied(struct recovery *r, struct list *txs)
 	struct engine_tx *tx;
 
 	LIST_EACH (tx, txs, struct engine_tx, link) {
-		if (tx->first_lsn + tx->count - 1 <= r->applied) {
+		if (tx->items[tx->count - 1].header.lsn <= r->applied) {
 			list_del(&tx->link);
 			engine_tx_free(&tx);
 		}
@@ -258,6 +276,10 @@ settle(struct recovery *r)
 
 	if (r->bad != 0 && r->last > r->applied)
 		note_damage(r, "record", r->last, 0);
+	if (r->adopted != 0 && r->adopted == r->tail) {
+		note_damage(r, "header", r->last, 0);
+		r->adopted = 0;
+	}
 	append_list(&r->settled, &r->beyond);
 	rc = make_ready(r);
 	drop_pending(r);
@@ -301,14 +323,14 @@ leave_out_torn(struct recovery *r)
 }
 
 static bool
-is_whole(const struct recovery *r, const struct record_batch *batch, uint64_t at)
+is_whole(struct recovery *r, const struct record_batch *batch, uint64_t at)
 {
 	char *bytes = xmalloc(batch->bytes + 1);
 	struct slice rest = slice_make(bytes, batch->bytes), head, body;
 	struct record_header h;
-	bool whole =
-		segment_read(r->e, r->in.fd, bytes, batch->bytes, at + RECORD_BATCH_BYTES) == 0;
+	bool whole = batch->records != 0;
 
+	segment_read_sectors(&r->in, bytes, batch->bytes, at + RECORD_BATCH_BYTES);
 	for (uint32_t i = 0; whole && i < batch->records; i++) {
 		whole = segment_read_record(&r->in, rest, &h, &head, &body) == RECORD_WHOLE;
 		rest = whole ? slice_skip(rest, record_bytes(&h)) : rest;
@@ -325,7 +347,7 @@ keep_first_writing(struct recovery *r, const struct record_batch *batch)
 
 	leave_out_torn(r);
 	account_note_torn(r->e, r->in.seg.number);
-	r->seen = MAX(r->seen, batch->first_lsn + batch->records - 1);
+	r->seen = MAX(r->seen, batch->first_lsn + MAX(batch->records, 1u) - 1);
 	r->last = batch->first_lsn;
 	LIST_EACH (tx, &r->settled, const struct engine_tx, link)
 		r->last = MAX(r->last, tx->first_lsn + tx->count - 1);
@@ -347,10 +369,7 @@ on_batch(struct recovery *r, const struct record_batch *batch, uint64_t at)
 	look_for_gap(r, batch, at);
 	r->tail = r->in.seg.number;
 	r->bytes = xmalloc(batch->bytes + 1);
-	if (segment_read(r->e, r->in.fd, r->bytes, batch->bytes, at + RECORD_BATCH_BYTES) == -1) {
-		note_damage(r, "unreadable", batch->first_lsn, at);
-		memset(r->bytes, 0, batch->bytes);
-	}
+	segment_read_sectors(&r->in, r->bytes, batch->bytes, at + RECORD_BATCH_BYTES);
 	read_records(r, batch, at + RECORD_BATCH_BYTES);
 	r->durable = MAX(r->durable, batch->durable);
 	r->expected = r->last + 1;
@@ -359,6 +378,15 @@ on_batch(struct recovery *r, const struct record_batch *batch, uint64_t at)
 }
 
 /* ---- segments --------------------------------------------------------------------------------- */
+
+/* Of a batch without a header: in one file each begins when the one before is synced. */
+static uint64_t
+durable_before(const struct recovery *r, const struct record_batch *b, bool first)
+{
+	uint64_t durable = first ? r->in.seg.prev_lsn : r->last;
+
+	return MIN(durable, b->first_lsn - 1);
+}
 
 static int
 read_batches(struct recovery *r)
@@ -374,6 +402,8 @@ read_batches(struct recovery *r)
 				account_note_torn(r->e, r->in.seg.number);
 			return 0;
 		}
+		if (b.records == 0)
+			b.durable = durable_before(r, &b, !any);
 		if (on_batch(r, &b, at) == -1)
 			return -1;
 		at += RECORD_BATCH_BYTES + b.bytes;
@@ -400,6 +430,10 @@ read_segment(struct recovery *r, uint64_t number)
 		r->e->current.number = number;
 		r->seen = MAX(r->seen, r->in.seg.prev_lsn);
 		rc = read_batches(r);
+	} else if (state == SEGMENT_HEADLESS && segment_adopt(&r->in, number)) {
+		r->ours++;
+		r->e->current.number = r->adopted = number;
+		rc = read_batches(r);
 	} else if (state == SEGMENT_HEADLESS) {
 		log_warning(NULL, "engine.segment_without_header segment=%016llx",
 		            (unsigned long long)number);
@@ -407,6 +441,7 @@ read_segment(struct recovery *r, uint64_t number)
 	} else if (state == SEGMENT_ALIEN) {
 		rc = -1;
 	}
+	r->unreadable += r->in.unreadable;
 	segment_end(&r->in);
 	return rc;
 }
@@ -493,6 +528,7 @@ set_mark(struct engine *e, bool on, struct err *err)
 		kv_put(txn, e->t_meta, SLICE("rebuilding"), SLICE("1"));
 		kv_put(txn, e->t_meta, SLICE("counted"), SLICE("1"));
 	} else {
+		blob_mend(e, txn);
 		blob_settle(e, txn);
 		account_flush(e, txn);
 		(void)kv_del(txn, e->t_meta, SLICE("rebuilding"));
@@ -507,6 +543,7 @@ static void
 begin_pass(struct recovery *r, enum apply_pass pass)
 {
 	drop_pending(r);
+	r->unreadable = 0;
 	r->e->pass = pass;
 	r->expected = r->durable = r->applied = 0;
 	r->e->current.number = 0;
@@ -537,20 +574,53 @@ has_snapshots(struct engine *e)
 	return any;
 }
 
+/* A disk that could read a place in one pass and not in another has given neither picture whole. */
+static int
+check_same(const struct recovery *r, uint64_t unreadable)
+{
+	if (r->unreadable == unreadable)
+		return 0;
+	err_set(r->err,
+	        "the log in %s could not be read the same way twice: its disk fails now and then; "
+	        "start again, or copy it to a better one",
+	        r->e->log_dir);
+	return -1;
+}
+
 static int
 rebuild(struct recovery *r, const struct files *f)
 {
 	struct engine *e = r->e;
+	uint64_t unreadable;
 
 	log_warning(NULL, "engine.rebuild dir=%s files=%zu", e->dir, f->count);
-	if (set_mark(e, true, r->err) == -1 || read_pass(r, f, PASS_BODIES) == -1 ||
-	    (has_snapshots(e) && read_pass(r, f, PASS_SNAPSHOTS) == -1))
+	if (set_mark(e, true, r->err) == -1 || read_pass(r, f, PASS_BODIES) == -1)
+		return -1;
+	unreadable = r->unreadable;
+	if (has_snapshots(e) &&
+	    (read_pass(r, f, PASS_SNAPSHOTS) == -1 || check_same(r, unreadable) == -1))
 		return -1;
 	begin_pass(r, PASS_FACTS);
-	if (read_files(r, f, 0) == -1 || save_tail(r) == -1 || set_mark(e, false, r->err) == -1)
+	if (read_files(r, f, 0) == -1 || check_same(r, unreadable) == -1 || save_tail(r) == -1 ||
+	    set_mark(e, false, r->err) == -1)
 		return -1;
 	e->pass = PASS_LIVE;
 	return 0;
+}
+
+/* Damage met with an index that is there. */
+static int
+mend(struct recovery *r)
+{
+	struct engine *e = r->e;
+	struct kv_txn *txn;
+
+	if (e->orphans.len == 0)
+		return 0;
+	if (kv_begin_write(e->kv, &txn, r->err) != KV_OK)
+		return -1;
+	blob_mend(e, txn);
+	return kv_commit(&txn, r->err) == KV_OK ? 0 : -1;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------- */
@@ -636,6 +706,8 @@ run(struct recovery *r, const struct checkpoint *c)
 		rc = read_files(r, &f, c->segment);
 		if (rc == 0)
 			rc = save_tail(r);
+		if (rc == 0)
+			rc = mend(r);
 	}
 	r->e->segments += r->ours;
 	free(f.numbers);

@@ -3,21 +3,25 @@
  * nothing: what a fact says is so. See index.h.
  *
  * When an index is made anew of a log that was compacted (engine.h), what a newer snapshot has
- * is left out, and what is said of mailboxes that are gone means nothing.
+ * is left out. What is said of a mailbox that is not there is of one that is gone, which a later
+ * fact says; or its beginning is damaged. So it is imagined, without a name, and if it is not
+ * deleted mend.c gives it one.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "log/log.h"
 #include "mailbox/facts.h"
 #include "mailbox/index.h"
 
-#define HEAD_BYTES_MOST (256 * 1024)
+#define LOST_KEYWORD_BYTES 32
 #define FORGET_AT_ONCE 64 /* old duplicate keys dropped by each new one */
 
 struct applying {
 	struct engine *e;
 	struct kv_txn *txn;
 	const struct engine_record *r;
+	char lost[MAILBOX_KEYWORDS_MAX][LOST_KEYWORD_BYTES];
 };
 
 static bool
@@ -40,22 +44,6 @@ absent(const struct applying *a)
 	return engine_apply_is_rebuild(a->e) ? 0 : -1;
 }
 
-static int
-put_head(struct applying *a, const struct head *h)
-{
-	struct buf row = BUF_INIT(HEAD_BYTES_MOST);
-	uint8_t key[8];
-	int rc = -1;
-
-	head_add(&row, h);
-	if (!row.overflow) {
-		kv_put(a->txn, T_HEADS, index_key_id(key, h->id), buf_slice(&row));
-		rc = 0;
-	}
-	buf_fini(&row);
-	return rc;
-}
-
 /* A head whose slices stay good while rows change: copied into b. */
 static bool
 copy_head(struct applying *a, uint64_t id, struct buf *b, struct head *h)
@@ -69,21 +57,15 @@ copy_head(struct applying *a, uint64_t id, struct buf *b, struct head *h)
 	return head_read(buf_slice(b), h);
 }
 
-/* ---- the namespace ---------------------------------------------------------------------- */
-
-/* What was given once is never given again. */
-static void
-raise_uidvalidity(struct applying *a, uint32_t given)
+/* There is no such mailbox (any more). False: nor may there be one. */
+static bool
+imagine_head(const struct applying *a, uint64_t id, struct head *h)
 {
-	uint8_t raw[4];
-	struct slice row;
-
-	if (kv_get(a->txn, T_META, SLICE("uidvalidity"), &row) && row.n == 4 &&
-	    num_get_le32((const uint8_t *)row.p) >= given)
-		return;
-	num_put_le32(raw, given);
-	kv_put(a->txn, T_META, SLICE("uidvalidity"), slice_make(raw, 4));
+	*h = (struct head){ .id = id, .uidnext = 1, .recent = 1, .highestmodseq = 1 };
+	return engine_apply_is_rebuild(a->e) && id != 0 && id < ENGINE_OBJECT_OWN;
 }
+
+/* ---- the namespace ---------------------------------------------------------------------- */
 
 static int
 apply_create(struct applying *a)
@@ -98,11 +80,11 @@ apply_create(struct applying *a)
 	h.special_use = f.special_use;
 	h.uidvalidity = f.uidvalidity;
 	h.claim = f.claim;
-	if (!is_old(a, h.id) && put_head(a, &h) == -1)
+	if (!is_old(a, h.id) && index_put_head(a->txn, &h) == -1)
 		return -1;
 	if (!is_old_for_store(a))
 		(void)kv_del(a->txn, T_TOMBS, f.name);
-	raise_uidvalidity(a, f.uidvalidity);
+	index_raise_uidvalidity(a->txn, f.uidvalidity);
 	return 0;
 }
 
@@ -111,6 +93,8 @@ put_tombstone(struct applying *a, struct slice name, uint64_t id, int64_t time)
 {
 	uint8_t row[16];
 
+	if (name.n == 0)
+		return; /* it was not told */
 	num_put_le64(row, id);
 	num_put_le64(row + 8, (uint64_t)time);
 	kv_put(a->txn, T_TOMBS, name, slice_make(row, 16));
@@ -157,7 +141,7 @@ drop_bodies(struct applying *a, uint64_t id)
 static int
 apply_delete(struct applying *a)
 {
-	struct buf b = BUF_INIT(HEAD_BYTES_MOST);
+	struct buf b = BUF_INIT(SIZE_MAX);
 	struct head h;
 	bool tombstone;
 	int64_t time;
@@ -165,6 +149,8 @@ apply_delete(struct applying *a)
 
 	if (!fact_delete_read(a->r->payload, &tombstone, &time))
 		return -1;
+	if (engine_apply_is_partial(a->e))
+		return 0;
 	if (!copy_head(a, a->r->object, &b, &h)) {
 		buf_fini(&b);
 		return absent(a);
@@ -185,15 +171,15 @@ apply_delete(struct applying *a)
 static int
 rename_one(struct applying *a, uint64_t id, struct slice name, bool tombstone, int64_t time)
 {
-	struct buf b = BUF_INIT(HEAD_BYTES_MOST);
+	struct buf b = BUF_INIT(SIZE_MAX);
 	struct head h;
 	int rc = absent(a);
 
-	if (copy_head(a, id, &b, &h)) {
+	if (copy_head(a, id, &b, &h) || (!is_old(a, id) && imagine_head(a, id, &h))) {
 		if (tombstone && !is_old_for_store(a))
 			put_tombstone(a, h.name, h.id, time);
 		h.name = name;
-		rc = is_old(a, id) ? 0 : put_head(a, &h);
+		rc = is_old(a, id) ? 0 : index_put_head(a->txn, &h);
 	}
 	if (rc == 0 && !is_old_for_store(a))
 		(void)kv_del(a->txn, T_TOMBS, name);
@@ -318,6 +304,8 @@ apply_expunge(struct applying *a, struct head *h)
 	struct num_reader r = num_reader_of(a->r->payload);
 	uint64_t modseq = num_read_u64(&r);
 
+	if (engine_apply_is_partial(a->e))
+		return 0;
 	while (!r.bad && r.rest.n != 0)
 		expunge_one(a, h, num_read_u32(&r), modseq);
 	h->highestmodseq = MAX(h->highestmodseq, modseq);
@@ -331,8 +319,14 @@ apply_keyword(struct applying *a, struct head *h)
 	uint8_t bit = num_read_u8(&r);
 	struct slice name = num_read_blob(&r);
 
-	if (r.bad || bit != h->keyword_count || bit >= MAILBOX_KEYWORDS_MAX)
+	if (r.bad || bit < h->keyword_count || bit >= MAILBOX_KEYWORDS_MAX)
 		return -1;
+	while (h->keyword_count < bit) { /* damage, which shall not cost those behind it */
+		char *name_of = a->lost[h->keyword_count];
+
+		snprintf(name_of, LOST_KEYWORD_BYTES, "lost-keyword-%u", h->keyword_count);
+		h->keywords[h->keyword_count++] = slice_of(name_of);
+	}
 	h->keywords[h->keyword_count++] = name;
 	return 0;
 }
@@ -382,15 +376,13 @@ apply_move_gone(struct applying *a)
 static int
 apply_to_mailbox(struct applying *a)
 {
-	struct buf b = BUF_INIT(HEAD_BYTES_MOST);
+	struct buf b = BUF_INIT(SIZE_MAX);
 	struct head h;
 	int rc = -1;
 
 	if (is_old(a, a->r->object))
 		return 0;
-	if (!copy_head(a, a->r->object, &b, &h)) {
-		rc = absent(a);
-	} else {
+	if (copy_head(a, a->r->object, &b, &h) || imagine_head(a, a->r->object, &h)) {
 		switch (a->r->kind) {
 		case FACT_APPEND:
 			rc = apply_append(a, &h);
@@ -420,7 +412,7 @@ apply_to_mailbox(struct applying *a)
 			break;
 		}
 		if (rc == 0)
-			rc = put_head(a, &h);
+			rc = index_put_head(a->txn, &h);
 	}
 	buf_fini(&b);
 	return rc;
@@ -551,7 +543,7 @@ apply_move(struct applying *a)
 	if (!fact_move_read(a->r->payload, &m))
 		return -1;
 	if (m.role == MOVE_IN)
-		raise_uidvalidity(a, m.uidvalidity);
+		index_raise_uidvalidity(a->txn, m.uidvalidity);
 	if (is_old_for_store(a))
 		return 0;
 	if (m.state == MOVE_END)
@@ -564,7 +556,7 @@ apply_move(struct applying *a)
 int
 index_apply(UNUSED void *ctx, struct engine *e, struct kv_txn *txn, const struct engine_record *r)
 {
-	struct applying a = { e, txn, r };
+	struct applying a = { .e = e, .txn = txn, .r = r };
 
 	if (r->type != ENGINE_FACT)
 		return snapshot_apply(e, txn, r);

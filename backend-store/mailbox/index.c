@@ -7,6 +7,7 @@
 #include "tls/digest.h"
 
 #define HEAD_VERSION 1
+#define HEAD_BYTES_MOST (256 * 1024)
 
 const char *const index_tables[T_COUNT] = {
 	[T_HEADS] = "mbox.heads",         [T_MESSAGES] = "mbox.messages",
@@ -107,4 +108,33 @@ index_get_head(struct kv_txn *txn, uint64_t id, struct head *h)
 	struct slice row;
 
 	return kv_get(txn, T_HEADS, index_key_id(key, id), &row) && head_read(row, h);
+}
+
+int
+index_put_head(struct kv_txn *txn, const struct head *h)
+{
+	struct buf row = BUF_INIT(HEAD_BYTES_MOST);
+	uint8_t key[8];
+	int rc = -1;
+
+	head_add(&row, h);
+	if (!row.overflow) {
+		kv_put(txn, T_HEADS, index_key_id(key, h->id), buf_slice(&row));
+		rc = 0;
+	}
+	buf_fini(&row);
+	return rc;
+}
+
+void
+index_raise_uidvalidity(struct kv_txn *txn, uint32_t given)
+{
+	uint8_t raw[4];
+	struct slice row;
+
+	if (kv_get(txn, T_META, SLICE("uidvalidity"), &row) && row.n == 4 &&
+	    num_get_le32((const uint8_t *)row.p) >= given)
+		return;
+	num_put_le32(raw, given);
+	kv_put(txn, T_META, SLICE("uidvalidity"), slice_make(raw, 4));
 }

@@ -55,6 +55,11 @@ void head_add(struct buf *out, const struct head *h);
 bool head_read(struct slice row, struct head *h_r) MUST_CHECK;
 bool index_get_head(struct kv_txn *txn, uint64_t id, struct head *h_r) MUST_CHECK;
 
+/* -1: it is too large. */
+int index_put_head(struct kv_txn *txn, const struct head *h) MUST_CHECK;
+/* What was given once is never given again. */
+void index_raise_uidvalidity(struct kv_txn *txn, uint32_t given);
+
 #define INDEX_KEY_MSG 12
 struct slice index_key_id(uint8_t key[8], uint64_t id);
 struct slice index_key_msg(uint8_t key[INDEX_KEY_MSG], uint64_t id, uint32_t uid);
@@ -70,6 +75,13 @@ uint64_t snapshot_object_of_user(struct slice user_key);
 uint64_t snapshot_object_of_store(void);
 /* A part of a snapshot, in a rebuild. */
 int snapshot_apply(struct engine *e, struct kv_txn *txn, const struct engine_record *r);
+
+/* mend.c: the engine client's mend(). Mailboxes whose names are lost, or taken by others meanwhile,
+ * and messages whose mailbox is lost, go to names below INDEX_RECOVERED, which nobody but an
+ * administrator sees. */
+#define INDEX_RECOVERED "recovered"
+void index_mend(void *ctx, struct engine *e, struct kv_txn *txn, const uint64_t *orphans,
+                size_t count);
 
 /* The engine client's apply(). */
 int index_apply(void *ctx, struct engine *e, struct kv_txn *txn, const struct engine_record *r);

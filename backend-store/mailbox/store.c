@@ -24,6 +24,7 @@ on_indexed(void *ctx, uint64_t lsn)
 
 static const struct engine_client client = {
 	.apply = index_apply,
+	.mend = index_mend,
 	.indexed = on_indexed,
 	.compact = &snapshot_client,
 	.tables = index_tables,

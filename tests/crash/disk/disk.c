@@ -270,13 +270,13 @@ op_unlink(struct os *os, const char *path)
 
 	if (!step(d))
 		return -1;
+	if (f == NULL || !f->exists) {
+		errno = ENOENT;
+		return -1;
+	}
 	if (d->fail_unlink != 0) {
 		errno = d->fail_unlink;
 		d->fail_unlink = 0;
-		return -1;
-	}
-	if (f == NULL || !f->exists) {
-		errno = ENOENT;
 		return -1;
 	}
 	f->exists = false;
@@ -351,6 +351,26 @@ disk_free(struct disk **dp)
 	}
 	free(d);
 	*dp = NULL;
+}
+
+struct disk *
+disk_copy(const struct disk *d)
+{
+	struct disk *copy = disk_new(1);
+
+	for (unsigned i = 0; i < d->file_count; i++) {
+		const struct file *from = &d->files[i];
+		struct file *to = &copy->files[i];
+
+		*to = *from;
+		to->now = xmemdup(from->now, from->size + 1);
+		to->durable = xmemdup(from->now, from->size + 1);
+		to->unsynced = NULL;
+		to->count = 0;
+		to->exists_durable = to->exists;
+	}
+	copy->file_count = d->file_count;
+	return copy;
 }
 
 struct os *

@@ -17,6 +17,8 @@ struct disk;
 
 struct disk *disk_new(uint64_t seed);
 void disk_free(struct disk **d);
+/* Another one with the same files, all of them synced. */
+struct disk *disk_copy(const struct disk *d);
 struct os *disk_os(struct disk *d);
 
 /* After so many more operations that change something every call fails with EIO (the

@@ -1,0 +1,481 @@
+/*
+ * One damaged place in the log, and no index: a new one is made of what is left. What may be lost
+ * is what lies in that place, and each message is somewhere.
+ *
+ * A store lives, its log is compacted, and then each of its records is damaged in turn, in its
+ * header, its body and its checksums; so are the headers of batches and of files.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/map.h"
+#include "base/xalloc.h"
+#include "disk/disk.h"
+#include "engine/record.h"
+#include "fakenet/fakenet.h"
+#include "lib/test.h"
+#include "log/log.h"
+#include "mailbox/facts.h"
+#include "unit/backend-store/mailbox/world.h"
+
+#define IDS 400
+#define FILLER_BYTES 20000
+
+struct life {
+	struct world w;
+	struct disk *disk; /* as it was before the damage */
+	int next_id;
+};
+
+/* ---- a life ---------------------------------------------------------------------------------- */
+
+static const char *
+body_of(int id)
+{
+	static char body[60];
+
+	snprintf(body, sizeof(body), "Subject: %d\r\n\r\nbody of %d\r\n", id, id);
+	return body;
+}
+
+static void
+life_deliver(struct life *l, const char *user)
+{
+	int id = l->next_id++;
+
+	assert_int_equal(world_deliver(&l->w, user, body_of(id), id).result, MBOX_OK);
+}
+
+static void
+life_append(struct life *l, const char *name, const char *keywords)
+{
+	assert_true(world_append(&l->w, name, body_of(l->next_id++), MSG_SEEN, keywords) != 0);
+}
+
+static void
+begin(struct life *l)
+{
+	struct world *w = &l->w;
+
+	assert_int_equal(world_create_user(w, "fred"), MBOX_OK);
+	assert_int_equal(world_create_user(w, "ann"), MBOX_OK);
+	assert_int_equal(world_create(w, "user.fred.a"), MBOX_OK);
+	assert_int_equal(world_create(w, "user.fred.a.b"), MBOX_OK);
+	assert_int_equal(world_create(w, "user.fred.twice"), MBOX_OK);
+	for (int i = 0; i < 3; i++) {
+		life_deliver(l, "fred");
+		life_append(l, "user.fred.a", i == 0 ? "one" : "one two");
+		life_append(l, "user.fred.twice", NULL);
+	}
+	life_deliver(l, "ann");
+	assert_int_equal(world_subscribe(w, "fred", "user.fred.a", true), MBOX_OK);
+	assert_int_equal(world_set_quota(w, "user.fred", 50000000, 4000), MBOX_OK);
+}
+
+/* Names that are given away and given again; what is moved, copied, expunged. */
+static void
+go_on(struct life *l)
+{
+	struct world *w = &l->w;
+
+	life_deliver(l, "fred");
+	assert_int_equal(world_flags(w, "user.fred", "1 3", FLAGS_ADD, MSG_FLAGGED, "three"),
+	                 MBOX_OK);
+	assert_int_equal(world_copy(w, "user.fred", "1 3", "user.fred.a", false, NULL), MBOX_OK);
+	assert_int_equal(world_copy(w, "user.fred.a", "2", "user.fred.a.b", true, NULL), MBOX_OK);
+	assert_int_equal(world_set_acl(w, "user.fred.a", "fred\tlrswipkxtea\tann\tlr\t"), MBOX_OK);
+	assert_int_equal(world_rename(w, "user.fred.a", "user.fred.c"), MBOX_OK);
+	assert_int_equal(world_create(w, "user.fred.a"), MBOX_OK);
+	life_append(l, "user.fred.a", NULL);
+	assert_int_equal(world_delete(w, "user.fred.twice", false), MBOX_OK);
+	assert_int_equal(world_create(w, "user.fred.twice"), MBOX_OK);
+	life_append(l, "user.fred.twice", "five");
+	life_deliver(l, "ann");
+	assert_int_equal(world_expunge(w, "user.fred", "2", false), MBOX_OK);
+}
+
+static void
+fill(struct life *l)
+{
+	char *body = xmalloc(FILLER_BYTES + 1);
+	struct mbox_info info;
+
+	if (!store_find(l->w.store, SLICE("lists.filler"), &info))
+		assert_int_equal(world_create(&l->w, "lists.filler"), MBOX_OK);
+	memset(body, 'x', FILLER_BYTES);
+	body[FILLER_BYTES] = '\0';
+	memcpy(body, "Subject: 0\r\n\r\n", 14);
+	for (unsigned i = 0; i < 9; i++)
+		assert_true(world_append(&l->w, "lists.filler", body, 0, NULL) != 0);
+	free(body);
+	assert_int_equal(world_expunge(&l->w, "lists.filler", NULL, false), MBOX_OK);
+}
+
+/* Hundreds of indexes are made, and each would wait for a disk a dozen times. */
+static void
+use_memory(void)
+{
+	if (access("/dev/shm", W_OK) == 0)
+		(void)setenv("TMPDIR", "/dev/shm", 0);
+}
+
+static void
+life_begin(struct life *l)
+{
+	use_memory();
+	*l = (struct life){ .disk = disk_new(1), .next_id = 1 };
+	world_open_on(&l->w, WORLD_PLAIN, disk_os(l->disk));
+}
+
+/* What is behind the last thing that happened shows that it was synced. */
+static void
+life_end(struct life *l)
+{
+	assert_int_equal(world_create(&l->w, "lists.last"), MBOX_OK);
+	fakenet_settle(l->w.loop);
+}
+
+static void
+life_free(struct life *l)
+{
+	l->w.os = disk_os(l->disk);
+	world_close(&l->w);
+	disk_free(&l->disk);
+}
+
+/* ---- what there is ----------------------------------------------------------------------------- */
+
+struct picture {
+	struct map *boxes; /* name -> char *: its messages as a text */
+	bool ids[IDS];     /* of messages that can be read somewhere */
+	unsigned unreadable;
+};
+
+static bool
+collect(void *ctx, const struct mbox_info *info)
+{
+	buf_add_blob(ctx, info->name);
+	return true;
+}
+
+static void
+see_message(struct picture *p, struct mailbox *m, const struct msg *msg, struct buf *out)
+{
+	struct buf body = BUF_INIT(1 << 20);
+	int id = 0;
+
+	buf_printf(out, "%u %x %llx, ", msg->uid, msg->flags, (unsigned long long)msg->keywords);
+	if (mailbox_read(m, msg, 0, UINT64_MAX, &body) != MBOX_OK) {
+		p->unreadable++;
+	} else {
+		assert_int_equal(sscanf(buf_cstr(&body), "Subject: %d\r\n", &id), 1);
+		assert_true(id >= 0 && id < IDS);
+		p->ids[id] = true;
+	}
+	buf_fini(&body);
+}
+
+static void
+see_box(struct picture *p, struct world *w, const char *name)
+{
+	struct buf text = BUF_INIT(SIZE_MAX);
+	struct mailbox *m = world_must_get(w, name);
+	const struct msg *msgs;
+	uint32_t count;
+
+	msgs = mailbox_msgs(m, &count);
+	for (uint32_t i = 0; i < count; i++)
+		see_message(p, m, &msgs[i], &text);
+	mailbox_release(&m);
+	(void)map_set(p->boxes, slice_of(name), xstrdup(buf_cstr(&text)));
+	buf_fini(&text);
+}
+
+static void
+picture_take(struct picture *p, struct world *w)
+{
+	struct buf names = BUF_INIT(SIZE_MAX);
+	struct num_reader r;
+
+	*p = (struct picture){ .boxes = map_new() };
+	store_each(w->store, SLICE(""), collect, &names);
+	for (r = num_reader_of(buf_slice(&names)); r.rest.n != 0;) {
+		struct slice name = num_read_blob(&r);
+		char *copy = slice_dup(name);
+
+		copy = xrealloc(copy, name.n + 1);
+		copy[name.n] = '\0';
+		see_box(p, w, copy);
+		free(copy);
+	}
+	buf_fini(&names);
+}
+
+static void
+picture_fini(struct picture *p)
+{
+	struct slice name;
+	size_t pos = 0;
+	void *text;
+
+	while (map_next(p->boxes, &pos, &name, &text))
+		free(text);
+	map_free(&p->boxes);
+}
+
+/* Mailboxes of a that are not in b, or not as they are there. */
+static unsigned
+differing(const struct picture *a, const struct picture *b)
+{
+	unsigned count = 0;
+	struct slice name;
+	size_t pos = 0;
+	void *text;
+
+	while (map_next(a->boxes, &pos, &name, &text)) {
+		const char *other = map_get(b->boxes, name);
+
+		count += other == NULL || strcmp(text, other) != 0;
+	}
+	return count;
+}
+
+static unsigned
+missing_ids(const struct picture *was, const struct picture *is)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 1; i < IDS; i++) /* 0: fillers */
+		count += was->ids[i] && !is->ids[i];
+	return count;
+}
+
+/* ---- damage ------------------------------------------------------------------------------------ */
+
+struct place {
+	const char *what;
+	unsigned file;
+	uint64_t at, bytes;     /* of a record with all it has; else of the header */
+	struct record_header h; /* type 0: of no record */
+};
+
+typedef void place_fn(void *ctx, const struct place *p);
+
+static void
+read_file(struct disk *d, const char *dir, unsigned file, void *to, size_t n, uint64_t at)
+{
+	struct os *os = disk_os(d);
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/log/%016x.log", dir, file + 1);
+	fd = os->ops->open(os, path, false);
+	assert_true(fd != -1);
+	assert_int_equal(os->ops->pread(os, fd, to, n, at), n);
+	(void)os->ops->close(os, fd);
+}
+
+static bool
+has_file(struct disk *d, const char *dir, unsigned file)
+{
+	struct os *os = disk_os(d);
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/log/%016x.log", dir, file + 1);
+	return os->ops->open(os, path, false) != -1;
+}
+
+static uint64_t
+each_record(struct life *l, unsigned file, uint64_t at, uint32_t records, place_fn *fn, void *ctx)
+{
+	uint8_t raw[RECORD_HEADER_BYTES];
+	struct place p = { .what = "record", .file = file };
+
+	for (uint32_t i = 0; i < records; i++) {
+		read_file(l->disk, l->w.dir, file, raw, sizeof(raw), at);
+		assert_true(record_get_header(raw, &p.h));
+		p.at = at;
+		p.bytes = RECORD_HEADER_BYTES + p.h.head_bytes + p.h.body_bytes;
+		fn(ctx, &p);
+		at += record_bytes(&p.h);
+	}
+	return at;
+}
+
+/* But for the last batch: what is wrong there is what a power cut leaves. */
+static void
+each_place(struct life *l, place_fn *fn, void *ctx)
+{
+	unsigned files = disk_file_count(l->disk), last = files;
+
+	while (last > 0 && !has_file(l->disk, l->w.dir, last - 1))
+		last--;
+	for (unsigned file = 0; file < last; file++) {
+		uint64_t at = RECORD_SEGMENT_BYTES, size = disk_file_bytes(l->disk, file);
+		uint8_t raw[RECORD_BATCH_BYTES];
+		struct record_batch b;
+
+		if (!has_file(l->disk, l->w.dir, file))
+			continue;
+		fn(ctx, &(struct place){ .what = "file", .file = file, .bytes = at });
+		while (at + sizeof(raw) < size) {
+			read_file(l->disk, l->w.dir, file, raw, sizeof(raw), at);
+			if (!record_get_batch(raw, &b) ||
+			    (file + 1 == last && at + sizeof(raw) + b.bytes == size))
+				break;
+			fn(ctx, &(struct place){ "batch", file, at, sizeof(raw), { 0 } });
+			at = each_record(l, file, at + sizeof(raw), b.records, fn, ctx);
+		}
+	}
+}
+
+struct trial {
+	struct life *l;
+	struct picture was;
+	unsigned snapshots, facts, bodies;
+	unsigned recovered; /* mailboxes below that name, in all trials */
+};
+
+static void
+open_damaged(struct trial *t, struct disk *d, struct picture *is, struct engine_stats *st)
+{
+	char command[400];
+	struct err err;
+
+	snprintf(command, sizeof(command), "rm -rf '%s/index'", t->l->w.dir);
+	must(system(command) == 0);
+	t->l->w.os = disk_os(d);
+	test_check(world_try_open(&t->l->w, &err), "%s", err.text);
+	engine_get_stats(store_engine(t->l->w.store), st);
+	picture_take(is, &t->l->w);
+	world_check_quotas(&t->l->w);
+	store_close(&t->l->w.store);
+}
+
+static unsigned
+count_recovered(const struct picture *p)
+{
+	unsigned count = 0;
+	struct slice name;
+	size_t pos = 0;
+	void *text;
+
+	while (map_next(p->boxes, &pos, &name, &text))
+		count += slice_starts(name, SLICE("recovered."));
+	return count;
+}
+
+/* What each kind of record may take with it. */
+static void
+judge(struct trial *t, const struct place *p, const struct picture *is, const char *where)
+{
+	unsigned lost = differing(&t->was, is), more = differing(is, &t->was);
+	unsigned gone = missing_ids(&t->was, is);
+
+	t->recovered += count_recovered(is);
+	if (p->h.type == ENGINE_FACT) {
+		/* its own name, the one it had or gets, one of a child */
+		unsigned most = p->h.kind == FACT_RENAME ? 4 : 2;
+
+		t->facts++;
+		test_check(gone == 0 && is->unreadable == 0, "%s: a message is lost", where);
+		test_check(lost <= most && more <= most, "%s: %u and %u mailboxes differ", where,
+		           lost, more);
+	} else {
+		t->snapshots += p->h.type == ENGINE_SNAPSHOT_LAST;
+		t->bodies += p->h.type == ENGINE_BLOB;
+		test_check(lost == 0 && more == 0, "%s: %u and %u mailboxes differ", where, lost,
+		           more);
+		test_check(gone <= (p->h.type == ENGINE_BLOB ? 1 : 0), "%s: %u messages are lost",
+		           where, gone);
+		test_check(is->unreadable == 0 || p->h.type == ENGINE_BLOB, "%s: unreadable",
+		           where);
+	}
+}
+
+static void
+try_at(struct trial *t, const struct place *p, uint64_t offset)
+{
+	struct disk *d = disk_copy(t->l->disk);
+	struct engine_stats st;
+	struct picture is;
+	char where[200];
+
+	snprintf(where, sizeof(where), "%s type=%u kind=%u lsn=%llu in file %u at %llu + %llu",
+	         p->what, p->h.type, p->h.kind, (unsigned long long)p->h.lsn, p->file + 1,
+	         (unsigned long long)p->at, (unsigned long long)offset);
+	disk_damage(d, p->file, p->at + offset);
+	open_damaged(t, d, &is, &st);
+	judge(t, p, &is, where);
+	test_check(st.damaged != 0 || (p->h.type == ENGINE_BLOB && offset >= RECORD_HEADER_BYTES),
+	           "%s: not told", where);
+	picture_fini(&is);
+	disk_free(&d);
+}
+
+static void
+try_place(void *ctx, const struct place *p)
+{
+	/* magic, LSN, length, checksum of the body, of the header */
+	static const uint64_t header[] = { 0, 20, 34, 50, 63 };
+	struct trial *t = ctx;
+
+	if (p->h.type == 0) {
+		try_at(t, p, 0);
+		try_at(t, p, 9);
+		try_at(t, p, p->bytes - 1);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(header); i++)
+		try_at(t, p, header[i]);
+	if (p->bytes > RECORD_HEADER_BYTES)
+		try_at(t, p, p->bytes - 1);
+	if (p->h.head_bytes != 0)
+		try_at(t, p, RECORD_HEADER_BYTES + 3);
+}
+
+static void
+try_all(struct life *l, struct trial *t)
+{
+	log_set_level(LOG_ERROR);
+	assert_int_equal(log_open("test", "/dev/null"), 0);
+	*t = (struct trial){ .l = l };
+	picture_take(&t->was, &l->w);
+	store_close(&l->w.store);
+	each_place(l, try_place, t);
+	picture_fini(&t->was);
+}
+
+TEST(what_lies_elsewhere_outlives_a_damaged_place)
+{
+	struct life l;
+	struct trial t;
+
+	life_begin(&l);
+	begin(&l);
+	go_on(&l);
+	life_end(&l);
+	try_all(&l, &t);
+	assert_true(t.facts > 100 && t.bodies > 40 && t.recovered > 30);
+	life_free(&l);
+}
+
+TEST(no_damaged_place_takes_a_mailbox_whose_facts_are_gone)
+{
+	struct life l;
+	struct trial t;
+
+	life_begin(&l);
+	begin(&l);
+	fill(&l);
+	world_reopen(&l.w);
+	assert_true(world_compact(&l.w) > 0);
+	go_on(&l);
+	life_end(&l);
+	try_all(&l, &t);
+	assert_true(t.snapshots > 50);
+	life_free(&l);
+}
