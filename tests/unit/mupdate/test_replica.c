@@ -271,6 +271,26 @@ TEST(a_plain_list_that_has_lost_most_names_is_not_taken)
 	world_fini(&w);
 }
 
+TEST(a_master_that_knows_another_password_is_tried_seldom)
+{
+	struct world w;
+
+	world_init(&w);
+	play_add_server(w.play, "fake", "127.0.0.1:3905");
+	world_start_replica(&w);
+	play_run(w.play, "fake accepts\n"
+	                 "fake >> * AUTH \"PLAIN\"\\r\\n* OK MUPDATE \"c\" \"Cyrus IMAP\" "
+	                 "\"3.6\" \"(master)\"\\r\\n\n"
+	                 "fake < A1 AUTHENTICATE *\nfake > A1 NO \"Authentication failed\"\n"
+	                 "fake is closed\nfake refuses\nwait 4900ms\n");
+	assert_null(strstr(replica_why(w.replica.replica), "refused"));
+	play_run(w.play, "fake listens\nwait 200ms\n");
+	play_plain_list(&w, 3);
+	assert_true(replica_is_following(w.replica.replica));
+	test_eq_str("why", replica_why(w.replica.replica), "");
+	world_fini(&w);
+}
+
 TEST(a_replica_of_a_cyrus_master_may_follow_one_of_ours_later)
 {
 	struct world w;

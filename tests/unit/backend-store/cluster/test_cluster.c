@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct world {
 	struct play *play;
@@ -589,6 +590,45 @@ TEST(a_replica_is_not_a_master)
 	                 "m is closed\n");
 	assert_false(status(&w).connected);
 	world_fini(&w);
+}
+
+/* Masters that do not let us in, or are none. */
+static const struct refusal_case {
+	const char *name, *script;
+	bool denied; /* a person must act, so it is not tried often */
+} refusal_cases[] = {
+	{ "a wrong password",
+	  "m >> * AUTH \"PLAIN\"\\r\\n* OK MUPDATE \"m\" \"Roost\" \"1\" \"(master)\"\\r\\n\n"
+	  "m < A1 AUTHENTICATE *\nm > A1 NO \"Authentication failed\"\nm is closed\n",
+	  true },
+	{ "too many connections", "m > * BYE \"busy\"\nm is closed\n", false },
+	{ "another protocol", "m > +OK POP3 ready\nm is closed\n", false },
+	{ "nothing at all", "wait 10s\nm is closed\n", false },
+	{ "half a greeting", "m >> * AUTH\nm closes\n", false },
+};
+
+TEST(a_master_that_refuses_us_is_tried_again_and_seldom_when_a_person_must_act)
+{
+	for (size_t i = 0; i < ARRAY_LEN(refusal_cases); i++) {
+		const struct refusal_case *c = &refusal_cases[i];
+		struct world w;
+		char why[sizeof(((struct err *)0)->text)];
+
+		world_init(&w);
+		play_run(w.play, "m accepts\n");
+		play_run(w.play, c->script);
+		assert_false(status(&w).connected);
+		snprintf(why, sizeof(why), "%s", status(&w).why);
+		test_check(why[0] != '\0', "%s", c->name);
+		reserve(&w);
+		test_check(w.result == NAMES_LATER, "%s", c->name);
+		play_run(w.play, "m refuses\nwait 4900ms\n");
+		test_check((strcmp(status(&w).why, why) == 0) == c->denied, "%s: %s", c->name,
+		           status(&w).why);
+		play_run(w.play, "m listens\nwait 6s\n" IN_STEP);
+		test_check(status(&w).in_step && status(&w).why[0] == '\0', "%s", c->name);
+		world_fini(&w);
+	}
 }
 
 TEST(a_plain_master_will_do)
