@@ -9,6 +9,8 @@
  *	    at home here		the INBOX is made, then as above
  *	    at home elsewhere		450 4.2.1
  *	    cannot tell			451 4.3.0
+ *	  has none, XUSER, and there	the peer's directory has decided, or it would not
+ *	  is no directory here		have come: the INBOX is made
  *
  * Without XUSER the directory may know the address as a list: then every user of it must be
  * able to have the mail.
@@ -19,6 +21,7 @@
 #include "lmtp/session_impl.h"
 
 #include "base/xalloc.h"
+#include "conf/common.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,6 +272,8 @@ ask(struct lmtp_rcpt *r, bool by_user)
 
 	if (r->claim != 0)
 		answer(r, &elsewhere);
+	else if (by_user && !conf_common_has_directory(s->service->c.conf))
+		make_inboxes(r);
 	else if (by_user)
 		r->auth_id =
 			auth_lookup(s->service->c.auth, slice_of(r->targets[0].user), on_user, r);

@@ -34,8 +34,9 @@ const struct conf_def conf_common_settings[] = {
 	{ "directory", CONF_STRING, "sqlite:/var/lib/roost/directory.db",
 	  .help = "The database of domains and accounts: sqlite:/path, or "
 	          "postgresql://user@host/database for several machines (off this host with TLS "
-	          "verified by tls_ca, unless ?sslmode= says else). none: the stores have accounts of "
-	          "their own; roost-smtp then takes mail for the mailboxes of the location list." },
+	          "verified by tls_ca, unless ?sslmode= says else). none, for a store: what front ends "
+	          "say of users counts; for front ends: the stores have accounts of their own, and "
+	          "roost-smtp takes mail for the mailboxes of the location list." },
 	{ "directory_password", CONF_STRING,
 	  .flags = CONF_SECRET | CONF_AUTH_ONLY | CONF_RESTART_IN_PLACE,
 	  .help = "The database server's password for us. It may be in a file of libpq's instead: "

@@ -247,6 +247,27 @@ note_most(struct attempt *a, const struct smtp_reply *r)
 		a->job->most_rcpts = a->accepted;
 }
 
+/* RFC 4954 section 6. It is we whom the peer does not know: nothing is wrong with the mail. */
+static bool
+wants_login(const struct smtp_reply *r)
+{
+	return r->code == 530 || r->code == 535 || r->code == 538;
+}
+
+static void
+settle_unknown(struct attempt *a)
+{
+	const struct peer *p = &a->job->peer;
+	struct smtp_reply later;
+
+	log_error(a->job->log, "smtp.%s_knows_us_not %s=%s hint=\"%s\"", peer_kind(p), peer_kind(p),
+	          p->name,
+	          p->smtp ? "it wants a login: relay_user"
+	                  : "this host is not in its trusted_networks");
+	smtp_reply_set(&later, 451, "4.3.5", "Please try again later");
+	settle_all(a, &later, false);
+}
+
 /* RCPTs that were accepted wait for their final reply, or have it when we only asked. */
 static void
 on_reply(struct attempt *a, const struct smtp_client_event *ev)
@@ -255,7 +276,9 @@ on_reply(struct attempt *a, const struct smtp_client_event *ev)
 
 	switch (ev->what) {
 	case SMTP_CLIENT_MAIL:
-		if (!good)
+		if (wants_login(ev->reply))
+			settle_unknown(a);
+		else if (!good)
 			settle_all(a, ev->reply, true);
 		return;
 	case SMTP_CLIENT_RCPT:

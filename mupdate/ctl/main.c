@@ -34,7 +34,10 @@ open_hosts(struct run *r)
 	struct err err;
 
 	r->hosts = hosts_open(path != NULL ? path : CONFIG_PATH, &err);
-	return r->hosts != NULL ? EXIT_DONE : run_fail(r, EXIT_CONF, "%s", err.text);
+	if (r->hosts == NULL)
+		return run_fail(r, EXIT_CONF, "%s%s", err.text,
+		                path == NULL ? "; --config names another file or folder" : "");
+	return EXIT_DONE;
 }
 
 /* Help and version need no settings. */

@@ -292,8 +292,8 @@ run_open_directory(struct run *r, enum directory_mode mode)
 
 	if (!conf_common_has_directory(run_conf(r)))
 		return run_fail(r, EXIT_CONF,
-		                "the settings say directory = none: the stores have "
-		                "accounts of their own");
+		                "the settings say directory = none; run this on a host that has "
+		                "the directory, such as a front end");
 	r->directory = directory_open_conf(run_conf(r), mode, &err);
 	if (r->directory != NULL)
 		return EXIT_DONE;

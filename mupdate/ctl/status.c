@@ -463,6 +463,51 @@ is_first(const struct run *r, unsigned host, const char *name)
 	return true;
 }
 
+/* A store that the location server knows and these settings have no section of, as on the host
+ * of the master. Nothing when it is one of those or was there before. */
+static void
+add_known(struct run *r, struct json *items, struct table *t, const char *name, int64_t names,
+          const char *word)
+{
+	struct json *o;
+
+	if (name == NULL || run_server(r, name) != NULL)
+		return;
+	for (size_t i = 0; i < json_count(items); i++)
+		if (strcmp(json_get_str(json_item(items, i), "server"), name) == 0)
+			return;
+	o = json_add_object(items);
+	json_set_str(o, "server", name);
+	json_set_str(o, "list", word);
+	json_set_int(o, "names", names);
+	json_set_bool(o, "answers", run_find_store(r, name) != NULL);
+	table_add(t, name);
+	for (int i = 0; i < 4; i++)
+		table_add(t, NULL);
+	table_add_int(t, names);
+	table_add(t, word);
+	table_add(t, run_find_store(r, name) != NULL ? "answers" : "not here");
+}
+
+/* Of stores that wait nothing is known but their names, and perhaps what they had told before. */
+static void
+add_others(struct run *r, struct json *items, struct table *t, const struct told *told)
+{
+	const struct json *missing = json_get(json_get(told->status.json, "detail"), "missing");
+	const struct json *servers = json_get(told->servers.json, "servers");
+
+	for (size_t i = 0; i < json_count(missing); i++) {
+		const char *name = json_as_str(json_item(missing, i));
+
+		if (name != NULL)
+			add_known(r, items, t, name, told_names(told, name), "awaited");
+	}
+	for (size_t i = 0; i < json_count(servers); i++)
+		add_known(r, items, t, json_get_str(json_item(servers, i), "server"),
+		          json_get_int(json_item(servers, i), "names", 0),
+		          told->is_master ? "told" : NULL);
+}
+
 int
 cmd_servers(struct run *r)
 {
@@ -482,6 +527,7 @@ cmd_servers(struct run *r)
 			if (is_first(r, i, name))
 				add_server(r, items, t, s, &told);
 	}
+	add_others(r, items, t, &told);
 	rows = table_rows(t);
 	run_table(r, t);
 	table_free(&t);
@@ -491,5 +537,7 @@ cmd_servers(struct run *r)
 	answer_fini(&told.servers);
 	answer_fini(&told.status);
 	return rows > 0 ? EXIT_DONE
-	                : run_fail(r, EXIT_CONF, "the settings have no section [server NAME]");
+	                : run_fail(r, EXIT_CONF,
+	                           "the settings have no section [server NAME], and no location "
+	                           "server that answers here knows of a store");
 }

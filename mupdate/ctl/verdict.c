@@ -223,13 +223,22 @@ judge_none(const struct look *l, struct verdict *v)
 		next(v, "Start %s, then look again.", home->server);
 		return true;
 	}
-	say(v, VERDICT_NO_MAILBOX, "The account has no mailboxes yet.");
-	if (l->home_is == HOME_FOREIGN) {
-		next(v, "%s is a server of others: its own tools make them.", l->home);
+	if (judge_disabled(l, v))
+		return true;
+	if (l->home_is != HOME_FOREIGN && *l->home != '\0') {
+		say(v, VERDICT_NEW,
+		    "The account has no mailboxes yet: %s makes them with the first login or the "
+		    "first mail.",
+		    l->home);
+		if (home != NULL)
+			next(v, "roostctl user add %s makes them now.", l->address);
 		return true;
 	}
-	next(v, "roostctl user add %s%s%s makes them.", l->address,
-	     *l->home != '\0' ? "" : " --store ", *l->home != '\0' ? "" : "STORE");
+	say(v, VERDICT_NO_MAILBOX, "The account has no mailboxes yet.");
+	if (l->home_is == HOME_FOREIGN)
+		next(v, "%s is a server of others: its own tools make them.", l->home);
+	else
+		next(v, "roostctl user add %s --store STORE makes them.", l->address);
 	return true;
 }
 

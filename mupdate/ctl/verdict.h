@@ -32,6 +32,7 @@ enum account_is {
 	X(PENDING, EXIT_TEMP, "pending")                                                           \
 	X(LOST, EXIT_NO, "lost")                                                                   \
 	X(UNTOLD, EXIT_TEMP, "untold")                                                             \
+	X(NEW, EXIT_DONE, "new")                                                                   \
 	X(NO_MAILBOX, EXIT_NO, "no-mailbox")                                                       \
 	X(HIDDEN, EXIT_NO, "hidden")                                                               \
 	X(BEHIND, EXIT_TEMP, "behind")

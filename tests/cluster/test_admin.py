@@ -195,6 +195,18 @@ def test_all_hosts_from_one_by_ssh(shared, tmp_path):
             tunnel.wait()
 
 
+def test_servers_on_the_host_of_the_master_alone(shared, tmp_path):
+    """Its settings have no [server]: the list tells."""
+    shared.user("store1")
+    conf = tmp_path / "x.conf"
+    conf.write_text(f"[common]\nrun_dir = {shared.cluster.dir}/run/master\n[roost-mupdate]\n")
+    done = subprocess.run([os.path.join(shared.cluster.bin, "roostctl"), "--config", str(conf),
+                           "servers", "--json"], capture_output=True, text=True, timeout=30)
+    found = {s["server"]: s for s in json.loads(done.stdout)["servers"]}
+    assert done.returncode == 0 and found["store1"]["list"] == "told", done
+    assert found["store1"]["names"] > 0, done
+
+
 def test_where_a_mailbox_is(shared):
     user = shared.user("store1")
     for host in ("master", "store1", "fe1"):

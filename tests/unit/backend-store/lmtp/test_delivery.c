@@ -193,6 +193,19 @@ TEST(a_front_end_names_user_detail_and_claim)
 	                        "store holds user.new 0\n");
 }
 
+TEST(without_a_directory_of_its_own_a_store_believes_front_ends)
+{
+	world_play_with("directory = none\n", false,
+	                "client connects\n"
+	                "client < 220 *\n"
+	                "client > LHLO me\n"
+	                "client << 250 8BITMIME\n" MAIL
+	                "client > RCPT TO:<alias@x.example> XUSER=unheard-of\n"
+	                "client < 250 2.1.5 *\n"
+	                "client > RCPT TO:<x@x.example> XUSER=moved XCLAIM=2\n"
+	                "client < 450 4.2.1 *\n" DATA BODY KEPT "store holds user.unheard-of 1\n");
+}
+
 TEST(a_claim_that_is_not_ours_is_later)
 {
 	world_play_greeted("store gives claim 3\n" MAIL

@@ -78,6 +78,14 @@ TEST(connection_that_hangs_takes_the_idle_ones_with_it)
 	                   TAKES("store1") "second < 250 *\n");
 }
 
+/* A front end that is not in its trusted_networks yet: nothing is wrong with the mail. */
+TEST(store_that_wants_a_login_of_us_is_for_later)
+{
+	world_play(GREETED MAIL_FROM "client > RCPT TO:<fred@example.org>\n" UP("store1") ASKED(
+		"store1", "fred") "store1 >> 530 5.7.0 log in\\r\\n503 5.5.1 no\\r\\n250 "
+	                          "ok\\r\\n\nclient < 451 4.3.5 *\n");
+}
+
 /* ---- foreign stores ---------------------------------------------------------------------------- */
 
 #define CYRUS_UP                                                                                   \
