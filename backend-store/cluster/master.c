@@ -316,6 +316,9 @@ on_dial(void *ctx, struct conn **conn, const char *why)
 		disconnect(c, why, false);
 		return;
 	}
+	/* What the network holds back of this connection must not come behind what is asked on the
+	 * next one: a DELETE, of a name that is in use again by then. */
+	conn_end_by_reset(*conn);
 	c->wire = link_new(conn, &ops, c, &limits);
 	c->core_conf = (struct mupdate_client_conf){
 		.user = c->user,

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -368,6 +369,14 @@ conn_free(struct conn **cp)
 	bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
 	if (!c->in_callback)
 		announce_soon(c);
+}
+
+void
+conn_end_by_reset(struct conn *c)
+{
+	const struct linger none = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 }
 
 void

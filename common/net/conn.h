@@ -44,6 +44,9 @@ struct conn_handler {
 struct conn *conn_new(struct loop *l, int fd);
 /* Drops unsent output. Accepts NULL, leaves NULL. */
 void conn_free(struct conn **c);
+/* However it ends, with our process too, what the peer has not got by then it never gets: the system
+ * goes on sending for a while what is written on a connection that is closed. */
+void conn_end_by_reset(struct conn *c);
 /* Takes *c: sends what is queued (at most linger_ms), then closes. */
 void conn_finish(struct conn **c, uint64_t linger_ms);
 

@@ -63,6 +63,7 @@ struct conn {
 	bool input_news; /* on_input is due */
 	bool drain_news;
 	bool in_callback, freed;
+	bool resets; /* at its end */
 	bool wants_tls, is_tls, tls_news, tls_server;
 	struct list link;
 };
@@ -340,11 +341,17 @@ conn_free(struct conn **cp)
 		return;
 	*cp = NULL;
 	end_note(c);
-	tell_peer(c, CONN_END_EOF);
+	tell_peer(c, c->resets ? CONN_END_RESET : CONN_END_EOF);
 	c->handler = NULL;
 	c->freed = true;
 	if (!c->in_callback)
 		conn_destroy(c);
+}
+
+void
+conn_end_by_reset(struct conn *c)
+{
+	c->resets = true;
 }
 
 void

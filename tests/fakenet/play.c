@@ -27,6 +27,7 @@ struct actor {
 	struct conn *conn;
 	struct buf in;
 	bool ended;
+	bool reset; /* and so that nothing held back comes any more */
 };
 
 struct play {
@@ -141,9 +142,12 @@ on_input(void *ctx)
 }
 
 static void
-on_end(void *ctx, UNUSED enum conn_end why)
+on_end(void *ctx, enum conn_end why)
 {
-	((struct actor *)ctx)->ended = true;
+	struct actor *a = ctx;
+
+	a->ended = true;
+	a->reset = why == CONN_END_RESET;
 }
 
 static void
@@ -163,7 +167,7 @@ take(struct actor *a, struct conn *c)
 {
 	conn_free(&a->conn);
 	buf_clear(&a->in);
-	a->ended = false;
+	a->ended = a->reset = false;
 	a->conn = c;
 	conn_set_handler(c, &handler, a);
 }
@@ -249,7 +253,8 @@ hear(struct actor *a, const char *pattern, bool skip)
 static void
 check_state(struct actor *a, const char *state)
 {
-	bool want_closed = strcmp(state, "closed") == 0;
+	bool want_reset = strcmp(state, "reset") == 0;
+	bool want_closed = want_reset || strcmp(state, "closed") == 0;
 
 	if (!want_closed && strcmp(state, "silent") != 0)
 		FAIL(a->play, "unknown state \"%s\"", state);
@@ -257,6 +262,8 @@ check_state(struct actor *a, const char *state)
 		FAIL(a->play, "unread: \"%s\"", buf_cstr(&a->in));
 	if (want_closed && !a->ended)
 		FAIL(a->play, "%s is still open", a->name);
+	if (want_reset && !a->reset)
+		FAIL(a->play, "%s is closed, and not reset", a->name);
 }
 
 static void

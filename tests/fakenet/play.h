@@ -10,6 +10,7 @@
  *   client << 250 *              skips lines until one matches
  *   client is silent             nothing unread is there
  *   client is closed             the other side has closed, and nothing is unread
+ *   client is reset              closed like that, by conn_end_by_reset()
  *   client ends                  sends no more, and still listens
  *   client closes / resets       this side ends; "cuts" / "heals" the cable under it
  *   client stops / reads         stops taking bytes from the other side; takes them again

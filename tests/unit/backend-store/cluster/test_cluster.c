@@ -191,7 +191,7 @@ static const struct names_case {
 	  "m > R3 OK \"done\"\n"
 	  "m > R4 NO \"[UNKNOWN] no such mailbox\"\n",
 	  NAMES_OK },
-	{ "the master falls silent", reserve, "wait 11s\nm << R4 *\nm is closed\n", NAMES_LATER },
+	{ "the master falls silent", reserve, "wait 11s\nm << R4 *\nm is reset\n", NAMES_LATER },
 	{ "a BAD is not a no", activate, "m << R4 *\nm > R3 BAD \"x\"\nm > R4 OK \"x\"\n",
 	  NAMES_LATER },
 };

@@ -1,4 +1,5 @@
 /* net on real sockets: loop, dial, listener, conn, TLS in the middle; addresses. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -486,6 +487,8 @@ TEST(what_we_say_goes_out_at_once)
 	close_pair(&w, peer);
 }
 
+#define SYSTEM_BYTES 100000 /* what the system takes of us, and its other end does not */
+
 #define ROUNDS 200
 #define WARM_ROUNDS 20 /* the kernel acknowledges at once while it learns what is said */
 #define QUICK_MS 30    /* a delayed acknowledgement takes 40 */
@@ -559,6 +562,53 @@ TEST(a_client_who_waits_for_acknowledgements_gets_them)
 	assert_true(h.was_quick);
 	close(listening);
 	loop_free(&w.loop);
+}
+
+/* The other side reads what it has got after our end. Returns how much that was. */
+static size_t
+say_and_end(bool by_reset, int *error_r)
+{
+	static const struct conn_handler handler = { .on_drain = stop_when_out };
+	static char said[SYSTEM_BYTES];
+	struct world w = { .loop = loop_new() };
+	struct addr any, at = { .len = sizeof(at.ss) };
+	int listening, taken, few = 4096, many = 2 * SYSTEM_BYTES;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct err err;
+	size_t got = 0;
+	ssize_t n;
+
+	assert_true(addr_parse(SLICE("127.0.0.1:0"), 1, &any, &err));
+	listening = listener_open_socket(&any, true, &err);
+	assert_int_equal(getsockname(listening, (struct sockaddr *)&at.ss, &at.len), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &few, sizeof(few)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at.ss, at.len), 0);
+	taken = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+	assert_int_equal(setsockopt(taken, SOL_SOCKET, SO_SNDBUF, &many, sizeof(many)), 0);
+	w.server = conn_new(w.loop, taken);
+	if (by_reset)
+		conn_end_by_reset(w.server);
+	conn_set_handler(w.server, &handler, &w);
+	conn_write(w.server, slice_make(said, sizeof(said)));
+	loop_run(w.loop);
+	conn_free(&w.server);
+	loop_free(&w.loop);
+	while ((n = read(fd, said, sizeof(said))) > 0)
+		got += (size_t)n;
+	*error_r = n == -1 ? errno : 0;
+	close(fd);
+	close(listening);
+	return got;
+}
+
+TEST(what_the_system_holds_back_is_sent_unless_the_end_is_a_reset)
+{
+	int error;
+
+	assert_int_equal(say_and_end(false, &error), SYSTEM_BYTES);
+	assert_int_equal(error, 0);
+	assert_true(say_and_end(true, &error) < SYSTEM_BYTES);
+	assert_int_equal(error, ECONNRESET);
 }
 
 /* Work that is never done, in turns, and a connection on which something comes meanwhile. */
