@@ -89,9 +89,9 @@ const struct conf_def conf_common_settings[] = {
 	          "that only passwords set here have. Stores and location servers always have PLAIN: "
 	          "our own programs use it." },
 	{ "kerberos_keytab", CONF_PATH, .flags = CONF_RESTART_IN_PLACE,
-	  .help = "The keytab for logins by GSSAPI (Kerberos), with keys of imap/HOST, pop/HOST, "
-	          "smtp/HOST, or mupdate/HOST at location servers, HOST being the setting "
-	          "hostname. It is read at each login, by auth workers only, so user "
+	  .help = "The keytab for logins by GSSAPI (Kerberos), with keys of imap/NAME, pop/NAME, "
+	          "smtp/NAME, or mupdate/NAME at location servers, for each NAME by which clients "
+	          "call this host. It is read at each login, by auth workers only, so user "
 	          "must be able to. GSSAPI comes with the package libsasl2-modules-gssapi-mit. Not set: "
 	          "it is not offered." },
 	{ "kerberos_realms", CONF_LIST, .flags = CONF_RESTART_IN_PLACE,

@@ -20,6 +20,7 @@
 #include "directory/auth_wire.h"
 #include "directory/policy.h"
 #include "log/log.h"
+#include "sasl/kerberos.h"
 #include "sasl/sasl_conv.h"
 
 #include <errno.h>
@@ -586,6 +587,16 @@ auth_pipe_check(const struct conf *c, struct err *err)
 	return ok ? 0 : -1;
 }
 
+/* The plug-in was there when the program started: without it the other mechanisms go on. */
+static void
+open_gssapi(const struct conf *c)
+{
+	struct err err;
+
+	if (!sasl_conv_has_gssapi(&err) || kerberos_configure(conf_str(c, "run_dir"), &err) == -1)
+		log_error(NULL, "auth.gssapi err=%s", log_esc(err.text));
+}
+
 int
 auth_pipe_serve(const int *fds, unsigned count, const struct conf *c)
 {
@@ -603,9 +614,8 @@ auth_pipe_serve(const int *fds, unsigned count, const struct conf *c)
 		log_error(NULL, "auth.sasl err=%s", log_esc(err.text));
 		return EXIT_FAILURE;
 	}
-	/* it was there when the program started: the other mechanisms go on */
-	if (auth_wants_gssapi(c) && !sasl_conv_has_gssapi(&err))
-		log_error(NULL, "auth.gssapi err=%s", log_esc(err.text));
+	if (auth_wants_gssapi(c))
+		open_gssapi(c);
 	serve_init(&s, fds, count, c);
 	say_hello(&s);
 	serve_run(&s, &waiting);

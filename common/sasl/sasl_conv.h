@@ -57,8 +57,8 @@ bool sasl_conv_has_gssapi(struct err *err) MUST_CHECK;
 
 struct sasl_conv;
 
-/* service: "imap", "pop3". hostname: as in "imap/hostname@REALM", a key of the keytab. NULL with
- * the text when out of means. */
+/* service: "imap", "pop3". hostname: with GSSAPI any will do (sasl/kerberos.h). NULL with the text
+ * when out of means. */
 struct sasl_conv *sasl_conv_new(const char *service, const char *hostname, bool tls,
                                 const struct sasl_conv_ops *ops, void *ctx,
                                 struct err *err) MUST_CHECK;

@@ -75,6 +75,14 @@ class Kdc:
         return {"KRB5_CONFIG": self.path("krb5.conf"), "KRB5_KDC_PROFILE": self.path("kdc.conf"),
                 **more}
 
+    def server_conf(self):
+        """A krb5.conf as a host has it that says nothing of names and the DNS."""
+        with open(self.path("krb5.conf")) as f:
+            lines = [x for x in f if not x.startswith(("dns_canonicalize_hostname", "rdns"))]
+        with open(self.path("server.conf"), "w") as f:
+            f.writelines(lines)
+        return f.name
+
     def tool(self, name, *args, stdin=None, **env):
         place = os.path.join(self.root, "usr/sbin", name)
         done = subprocess.run([place if os.path.exists(place) else name, *args], input=stdin,

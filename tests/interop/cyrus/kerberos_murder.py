@@ -11,7 +11,7 @@ from parties import BE1, FE, MASTER, SPARE, ip
 from roost import until
 
 KDC, CYRUS_FE = ip(40), ip(22)
-DOMAIN = "example.org"
+DOMAIN, OWN_NAME = "example.org", "master.nowhere.test"
 NOTHING = "/nonexistent"
 BE1_PRINCIPAL, FE_PRINCIPAL = "host/be1.test", "mupdate/fe.test"
 # What is said after the login, and what of its answer is looked for.
@@ -86,6 +86,11 @@ def kerberos_master(box, kdc):
                        "[identity s1]\npassword = secret\n"
                        f"servers = {SPARE}\n")
     with_tickets(kdc, master, "mupdate")
+    with open(master.config) as f:
+        settings = f.read()
+    with open(master.config, "w") as f:
+        f.write(settings.replace(f"hostname = {MASTER}\n", f"hostname = {OWN_NAME}\n"))
+    master.env = kdc.env(KRB5_CONFIG=kdc.server_conf(), KRB5_TRACE=os.path.join(box.dir, "trace"))
     master.start("roost-mupdate")
     master.ctl({"cmd": "reconcile", "complete": "*"})
     return master
@@ -97,6 +102,10 @@ def check_master_logins(box, kdc, master):
         for options in (["-m", "GSSAPI"], [], ["-t", "", "-m", "GSSAPI"], ["-u", name]):
             ok, out = logs_in(box, "mupdate", MASTER, env, *options)
             check(f"mupdatetest {' '.join(options)} with a ticket of {name}", ok, out)
+    trace = open(os.path.join(box.dir, "trace")).read()
+    check("the master asks the DNS for nothing, and is called as clients please",
+          "canonicalization" not in trace and "reverse DNS" not in trace, trace[-1000:])
+    check("it has its own name only in its greeting", f'MUPDATE "{OWN_NAME}"' in out, out)
     for what, name, options in (
             ("a principal that is no identity", "fred", []),
             ("its namesake of another realm", f"{BE1_PRINCIPAL}@{kerberos.OTHER}", []),
