@@ -257,8 +257,17 @@ check_page_size(const struct kv_env *env)
 #define LOCK_HEAD_BYTES 192 /* with the first reader's place */
 #define LOCK_PLACE_BYTES 64
 
-/* As long as LMDB would make it. One that is there keeps its length, since others may have it open;
- * but of a head cut short LMDB makes more places than it can unmap. */
+static bool
+is_locked(int fd)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 }; /* as LMDB does */
+
+	return fcntl(fd, F_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+}
+
+/* As long as LMDB would make it. One that is there keeps its length, since others may have it open:
+ * they see by its length that it was cut, and make it anew. So one whose head is cut is only made
+ * longer when nobody has it; of such a one LMDB makes more places than it can unmap. */
 static int
 allocate_lock(const struct kv_env *env)
 {
@@ -274,7 +283,9 @@ allocate_lock(const struct kv_env *env)
 	size = LOCK_HEAD_BYTES + (off_t)(readers - 1) * LOCK_PLACE_BYTES;
 	if (fstat(fd, &st) == 0 && st.st_size >= LOCK_HEAD_BYTES)
 		size = st.st_size;
-	if (fallocate(fd, 0, 0, size) == -1 && (errno == ENOSPC || errno == EDQUOT))
+	else if (is_locked(fd))
+		rc = MDB_INVALID;
+	if (rc == 0 && fallocate(fd, 0, 0, size) == -1 && (errno == ENOSPC || errno == EDQUOT))
 		rc = errno;
 	close(fd);
 	return rc;

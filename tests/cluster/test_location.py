@@ -531,7 +531,7 @@ def test_a_damaged_list_is_later_and_heals(own, many, damage, when):
     it and takes the list anew."""
     folder = os.path.join(own.cluster.dir, "data", "fe1-location")
     data, lock = os.path.join(folder, "data.mdb"), os.path.join(folder, "lock.mdb")
-    c.wait_until("each worker to have the list", lambda: codes(own, 4 * many) == {250})
+    c.wait_until("each worker to have the list", lambda: codes(own, 12 * many) == {250})
     client = imap_soon(own, many[0], "fe1", "INBOX")
     if when != "in use":
         own["fe1-replica"].stop()
@@ -568,12 +568,12 @@ def test_a_good_list_outlives_whoever_kills_its_replica(own, many):
     each front end goes on with the list it has."""
     data = os.path.join(own.cluster.dir, "data", "fe1-location", "data.mdb")
     inode = os.stat(data).st_ino
-    c.wait_until("each worker to have the list", lambda: codes(own, 4 * many) == {250})
+    c.wait_until("each worker to have the list", lambda: codes(own, 12 * many) == {250})
     own["master"].stop()
     for _ in range(6):
         kill_all_at_once(own, "fe1-replica")
         own["fe1-replica"].start()
-        assert codes(own, 4 * many) == {250}
+        assert codes(own, 12 * many) == {250}
     own["master"].start()
     own.cluster.wait_settled()
     assert os.stat(data).st_ino == inode

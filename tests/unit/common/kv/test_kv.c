@@ -538,7 +538,8 @@ TEST(a_lock_without_its_end_is_not_used)
 	kv_close(&env);
 }
 
-/* Whoever opens it beside those who have it lives; who comes when they are gone can use it. */
+/* Whoever opens it beside those who have it lives, and they see that it was cut; who comes when they
+ * are gone can use it. */
 TEST(a_lock_of_a_few_octets_ends_nobody)
 {
 	struct kv_config c = { .tables = tables, .table_count = 2, .read_only = true };
@@ -549,7 +550,7 @@ TEST(a_lock_of_a_few_octets_ends_nobody)
 	snprintf(path, sizeof(path), "%s/lock.mdb", dir);
 	c.dir = dir;
 	for (off_t size = 0; size < 400; size += 57) {
-		int to_child[2], to_us[2];
+		int to_child[2], to_us[2], status;
 		struct kv_env *env = NULL;
 		char byte;
 		pid_t pid;
@@ -563,7 +564,7 @@ TEST(a_lock_of_a_few_octets_ends_nobody)
 			(void)!write(to_us[1], "", 1);
 			close(to_child[1]);
 			(void)!read(to_child[0], &byte, 1);
-			_exit(0);
+			_exit(kv_check_file(env) == KV_FILE_OTHER ? 0 : 1);
 		}
 		assert_int_equal(read(to_us[0], &byte, 1), 1);
 		for (int i = 0; i < 2; i++) {
@@ -572,7 +573,8 @@ TEST(a_lock_of_a_few_octets_ends_nobody)
 				kv_close(&env);
 		}
 		close(to_child[1]);
-		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		test_check(status == 0, "a lock cut to %d looks whole", (int)size);
 		env = open_env("cut", true);
 		kv_close(&env);
 		close(to_child[0]);
