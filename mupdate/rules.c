@@ -67,7 +67,8 @@ decide_activate(const struct rules_input *in)
 	/* While rebuilding, the store with the higher claim has the user. Later the claims
 	 * here are what counts. */
 	if (in->now == NULL || is_own(in) || (in->takeover && !in->want_has_fields) ||
-	    (in->rebuilding && in->want->claim > in->now->claim) || in->now->left || in->now_unsure)
+	    (in->rebuilding && in->want->claim > in->now->claim) ||
+	    (in->now->left && !in->is_push) || in->now_unsure)
 		return set_as(in, LOCATION_ACTIVE, false, in->want->acl);
 	v = no(MUPDATE_CODE_EXISTS, "mailbox belongs to another server");
 	v.conflict = true;

@@ -6,7 +6,7 @@
  *   unknown              reserved      active          UNKNOWN        UNKNOWN
  *   reserved, own        as it is      active          left           gone
  *   left, own            reserved      active          as it is       gone
- *   left, another's      EXISTS        active          EXISTS         DENIED
+ *   left, another's      EXISTS        active (2)      EXISTS         DENIED
  *   reserved, another's  EXISTS        EXISTS (1)      EXISTS         DENIED
  *   active, own          as it is      active          left           gone
  *   active, another's    EXISTS        EXISTS (1)      EXISTS         DENIED
@@ -17,6 +17,7 @@
  * with the server in the command, or, for DELETE, with those the identity speaks for.
  * (1) with takeover: active, as RFC 3656 has it; but not for our own stores, whose moves of
  * users live on the refusal.
+ * (2) but EXISTS for a store that tells what it has (a push), not what has been moved to it.
  *
  * While the map is rebuilding nothing is reserved (LATER): what is missing may be held by a
  * store that has not spoken yet; and of two that say they have a user's INBOX the one with
@@ -40,6 +41,7 @@ struct rules_input {
 	bool takeover;
 	bool rebuilding;
 	bool read_only; /* the identity may change nothing */
+	bool is_push;
 	rules_speaks_fn *speaks;
 	void *ctx;
 	const struct location *now;  /* NULL: unknown */

@@ -5,6 +5,13 @@
  * its push (ctl_mboxlist -m) asks for the list of its own server, makes the changes that are
  * due, and logs out. That is taken as one when it made something active; a push that found
  * nothing to do looks like a mere look (ctl_mboxlist -mw), and says nothing.
+ *
+ * What its list lacks it asks for by FIND, and deletes its own copy when another server is named,
+ * be the name only reserved there. But where an XFER broke off behind the DEACTIVATE of the source,
+ * either copy can be the only whole one. So such a push does not hear of names that others have
+ * reserved, nor get them: both copies stay, and the conflict is listed until the server that has
+ * the name in the list has pushed. It activates the name or deletes it, and the other one's next
+ * push does what is right.
  */
 #include "session_impl.h"
 
@@ -131,6 +138,7 @@ session_change(struct session *sn, const struct mupdate_cmd *cmd)
 		.takeover = sn->conf->takeover,
 		.rebuilding = !mapdb_is_complete(sn->conf->db),
 		.read_only = sn->read_only,
+		.is_push = sn->listed_own != NULL,
 		.speaks = speaks,
 		.ctx = sn,
 		.want = &want,
@@ -190,6 +198,13 @@ session_change_listed(struct session *sn, struct slice place)
 	free(sn->listed_own);
 	sn->listed_own = slice_dup(server);
 	sn->has_pushed = false;
+}
+
+bool
+session_change_hides(const struct session *sn, const struct location *loc)
+{
+	return sn->listed_own != NULL && !sn->conf->takeover && loc->state == LOCATION_RESERVED &&
+	       !slice_eq_str(loc->server, sn->listed_own);
 }
 
 void

@@ -117,6 +117,8 @@ void session_change(struct session *sn, const struct mupdate_cmd *cmd);
 void session_change_pushed(struct session *sn, const struct mupdate_cmd *cmd);
 /* A plain peer lists this place: perhaps the beginning of a push. */
 void session_change_listed(struct session *sn, struct slice place);
+/* Not for the eyes of who pushes: another server's, and only reserved. */
+bool session_change_hides(const struct session *sn, const struct location *loc);
 /* It says LOGOUT: perhaps the end of one. */
 void session_change_logout(struct session *sn);
 

@@ -32,7 +32,8 @@ void
 session_read_find(struct session *sn, const struct mupdate_cmd *cmd)
 {
 	struct location loc;
-	bool found = mapdb_find(sn->conf->db, cmd->name, sn->scratch, &loc);
+	bool found = mapdb_find(sn->conf->db, cmd->name, sn->scratch, &loc) &&
+	             !session_change_hides(sn, &loc);
 
 	if (found)
 		feed_tell(sn->core, cmd->tag, &loc);

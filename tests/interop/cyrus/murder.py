@@ -14,6 +14,7 @@ import time
 
 import lab
 from checks import MESSAGE, check, deliver, imap, says, subjects
+from mixed import Raw
 from parties import BE1, BE2, FE, MASTER, our_master
 from roost import until
 
@@ -217,7 +218,32 @@ def scenario_xfer(box):
     imap(BE1, "cyrus")
     says("and back he is", back.xatom("XFER", "user.fred", BE1))
     check_lists("moved back", master, [be1, be2], front)
+    check_broken_move(master, be1, be2)
     check_shared_move(master, be1)
+
+
+def check_broken_move(master, source, target):
+    """XFER deletes the source's copy also when the target died before it had the name. A Cyrus
+    push deletes what its list says another server has, be it only reserved."""
+    admin = imap(BE2, "cyrus")
+    make(admin, ["user.joe"])
+    admin.setacl("user.joe", "cyrus", "lrsip")
+    message = MESSAGE.format("the only copy").encode()
+    says("with mail", admin.append("user.joe", None, None, message))
+    Raw(MASTER, "be2").ask('DELETE "user.joe"')
+    raw = Raw(MASTER, "be1")
+    raw.ask(f'ACTIVATE "user.joe" "{BE1}!default" "joe\tlrs\t"')
+    raw.ask(f'DEACTIVATE "user.joe" "{BE1}!default"')
+    for where, option in ((target, "-w"), (target, "-a"), (target, None)):
+        done = push(where, *([option] if option else []))
+        check(f"a move that broke off: the target keeps its copy ({option})",
+              "Remove Local" not in done.stdout and "user.joe" in dumped(target), done)
+    check("and the name is as it was", master.find("user.joe")["found"] == "reserved")
+    push(source)
+    check("the source has none, and lets go", master.find("user.joe")["found"] == "none")
+    push(target)
+    check("then the target has the name", at(master, "user.joe") == BE2, master.find("user.joe"))
+    check("and the mail", subjects(admin, "user.joe") == ["the only copy"])
 
 
 def check_shared_move(master, be1):

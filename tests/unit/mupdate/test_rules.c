@@ -127,6 +127,23 @@ TEST(a_name_keeps_its_acl_only_while_it_is_left)
 	test_eq_slice("its ACL", v.loc.acl, SLICE("b\tl\t"));
 }
 
+TEST(what_is_left_goes_to_whom_it_is_moved_and_not_to_whoever_pushes)
+{
+	struct location want = { .name = SLICE_INIT("user.a"), .server = SLICE_INIT("s1") };
+	struct location have;
+	struct rules_input in = input(OTHER_LEFT, MUPDATE_V_ACTIVATE, &have, &want);
+	struct rules_verdict v;
+
+	in.is_push = true;
+	v = rules_decide(&in);
+	test_eq_str("another's", verdict_text(&v), "EXISTS");
+	assert_true(v.conflict);
+	in = input(OWN_LEFT, MUPDATE_V_ACTIVATE, &have, &want);
+	in.is_push = true;
+	v = rules_decide(&in);
+	test_eq_str("its own", verdict_text(&v), "active");
+}
+
 TEST(takeover_and_rebuilding_and_read_only)
 {
 	struct location want = { .name = SLICE_INIT("user.a"), .server = SLICE_INIT("s1") };

@@ -327,6 +327,41 @@ TEST(a_conflict_stays_until_the_one_who_was_refused_has_it_or_has_it_no_more)
 	world_fini(&w);
 }
 
+/* XFER from be1 to be2 broke off behind the DEACTIVATE: be2 has a copy, be1 perhaps none. */
+TEST(a_cyrus_push_does_not_hear_of_names_that_others_have_only_reserved)
+{
+	struct world w;
+
+	world_init(&w);
+	world_complete(&w);
+	world_login(&w, "client", "be1");
+	play_run(w.play, "client > 1 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlr\\t\"\n"
+	                 "client < 1 OK *\n"
+	                 "client > 2 DEACTIVATE \"user.a\" \"be1.test!p\"\nclient < 2 OK *\n"
+	                 "client > 3 RESERVE \"user.b\" \"be1.test!p\"\nclient < 3 OK *\n"
+	                 "client > 4 ACTIVATE \"user.c\" \"be1.test!p\" \"c\\tlr\\t\"\n"
+	                 "client < 4 OK *\n");
+	world_login(&w, "other", "be2");
+	play_run(w.play, "# it asks for no list: an XFER\n"
+	                 "other > 1 FIND \"user.a\"\nother < 1 RESERVE *\nother << 1 OK *\n"
+	                 "# a push\n"
+	                 "other > 2 LIST \"be2.test!\"\nother < 2 OK *\n"
+	                 "other > 3 FIND \"user.a\"\nother < 3 OK *\n"
+	                 "other > 4 FIND \"user.b\"\nother < 4 OK *\n"
+	                 "other > 5 FIND \"user.c\"\nother < 5 MAILBOX *\nother << 5 OK *\n"
+	                 "other > 6 ACTIVATE \"user.a\" \"be2.test!p\" \"a\\tlr\\t\"\n"
+	                 "other < 6 NO *\n");
+	check_conflicts(&w, "user.a be2.test,");
+	play_run(w.play, "# the source has none, and says so\n"
+	                 "client > 5 LIST \"be1.test!\"\nclient << 5 OK *\n"
+	                 "client > 6 FIND \"user.b\"\nclient < 6 RESERVE *\nclient << 6 OK *\n"
+	                 "client > 7 DELETE \"user.a\"\nclient < 7 OK *\n"
+	                 "other > 7 ACTIVATE \"user.a\" \"be2.test!p\" \"a\\tlr\\t\"\n"
+	                 "other < 7 OK *\n");
+	check_conflicts(&w, "");
+	world_fini(&w);
+}
+
 TEST(a_claim_out_of_this_world_is_refused)
 {
 	struct world w;
