@@ -395,9 +395,10 @@ engine_apply_blob(struct engine *e, struct kv_txn *txn, uint64_t id, struct engi
 	char path[512];
 	int fd, rc;
 
-	b_r->id = id;
+	*b_r = (struct engine_blob){ .id = id };
 	if (!blob_find(e, txn, id, &p, &b_r->refs))
 		return false;
+	b_r->body_bytes = p.body_bytes;
 	it = applied_item(e, id);
 	if (it != NULL)
 		return take_head(e, &p, it->head, b_r, summary_r);

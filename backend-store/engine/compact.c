@@ -20,8 +20,8 @@
  *    the same index (recovery.c, rebuild()).
  * 2. What compaction writes goes the way of everything: through the log writer, in batches with
  *    all that comes meanwhile; small transactions, and pauses by the rate that was set.
- * 3. A damaged record is named, and its file stays for good. What is needed of a file is elsewhere
- *    at least twice before it goes (bodies once: the index is of no help with them either).
+ * 3. A damaged record is named, and its file stays for good. What it says is
+ *    said twice elsewhere before it goes; bodies are there once, as ever.
  * 4. Files at or behind the checkpoint are recovery's; a file never goes before one whose tail
  *    it has in a second writing.
  *

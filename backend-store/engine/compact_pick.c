@@ -25,10 +25,10 @@ read_file(struct compactor *c, uint64_t number, struct compact_file *f)
 		return false;
 	}
 	f->bytes = in.size;
-	f->rests = number < c->e->replay_segment;
 	state = segment_read_header(&in, number, &err);
 	f->ours = state == SEGMENT_OURS;
 	f->unread = !f->ours && state != SEGMENT_UNUSED;
+	f->rests = !f->unread && number < c->e->replay_segment;
 	f->prev_lsn = f->ours ? in.seg.prev_lsn : 0;
 	segment_end(&in);
 	return true;

@@ -278,9 +278,8 @@ scan_batch(struct scanning *s, const struct record_batch *b, uint64_t at)
 	char *bytes = xmalloc(b->bytes + 1);
 
 	at += RECORD_BATCH_BYTES;
-	if (segment_read(c->e, s->in.fd, bytes, b->bytes, at) == -1) {
-		note_damage(c, "unreadable", b->first_lsn, at);
-	} else if (kv_begin_read(c->e->kv, &s->txn, NULL) == KV_OK) {
+	segment_read_sectors(&s->in, bytes, b->bytes, at);
+	if (kv_begin_read(c->e->kv, &s->txn, NULL) == KV_OK) {
 		scan_records(s, b, at, slice_make(bytes, b->bytes));
 		if (kv_txn_error(s->txn) != KV_OK)
 			put_off(c, RETRY_MS);
@@ -377,7 +376,10 @@ compact_scan(struct compactor *c)
 	uint64_t snapshots, last_lsn;
 
 	compact_forget(c);
-	must(behind != NULL); /* the log goes on behind what is full */
+	if (behind == NULL) { /* the log goes on behind what is full, but that cannot be read */
+		put_off(c, RETRY_MS);
+		return;
+	}
 	if (!open_file(c, &s.in))
 		return;
 	c->end_lsn = c->at.torn ? behind->prev_lsn : UINT64_MAX;
@@ -417,15 +419,15 @@ is_still_there(struct compactor *c, const struct compact_body *b)
 
 /* Behind what is in the chunk. */
 static bool
-read_body(struct compactor *c, const struct segment_reader *in, const struct compact_body *b)
+read_body(struct compactor *c, struct segment_reader *in, const struct compact_body *b)
 {
 	size_t at = c->chunk.len;
 	char *to = buf_extend(&c->chunk, b->bytes);
 	struct record_header h;
 	struct slice head, body;
 
-	if (segment_read(c->e, in->fd, to, b->bytes, b->at) == -1 ||
-	    segment_read_record(in, slice_make(to, b->bytes), &h, &head, &body) != RECORD_WHOLE ||
+	segment_read_sectors(in, to, b->bytes, b->at);
+	if (segment_read_record(in, slice_make(to, b->bytes), &h, &head, &body) != RECORD_WHOLE ||
 	    h.type != ENGINE_BLOB || h.object != b->id) {
 		note_damage(c, "body", b->id, b->at);
 		return false;

@@ -193,7 +193,8 @@ enum kv_err engine_read(struct engine *e, struct kv_txn **txn_r, struct err *err
 /* References of a blob: +1 or -1. At zero the blob is gone (compaction takes its bytes). */
 void engine_apply_ref(struct engine *e, struct kv_txn *txn, uint64_t blob_id, int delta);
 /* The blob's summary and sizes, also of one in the same transaction. Summary borrowed
- * until the next call. False: there is no such blob. */
+ * until the next call. False: there is no such blob, or only its body can be read: then
+ * there is body_bytes. */
 bool engine_apply_blob(struct engine *e, struct kv_txn *txn, uint64_t blob_id,
                        struct engine_blob *b_r, struct slice *summary_r) MUST_CHECK;
 

@@ -135,13 +135,11 @@ adopt(struct engine *e, struct kv_txn *txn, struct head *h, uint64_t blob_id)
 	struct engine_blob blob;
 	struct slice summary;
 
-	if (!engine_apply_blob(e, txn, blob_id, &blob, &summary)) {
-		log_error(NULL, "store.not_recovered body=%" PRIu64, blob_id);
-		return;
-	}
+	if (engine_apply_blob(e, txn, blob_id, &blob,
+	                      &summary)) /* else it is made when asked for */
+		kv_put(txn, T_SUMMARIES, index_key_msg(key, h->id, m.uid), summary);
 	m.size = blob.body_bytes;
 	m.internal_date = m.save_date = (int64_t)clock_wall_s();
-	kv_put(txn, T_SUMMARIES, index_key_msg(key, h->id, m.uid), summary);
 	fact_append_add(&row, &m);
 	kv_put(txn, T_MESSAGES, index_key_msg(key, h->id, m.uid), buf_slice(&row));
 	buf_fini(&row);
@@ -165,8 +163,7 @@ mend_messages(struct engine *e, struct kv_txn *txn, const uint64_t *orphans, siz
 	h.uidvalidity = next_uidvalidity(txn);
 	for (size_t i = 0; i < count; i++)
 		adopt(e, txn, &h, orphans[i]);
-	if (h.messages == 0 || index_put_head(txn, &h) == -1)
-		return;
+	(void)!index_put_head(txn, &h);
 	log_error(NULL,
 	          "store.recovered mailbox=%" PRIu64 " was=- messages=%u why=\"nobody knows whose "
 	          "they are\" text=\"messages are below %s: only an administrator sees them\"",

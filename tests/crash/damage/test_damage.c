@@ -1,4 +1,6 @@
 /*
+ * Damage of the log, and errors of its disk.
+ *
  * One damaged place in the log, and no index: a new one is made of what is left. What may be lost
  * is what lies in that place, and each message is somewhere.
  *
@@ -478,4 +480,147 @@ TEST(no_damaged_place_takes_a_mailbox_whose_facts_are_gone)
 	try_all(&l, &t);
 	assert_true(t.snapshots > 50);
 	life_free(&l);
+}
+
+/* ---- errors ------------------------------------------------------------------------------------ */
+
+static void
+drop_index(struct life *l)
+{
+	char command[400];
+
+	snprintf(command, sizeof(command), "rm -rf '%s/index'", l->w.dir);
+	must(system(command) == 0);
+}
+
+/* Everything is as it was. */
+static void
+check_whole(struct life *l, const struct picture *was, unsigned n)
+{
+	struct engine_stats st;
+	struct picture is;
+
+	engine_get_stats(store_engine(l->w.store), &st);
+	test_check(st.damaged == 0, "%u: taken for damage", n);
+	picture_take(&is, &l->w);
+	test_check(differing(was, &is) == 0 && differing(&is, was) == 0 && is.unreadable == 0 &&
+	                   missing_ids(was, &is) == 0,
+	           "%u: something is lost", n);
+	world_check_quotas(&l->w);
+	picture_fini(&is);
+}
+
+static void
+life_with_snapshots(struct life *l, struct picture *was)
+{
+	log_set_level(LOG_ERROR);
+	assert_int_equal(log_open("test", "/dev/null"), 0);
+	life_begin(l);
+	begin(l);
+	fill(l);
+	world_reopen(&l->w);
+	assert_true(world_compact(&l->w) > 0);
+	go_on(l);
+	life_end(l);
+	picture_take(was, &l->w);
+}
+
+/* Once: it is read again. Twice: it may be that a place is read in one pass and not in another, and
+ * the store does not start of half a picture; later it does. */
+TEST(an_index_is_made_anew_whole_whichever_read_fails)
+{
+	struct picture was;
+	struct life l;
+	unsigned refused = 0;
+	struct err err;
+	bool met = true;
+
+	life_with_snapshots(&l, &was);
+	store_close(&l.w.store);
+	for (unsigned n = 0; met; n++) {
+		for (unsigned times = 1; times <= 2; times++) {
+			struct disk *d = disk_copy(l.disk);
+
+			drop_index(&l);
+			disk_fail_reads(d, n, times);
+			l.w.os = disk_os(d);
+			if (!world_try_open(&l.w, &err)) {
+				refused++;
+				test_check(times == 2, "%u: %s", n, err.text);
+				test_check(world_try_open(&l.w, &err), "%u: %s", n, err.text);
+			}
+			met = !disk_has_failures(d);
+			disk_fail_reads(d, 0, 0);
+			check_whole(&l, &was, n);
+			store_close(&l.w.store);
+			disk_free(&d);
+		}
+	}
+	assert_true(refused > 0);
+	picture_fini(&was);
+	life_free(&l);
+}
+
+static void
+compact(struct life *l)
+{
+	struct engine_stats st;
+
+	(void)engine_compact(store_engine(l->w.store));
+	for (unsigned i = 0; i < 1000; i++) {
+		fakenet_settle(l->w.loop);
+		engine_index_now(store_engine(l->w.store));
+		engine_get_stats(store_engine(l->w.store), &st);
+		if (!st.compact.working)
+			break;
+	}
+	assert_false(st.compact.working);
+}
+
+/* fail_calls: of the disk, at the n-th call. Compaction ends, or waits for a restart; without its index
+ * the log has everything. */
+static void
+compact_with(void (*fail_calls)(struct disk *d, unsigned after, unsigned times), unsigned times)
+{
+	struct picture was;
+	struct life l;
+	struct err err;
+	bool met = true;
+
+	life_with_snapshots(&l, &was);
+	fill(&l);
+	store_close(&l.w.store);
+	for (unsigned n = 0; met; n++) {
+		struct disk *d = disk_copy(l.disk);
+
+		drop_index(&l);
+		l.w.os = disk_os(d);
+		test_check(world_try_open(&l.w, &err), "%s", err.text);
+		fail_calls(d, n, times);
+		compact(&l);
+		met = !disk_has_failures(d);
+		fail_calls(d, 0, 0);
+		check_whole(&l, &was, n);
+		store_close(&l.w.store);
+		disk_power_on(d);
+		if (n % 2 == 0)
+			drop_index(&l);
+		test_check(world_try_open(&l.w, &err), "%u: %s", n, err.text);
+		check_whole(&l, &was, n);
+		store_close(&l.w.store);
+		disk_free(&d);
+	}
+	picture_fini(&was);
+	life_free(&l);
+}
+
+TEST(compaction_loses_nothing_whichever_read_fails)
+{
+	compact_with(disk_fail_reads, 1);
+	compact_with(disk_fail_reads, 3);
+}
+
+TEST(compaction_loses_nothing_whichever_sync_fails)
+{
+	compact_with(disk_fail_syncs, 1);
 }

@@ -28,6 +28,11 @@ struct file {
 	size_t count;
 };
 
+/* Of one kind of call. */
+struct failures {
+	unsigned after, times;
+};
+
 struct disk {
 	struct os os;
 	uint64_t rng;
@@ -37,6 +42,7 @@ struct disk {
 	bool cut;
 	int fail_sync, fail_write, fail_unlink, fail_open;
 	unsigned good_opens;
+	struct failures reads, syncs;
 	int64_t free_bytes;
 	uint64_t capacity; /* 0: without an end */
 };
@@ -76,6 +82,16 @@ step(struct disk *d)
 	if (d->cut)
 		errno = EIO;
 	return !d->cut;
+}
+
+static bool
+fails(struct failures *f)
+{
+	if (f->times == 0 || (f->after != 0 && f->after-- != 0))
+		return false;
+	f->times--;
+	errno = EIO;
+	return true;
 }
 
 static struct file *
@@ -223,6 +239,8 @@ op_pread(struct os *os, int fd, void *p, size_t n, uint64_t at)
 {
 	struct file *f = of_fd(os, fd);
 
+	if (fails(&disk_of(os)->reads))
+		return -1;
 	if (at >= f->size)
 		return 0;
 	if (n > f->size - at)
@@ -238,6 +256,8 @@ op_fdatasync(struct os *os, int fd)
 	struct file *f = of_fd(os, fd);
 
 	if (!step(d))
+		return -1;
+	if (fails(&d->syncs))
 		return -1;
 	if (d->fail_sync != 0) {
 		errno = d->fail_sync;
@@ -467,6 +487,24 @@ void
 disk_set_capacity(struct disk *d, uint64_t bytes)
 {
 	d->capacity = bytes;
+}
+
+void
+disk_fail_reads(struct disk *d, unsigned after, unsigned times)
+{
+	d->reads = (struct failures){ after, times };
+}
+
+void
+disk_fail_syncs(struct disk *d, unsigned after, unsigned times)
+{
+	d->syncs = (struct failures){ after, times };
+}
+
+bool
+disk_has_failures(const struct disk *d)
+{
+	return d->reads.times != 0 || d->syncs.times != 0;
 }
 
 void

@@ -38,6 +38,11 @@ void disk_set_free_bytes(struct disk *d, int64_t bytes);
 void disk_set_capacity(struct disk *d, uint64_t bytes);
 /* Of all files there are. */
 uint64_t disk_used(const struct disk *d);
+/* Reading (syncing) fails with EIO so many times, after so many calls that do not. */
+void disk_fail_reads(struct disk *d, unsigned after, unsigned times);
+void disk_fail_syncs(struct disk *d, unsigned after, unsigned times);
+/* Not all of these have been met yet. */
+bool disk_has_failures(const struct disk *d);
 /* Opening a file fails once with err, after so many that do not. */
 void disk_fail_open(struct disk *d, int err, unsigned after);
 /* The next removal fails once with err. */
