@@ -23,8 +23,8 @@ text_base64_add(struct buf *out, struct slice in)
 	}
 }
 
-static int
-b64_value(char c)
+int
+text_base64_value(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -45,7 +45,7 @@ b64_group(const char *p, bool last, char three_r[3])
 	if (digits != 4 && !last)
 		return 0;
 	for (size_t i = 0; i < 4; i++) {
-		int d = i < digits ? b64_value(p[i]) : 0;
+		int d = i < digits ? text_base64_value(p[i]) : 0;
 
 		if (d < 0)
 			return 0;

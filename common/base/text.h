@@ -42,6 +42,8 @@ text_is_ctl(char c)
 	return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+/* 0 to 63, or -1: no digit of base64. */
+int text_base64_value(char c);
 /* RFC 4648 section 4, padded. */
 void text_base64_add(struct buf *out, struct slice in);
 /* Strict: whole groups, padding only at the end, no white space, zero pad bits.

@@ -28,18 +28,6 @@ mime_encoding_parse(struct slice value)
 	return value.n == 0 ? MIME_7BIT : MIME_OTHER;
 }
 
-static int
-base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* Padding ends a group, not the text: some mailers join encoded pieces. */
 static void
 decode_base64(struct slice in, struct buf *out)
@@ -48,7 +36,7 @@ decode_base64(struct slice in, struct buf *out)
 	unsigned have = 0;
 
 	for (size_t i = 0; i < in.n && !out->overflow; i++) {
-		int v = base64_value(in.p[i]);
+		int v = text_base64_value(in.p[i]);
 
 		if (in.p[i] == '=')
 			have = 0;
