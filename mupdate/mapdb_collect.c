@@ -200,6 +200,29 @@ delete_old(struct mapdb *m, struct kv_txn *fresh, uint64_t revision)
 	}
 }
 
+/* revision 0: each change gets the next one. Else they have the master's, who has not told what came
+ * between them: the log is emptied. */
+static int
+write_difference(struct mapdb *m, struct kv_txn *fresh, uint64_t revision, struct err *err)
+{
+	bool ok;
+
+	m->no_log = revision != 0;
+	ok = add_new(m, fresh, revision == 0);
+	if (ok)
+		delete_old(m, fresh, revision);
+	if (revision > m->next.revision)
+		m->next.revision = revision;
+	if (m->no_log)
+		mapdb_log_clear(m);
+	m->no_log = false;
+	if (ok && kv_txn_error(fresh) == KV_OK)
+		return 0;
+	err_set(err, "%s/collect: %s", m->dir,
+	        ok ? kv_err_text(kv_txn_error(fresh)) : "a row makes no sense");
+	return -1;
+}
+
 int
 mapdb_collect_end(struct mapdb *m, uint64_t revision, struct err *err)
 {
@@ -207,28 +230,12 @@ mapdb_collect_end(struct mapdb *m, uint64_t revision, struct err *err)
 	int r = -1;
 
 	must(m->collect != NULL && m->txn != NULL);
-	if (m->collect_txn == NULL) {
+	if (m->collect_txn == NULL)
 		err_set(err, "%s/collect: %s", m->dir, m->collect_why.text);
-	} else if (kv_commit(&m->collect_txn, err) == KV_OK &&
-	           kv_begin_read(m->collect, &fresh, err) == KV_OK) {
-		m->no_log = revision != 0;
-		if (add_new(m, fresh, revision == 0)) {
-			delete_old(m, fresh, revision);
-			r = 0;
-		} else {
-			err_set(err, "%s/collect: damaged", m->dir);
-		}
-		if (revision > m->next.revision)
-			m->next.revision = revision;
-		if (m->no_log)
-			mapdb_log_clear(m);
-		m->no_log = false;
-		if (r == 0 && kv_txn_error(fresh) != KV_OK) {
-			err_set(err, "%s/collect: %s", m->dir, kv_err_text(kv_txn_error(fresh)));
-			r = -1;
-		}
-		kv_end(&fresh);
-	}
+	else if (kv_commit(&m->collect_txn, err) == KV_OK &&
+	         kv_begin_read(m->collect, &fresh, err) == KV_OK)
+		r = write_difference(m, fresh, revision, err);
+	kv_end(&fresh);
 	mapdb_collect_drop(m);
 	return r;
 }
