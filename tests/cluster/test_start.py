@@ -3,7 +3,6 @@ import os
 import re
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -23,7 +22,7 @@ def hosts(empty_dir):
 def run(cl, program, conf, *args):
     instance = ["--instance", "store1"] if program == "roost-store" else []
     return subprocess.run([os.path.join(cl.bin, program), "--config", conf, *instance, *args],
-                          capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+                          capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
 
 
 def conf_of(cl, program):
@@ -53,7 +52,7 @@ def test_help_and_check(hosts, program):
     done = run(hosts, program, conf_of(hosts, program), "--check")
     assert done.returncode == 0, done.stderr
     done = subprocess.run([os.path.join(hosts.bin, program), "--help"], capture_output=True,
-                          text=True, timeout=30)
+                          text=True, timeout=120)
     assert done.returncode == 0 and "--config" in done.stdout and "log_level" in done.stdout
     done = run(hosts, program, conf_of(hosts, program), "--no-such-option")
     assert done.returncode == 64 and done.stderr
@@ -99,7 +98,7 @@ def test_no_settings_file(hosts, program):
 def test_an_instance_without_section(hosts):
     done = subprocess.run([os.path.join(hosts.bin, "roost-store"), "--config",
                            hosts.conf("store1"), "--instance", "store9"], capture_output=True,
-                          text=True, timeout=30)
+                          text=True, timeout=120)
     assert "store9" in sentence(done, 78)
 
 
@@ -136,7 +135,6 @@ def test_certificate_and_key_that_do_not_fit(hosts, tmp_path):
 def start_once(cl, *names):
     for name in names:
         cl[name].start()
-    time.sleep(0.3)
     for name in reversed(names):
         cl[name].stop()
 
@@ -157,7 +155,7 @@ def test_data_of_another_store(hosts):
     with open(path, "w") as f:
         f.write(text)
     done = subprocess.run([os.path.join(hosts.bin, "roost-store"), "--config", path, "--instance",
-                           "store2"], capture_output=True, text=True, timeout=30)
+                           "store2"], capture_output=True, text=True, timeout=120)
     text = sentence(done, 71)
     assert data in text and "store1" in text
     assert tree_of(data) == before
