@@ -4,6 +4,8 @@
 #include "base/ids.h"
 #include "base/xalloc.h"
 #include "conf/common.h"
+#include "directory/auth_wire.h"
+#include "proto/sasl_line.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 
 STATIC_ASSERT(ORIGIN_SESSION_MAX >= IDS_SESSION_LEN);
+STATIC_ASSERT(AUTH_WIRE_DATA_MAX >= SASL_MESSAGE_MAX);
 
 void
 pop3_session_reply(struct pop3_session *s, const char *line)

@@ -42,7 +42,7 @@ class Roost:
     def __init__(self, bin_dir, folder, ip, settings):
         self.bin, self.dir, self.ip = bin_dir, folder, ip
         self.config = os.path.join(folder, "roost.conf")
-        self.programs, self.env = {}, {}
+        self.programs, self.env, self.prefix = {}, {}, []
         os.makedirs(os.path.join(folder, "run"), exist_ok=True)
         with open(self.config, "w") as f:
             if "plaintext_networks" not in settings:
@@ -50,7 +50,7 @@ class Roost:
             f.write((COMMON + settings).replace("{dir}", folder).replace("{ip}", ip))
 
     def start(self, program, instance=None):
-        args = [os.path.join(self.bin, program), "--config", self.config]
+        args = [*self.prefix, os.path.join(self.bin, program), "--config", self.config]
         if instance:
             args += ["--instance", instance]
         out = open(os.path.join(self.dir, "roost.out"), "ab")
