@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import select
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ from roost import until
 
 KDC, DNS, CYRUS_FE = ip(40), ip(41), ip(22)
 DOMAIN, OWN_NAME = "example.org", "master.nowhere.test"
-NOTHING = "/nonexistent"
+NOTHING, USER = "/nonexistent", "nobody"
 BE1_PRINCIPAL, FE_PRINCIPAL = "host/be1.test", "mupdate/fe.test"
 # What is said after the login, and what of its answer is looked for.
 TALKS = {"imap": ("1 SELECT INBOX\r\n2 LOGOUT\r\n", "1 OK [READ-WRITE]"),
@@ -79,6 +80,13 @@ def check_refused(what, box, protocol, at, env, *options):
 
 # ---- at the location master -------------------------------------------------------------------------
 
+def give(kdc):
+    """The master's keytab to those who are to read it."""
+    path = os.path.join(kdc.dir, "master.keytab")
+    shutil.chown(path, USER)
+    os.chmod(path, 0o600)
+
+
 def asking(box, server):
     """What makes a command ask this DNS server."""
     path = os.path.join(box.dir, "resolv.conf")
@@ -101,7 +109,14 @@ def kerberos_master(box, kdc):
     with open(master.config) as f:
         settings = f.read()
     with open(master.config, "w") as f:
-        f.write(settings.replace(f"hostname = {MASTER}\n", f"hostname = {OWN_NAME}\n"))
+        f.write(settings.replace(f"hostname = {MASTER}\n",
+                                 f"hostname = {OWN_NAME}\nuser = {USER}\n"))
+    for folder, _, files in os.walk(master.dir):
+        for path in [folder] + [os.path.join(folder, f) for f in files]:
+            shutil.chown(path, USER)
+    shutil.chown(master.config, "root")
+    shutil.chown(os.path.join(box.dir, "tls", "key.pem"), USER)
+    give(kdc)
     master.env = kdc.env(KRB5_CONFIG=kdc.server_conf())
     master.prefix = asking(box, DNS)
     master.start("roost-mupdate")
@@ -117,6 +132,8 @@ def check_master_logins(box, kdc, master, dns):
             check(f"mupdatetest {' '.join(options)} with a ticket of {name}", ok, out)
     check("the name by which clients call the master is not the one in its greeting",
           f'MUPDATE "{OWN_NAME}"' in out, out)
+    check("tickets that were shown are remembered in the master's own folder",
+          os.path.getsize(os.path.join(master.dir, "run", "kerberos.replay")) > 0)
     asked = select.select([dns], [], [], 0)[0]
     check("nor does it ask the DNS for that", not asked, asked and dns.recv(512))
     for what, name, options in (
@@ -248,14 +265,11 @@ def check_refusals(kdc, master):
           "libsasl2-modules-gssapi-mit" in text, text)
     with open(master.config) as f:
         settings = f.read()
-    with open(master.config, "w") as f:
-        f.write(settings.replace("[common]\n", "[common]\nuser = nobody\n", 1))
-    os.chmod(keytab, 0o600)
+    shutil.chown(keytab, "root")
     code, text = refusal(master)
     check("so is a keytab that auth workers could not read", code == 71 and keytab in text and
           "Permission denied" in text, text)
-    os.chmod(keytab, 0o644)
-    check("and root can start who may", refusal(master)[0] == 0, refusal(master))
+    give(kdc)
     with open(master.config, "w") as f:
         f.write(settings.replace(keytab, master.config, 1))
     code, text = refusal(master)
@@ -272,12 +286,14 @@ def check_other_keys(box, kdc, master):
     keytab = os.path.join(kdc.dir, "master.keytab")
     env = kdc.login(BE1_PRINCIPAL, "again")
     os.rename(kdc.keytab("other.keytab", f"imap/{MASTER}"), keytab)
+    give(kdc)
     ok, out = logs_in(box, "mupdate", MASTER, env, "-m", "GSSAPI")
     check("without a key for the service nobody gets in", not ok and "A01 NO" in out, out)
     log = open(os.path.join(master.dir, "roost.log")).read()
     check("and the log says why", "event=auth.gssapi service=mupdate err=" in log and
           "key" in log.rsplit("event=auth.gssapi", 1)[-1], log[-1000:])
     os.rename(kdc.keytab("new.keytab", f"mupdate/{MASTER}"), keytab)
+    give(kdc)
     check_refused("a ticket for the old key is refused", box, "mupdate", MASTER, env)
     env = kdc.login(BE1_PRINCIPAL, "anew")
     ok, out = logs_in(box, "mupdate", MASTER, env, "-m", "GSSAPI")
