@@ -150,7 +150,7 @@ cluster_set_conflict(struct cluster *c, struct slice name, bool conflict)
 	if (conflict)
 		log_error(NULL,
 		          "cluster.conflict mbox=%s reason=\"another store has the name; roostctl "
-		          "explain says which: delete or rename one of the two\"",
+		          "mailbox where says which: delete or rename one of the two\"",
 		          log_esc_slice(name));
 	store_set_conflict(c->conf.store, name, conflict);
 	metrics_set(&cluster_metrics[CLUSTER_M_CONFLICTS], map_count(c->conflicts));

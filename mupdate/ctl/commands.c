@@ -130,6 +130,25 @@ const struct command commands[] = {
 	  "no POP3: roostctl user services alice@example.org imap,smtp\n"
 	  "everything: roostctl user services alice@example.org all\n",
 	  cmd_user_services },
+	{ "move user", "USER to STORE", 2, 3, OPT(KEEP) | OPT(DRY_RUN),
+	  "Moves a user with all his mailboxes to another store.",
+	  "Names, UIDs, flags, dates, ACLs, limits and subscriptions stay as they are. While it\n"
+	  "runs the user is sent away and his mail is put off. To be run on the host of the\n"
+	  "store that has him; the stores speak with each other (cluster_listen). Whatever is\n"
+	  "killed meanwhile, the stores finish the move or undo it by themselves; the same\n"
+	  "command joins a move that is under way.\n"
+	  "--keep: the store that had him keeps its copy, hidden, until `move drop`.",
+	  "look first: roostctl move user alice@example.org to store2 --dry-run\n"
+	  "now: roostctl move user alice@example.org to store2\n",
+	  cmd_move_user },
+	{ "move status", "[USER]", 0, 1, 0, "Moves under way, and those that ended lately.",
+	  "Asks all stores of the settings; each end of a move is a row.",
+	  "all: roostctl move status\none user: roostctl move status alice\n", cmd_move_status },
+	{ "move undo", "USER", 1, 1, 0, "Undoes a move that is not decided yet.",
+	  "Once it is for the location master to decide, the stores follow it.",
+	  "let him stay: roostctl move undo alice\n", cmd_move_undo },
+	{ "move drop", "USER", 1, 1, 0, "Deletes the copy of a moved user that was kept.", "",
+	  "after `move user --keep`: roostctl move drop alice\n", cmd_move_drop },
 	{ "domain list", "", 0, 0, 0, "Domains of the directory.", "",
 	  "all: roostctl domain list\n", cmd_domain_list },
 	{ "domain add", "DOMAIN", 1, 1, OPT(ALIAS_OF) | OPT(DRY_RUN), "A new domain.",
@@ -167,25 +186,6 @@ const struct command commands[] = {
 	  cmd_alias_show },
 	{ "forward list", "", 0, 0, 0, "Who forwards his mail, and where.", "",
 	  "all: roostctl forward list\n", cmd_forward_list },
-	{ "move user", "USER to STORE", 2, 3, OPT(KEEP) | OPT(DRY_RUN),
-	  "Moves a user with all his mailboxes to another store.",
-	  "Names, UIDs, flags, dates, ACLs, limits and subscriptions stay as they are. While it\n"
-	  "runs the user is sent away and his mail is put off. To be run on the host of the\n"
-	  "store that has him; the stores speak with each other (cluster_listen). Whatever is\n"
-	  "killed meanwhile, the stores finish the move or undo it by themselves; the same\n"
-	  "command joins a move that is under way.\n"
-	  "--keep: the store that had him keeps its copy, hidden, until `move drop`.",
-	  "look first: roostctl move user alice@example.org to store2 --dry-run\n"
-	  "now: roostctl move user alice@example.org to store2\n",
-	  cmd_move_user },
-	{ "move status", "[USER]", 0, 1, 0, "Moves under way, and those that ended lately.",
-	  "Asks all stores of the settings; each end of a move is a row.",
-	  "all: roostctl move status\none user: roostctl move status alice\n", cmd_move_status },
-	{ "move undo", "USER", 1, 1, 0, "Undoes a move that is not decided yet.",
-	  "Once it is for the location master to decide, the stores follow it.",
-	  "let him stay: roostctl move undo alice\n", cmd_move_undo },
-	{ "move drop", "USER", 1, 1, 0, "Deletes the copy of a moved user that was kept.", "",
-	  "after `move user --keep`: roostctl move drop alice\n", cmd_move_drop },
 	{ "forward set", "USER TARGET...", 2, OPERANDS_MOST, OPT(KEEP) | OPT(DRY_RUN),
 	  "Forwards a user's mail.", "Replaces what was set before. TARGETs as for `alias add`.",
 	  "away: roostctl forward set alice alice@elsewhere.example\n"

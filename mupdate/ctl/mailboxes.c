@@ -96,6 +96,27 @@ find_place(struct run *r, const struct mbox_name *name, const struct program **p
 }
 
 int
+mailboxes_find(struct run *r, struct mbox_name *name_r, const struct program **p_r)
+{
+	int code = mailboxes_parse(r, r->args.operands[0], name_r);
+
+	if (code == EXIT_DONE)
+		code = mailboxes_find_owner(r, name_r->s, "", p_r);
+	return code;
+}
+
+struct json *
+mailboxes_request(struct run *r, const char *cmd, const struct mbox_name *name)
+{
+	struct json *request = json_new_object();
+
+	json_set_str(request, "cmd", cmd);
+	json_set_str(request, "mailbox", name->s);
+	json_set_str(r->result, "mailbox", name->s);
+	return request;
+}
+
+int
 mailboxes_change(struct run *r, const struct program *p, struct json **request, const char *what)
 {
 	struct answer a;
@@ -128,12 +149,9 @@ cmd_mailbox_create(struct run *r)
 		code = find_place(r, &name, &p);
 	if (code != EXIT_DONE)
 		return code;
-	request = json_new_object();
-	json_set_str(request, "cmd", "mailbox.create");
-	json_set_slice(request, "mailbox", mbox_name_slice(&name));
+	request = mailboxes_request(r, "mailbox.create", &name);
 	json_set_bool(request, "parents", args_has(&r->args, OPT_PARENTS));
 	snprintf(what, sizeof(what), "create %s", name.s);
-	json_set_str(r->result, "mailbox", name.s);
 	return mailboxes_change(r, p, &request, what);
 }
 
@@ -145,18 +163,13 @@ cmd_mailbox_delete(struct run *r)
 	const struct program *p;
 	struct json *request;
 	char what[MBOX_NAME_MAX + 40];
-	int code = mailboxes_parse(r, r->args.operands[0], &name);
+	int code = mailboxes_find(r, &name, &p);
 
-	if (code == EXIT_DONE)
-		code = mailboxes_find_owner(r, name.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
-	request = json_new_object();
-	json_set_str(request, "cmd", "mailbox.delete");
-	json_set_slice(request, "mailbox", mbox_name_slice(&name));
+	request = mailboxes_request(r, "mailbox.delete", &name);
 	json_set_bool(request, "tree", tree);
 	snprintf(what, sizeof(what), "delete %s%s", name.s, tree ? " and all below it" : "");
-	json_set_str(r->result, "mailbox", name.s);
 	return mailboxes_change(r, p, &request, what);
 }
 
@@ -175,13 +188,10 @@ cmd_mailbox_rename(struct run *r)
 		code = mailboxes_find_owner(r, from.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
-	request = json_new_object();
-	json_set_str(request, "cmd", "mailbox.rename");
-	json_set_slice(request, "mailbox", mbox_name_slice(&from));
-	json_set_slice(request, "to", mbox_name_slice(&to));
-	snprintf(what, sizeof(what), "rename %s to %s", from.s, to.s);
-	json_set_str(r->result, "mailbox", from.s);
+	request = mailboxes_request(r, "mailbox.rename", &from);
+	json_set_str(request, "to", to.s);
 	json_set_str(r->result, "to", to.s);
+	snprintf(what, sizeof(what), "rename %s to %s", from.s, to.s);
 	return mailboxes_change(r, p, &request, what);
 }
 
@@ -225,10 +235,8 @@ cmd_mailbox_acl_show(struct run *r)
 	struct json *items;
 	struct table *t;
 	struct answer a;
-	int code = mailboxes_parse(r, r->args.operands[0], &name);
+	int code = mailboxes_find(r, &name, &p);
 
-	if (code == EXIT_DONE)
-		code = mailboxes_find_owner(r, name.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
 	run_ask1(r, p, "mailbox.acl.show", "mailbox", name.s, &a);
@@ -262,15 +270,12 @@ change_acl(struct run *r, const char *rights)
 	const struct program *p;
 	struct json *request;
 	struct buf what = BUF_INIT(4096);
-	int code = mailboxes_parse(r, r->args.operands[0], &name);
+	int code = mailboxes_find(r, &name, &p);
 
-	if (code == EXIT_DONE)
-		code = mailboxes_find_owner(r, name.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
-	request = json_new_object();
-	json_set_str(request, "cmd", rights != NULL ? "mailbox.acl.set" : "mailbox.acl.delete");
-	json_set_slice(request, "mailbox", mbox_name_slice(&name));
+	request = mailboxes_request(r, rights != NULL ? "mailbox.acl.set" : "mailbox.acl.delete",
+	                            &name);
 	json_set_str(request, "id", id);
 	if (rights != NULL) {
 		json_set_str(request, "rights", rights);
@@ -279,7 +284,6 @@ change_acl(struct run *r, const char *rights)
 	} else {
 		buf_printf(&what, "%s on %s: no entry", id, name.s);
 	}
-	json_set_str(r->result, "mailbox", name.s);
 	json_set_str(r->result, "id", id);
 	code = mailboxes_change(r, p, &request, buf_cstr(&what));
 	buf_fini(&what);

@@ -76,10 +76,8 @@ cmd_mailbox_quota_show(struct run *r)
 	struct mbox_name name;
 	const struct program *p;
 	struct answer a;
-	int code = mailboxes_parse(r, r->args.operands[0], &name);
+	int code = mailboxes_find(r, &name, &p);
 
-	if (code == EXIT_DONE)
-		code = mailboxes_find_owner(r, name.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
 	json_set_str(r->result, "mailbox", name.s);
@@ -166,9 +164,7 @@ cmd_mailbox_quota_set(struct run *r)
 	int code = take_limits(r, request, &limits);
 
 	if (code == EXIT_DONE)
-		code = mailboxes_parse(r, r->args.operands[0], &name);
-	if (code == EXIT_DONE)
-		code = mailboxes_find_owner(r, name.s, "", &p);
+		code = mailboxes_find(r, &name, &p);
 	if (code == EXIT_DONE) {
 		json_set_str(request, "cmd", "mailbox.quota.set");
 		json_set_str(request, "mailbox", name.s);
@@ -189,16 +185,11 @@ cmd_mailbox_quota_clear(struct run *r)
 	struct mbox_name name;
 	const struct program *p;
 	char what[MBOX_NAME_MAX + 40];
-	int code = mailboxes_parse(r, r->args.operands[0], &name);
+	int code = mailboxes_find(r, &name, &p);
 
-	if (code == EXIT_DONE)
-		code = mailboxes_find_owner(r, name.s, "", &p);
 	if (code != EXIT_DONE)
 		return code;
-	request = json_new_object();
-	json_set_str(request, "cmd", "mailbox.quota.clear");
-	json_set_str(request, "mailbox", name.s);
-	json_set_str(r->result, "mailbox", name.s);
+	request = mailboxes_request(r, "mailbox.quota.clear", &name);
 	snprintf(what, sizeof(what), "%s: no limits of its own", name.s);
 	return mailboxes_change(r, p, &request, what);
 }
