@@ -111,7 +111,6 @@ def test_the_store_knows_the_clients_address(site, front, store):
 
 
 def test_limits_and_refusals_name_the_peer(site):
-    site.user()  # nobody is unknown to a directory that is not set up
     client = site.raw_smtp("fe1")
     assert client.envelope("nobody-here@example.org")[0][0] == 550
     client.close()

@@ -46,6 +46,7 @@ class Site:
         self.tls.load_verify_locations(os.path.join(self.cluster.dir, "tls", "cert.pem"))
         self.cluster.start()
         self.cluster.wait_settled()
+        self.user()  # nobody is unknown to a directory that is not set up
 
     def stop(self):
         self.cluster.stop()
