@@ -1,6 +1,6 @@
 /*
- * A fresh connection waits here for its verdict: nothing of it is read meanwhile, and it has
- * no session yet.
+ * A fresh connection waits here for its verdict: nothing of it is read meanwhile (on a port of
+ * implicit TLS it has begun its handshake), and it has no session yet.
  */
 #include <stdlib.h>
 
@@ -38,6 +38,7 @@ on_verdict(void *ctx, UNUSED uint64_t id, const struct guard_answer *a)
 
 	list_del(&old->link);
 	free(old);
+	conn_resume_input(w.conn);
 	if (a->verdict != LIMIT_OK)
 		refuse(&w.conn, w.refusal, a->verdict);
 	else
@@ -59,6 +60,7 @@ guard_admit(struct guard *g, struct conn **c, const char *refusal, listener_fn *
 	}
 	lease = guard_lease_new(g, prefix);
 	conn_set_note(*c, lease, guard_lease_end);
+	conn_pause_input(*c);
 	w = xcalloc(1, sizeof(*w));
 	*w = (struct waiting){ .guard = g, .conn = *c, .refusal = refusal, .fn = fn, .ctx = ctx };
 	*c = NULL;

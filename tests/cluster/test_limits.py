@@ -459,6 +459,17 @@ def test_a_dead_limits_process_closes_no_door_and_knows_its_sessions_again(site)
         x.close()
 
 
+@pytest.mark.parametrize("program,service,greeting", [
+    ("imap", "imaps", b"* OK"), ("imap", "pop3s", b"+OK"), ("smtp", "submissions", b"220 ")])
+def test_a_handshake_that_comes_before_the_verdict_is_no_plaintext(site, program, service,
+                                                                    greeting):
+    with frozen([limits_pid(site, "fe1-" + program)]):
+        with socket.create_connection(site.cluster.at("fe1", service), timeout=20,
+                                      source_address=(address(), 0)) as sock:
+            with site.tls.wrap_socket(sock, server_hostname=site.cluster.ip("fe1")) as tls:
+                assert tls.recv(1000).startswith(greeting)
+
+
 def test_a_stopped_limits_process_holds_nobody_up(site):
     user = site.user("store1")
     pid = limits_pid(site, "fe1-imap")
