@@ -23,7 +23,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,17 +166,63 @@ struct opening {
 	struct kv_env *env;
 	enum kv_err result;
 	struct err err;
-	atomic_bool one_gone; /* the second of the two to leave frees it */
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t done;
+	bool is_done;
+	bool one_gone; /* the second of the two to leave frees it */
 };
+
+static struct opening *
+opening_new(const struct mapdb_config *c)
+{
+	struct opening *o = xcalloc(1, sizeof(*o));
+	pthread_condattr_t monotonic;
+
+	o->conf = *c;
+	o->conf.dir = o->dir = xstrdup(c->dir);
+	must(pthread_condattr_init(&monotonic) == 0);
+	must(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
+	must(pthread_cond_init(&o->done, &monotonic) == 0);
+	must(pthread_mutex_init(&o->lock, NULL) == 0);
+	pthread_condattr_destroy(&monotonic);
+	return o;
+}
+
+static void
+opening_free(struct opening *o)
+{
+	pthread_mutex_destroy(&o->lock);
+	pthread_cond_destroy(&o->done);
+	kv_close(&o->env);
+	free(o->dir);
+	free(o);
+}
 
 static void
 opening_leave(struct opening *o)
 {
-	if (!atomic_exchange(&o->one_gone, true))
-		return;
-	kv_close(&o->env);
-	free(o->dir);
-	free(o);
+	bool is_last;
+
+	pthread_mutex_lock(&o->lock);
+	is_last = o->one_gone;
+	o->one_gone = true;
+	pthread_mutex_unlock(&o->lock);
+	if (is_last)
+		opening_free(o);
+}
+
+/* False: not by then. */
+static bool
+opening_await(struct opening *o, const struct timespec *until)
+{
+	bool is_done;
+
+	pthread_mutex_lock(&o->lock);
+	while (!o->is_done && pthread_cond_timedwait(&o->done, &o->lock, until) == 0)
+		continue;
+	is_done = o->is_done;
+	pthread_mutex_unlock(&o->lock);
+	return is_done;
 }
 
 static void *
@@ -194,6 +239,10 @@ opening_run(void *ctx)
 		        why.text);
 	else
 		o->err = why;
+	pthread_mutex_lock(&o->lock);
+	o->is_done = true;
+	pthread_cond_signal(&o->done);
+	pthread_mutex_unlock(&o->lock);
 	opening_leave(o);
 	return NULL;
 }
@@ -212,18 +261,16 @@ static enum kv_err
 open_patiently(const struct mapdb_config *c, struct kv_env **env_r, struct err *err)
 {
 	struct timespec until = from_now(c->lock_wait_ms != 0 ? c->lock_wait_ms : LOCK_WAIT_MS);
-	struct opening *o = xcalloc(1, sizeof(*o));
+	struct opening *o = opening_new(c);
 	enum kv_err e = KV_CORRUPT;
 	pthread_t thread;
 
-	o->conf = *c;
-	o->conf.dir = o->dir = xstrdup(c->dir);
 	if (pthread_create(&thread, NULL, opening_run, o) != 0) {
-		opening_leave(o);
-		opening_leave(o);
+		opening_free(o);
 		return open_env(c, env_r, err);
 	}
-	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0) {
+	if (opening_await(o, &until)) {
+		pthread_join(thread, NULL);
 		e = o->result;
 		*env_r = o->env;
 		o->env = NULL;
