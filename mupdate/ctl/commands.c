@@ -23,8 +23,9 @@ const struct command commands[] = {
 	  "one user: roostctl who alice@example.org\n",
 	  cmd_who },
 	{ "limits list", "", 0, 0, 0, "Failed logins that are held against somebody.",
-	  "What the front ends have counted by themselves: addresses, users, and users from where\n"
-	  "they are known; how often they failed, and for how long they are kept out.",
+	  "What the front ends of this host have counted by themselves: addresses, users,\n"
+	  "and users from where they are known; how often they failed, and for how long they\n"
+	  "are kept out.",
 	  "who is kept out now: roostctl limits list\n", cmd_limits_list },
 	{ "limits clear", "ADDRESS|USER", 1, 1, 0, "Forget the failed logins of one.",
 	  "An address is written as the list shows it, with its prefix where it has one. With Redis\n"

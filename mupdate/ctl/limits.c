@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NO_FRONT_END "there is no front end on this host; run this where one is"
+#define SILENT "%u of %u front end programs do not answer; see roostctl status"
+
 static const char *const programs[] = { "roost-imap", "roost-smtp" };
 
 static void
@@ -60,18 +63,18 @@ cmd_limits_list(struct run *r)
 	struct json *items = json_set_array(r->result, "entries");
 	struct table *t = table_new("KIND|WHO|FAILURES>|BLOCKED FOR|BY");
 	const struct program *p;
-	unsigned away = 0, pos;
+	unsigned asked = 0, away = 0, pos;
 
 	for (size_t i = 0; i < ARRAY_LEN(programs); i++)
-		for (pos = 0; (p = run_next(r, programs[i], &pos)) != NULL;)
+		for (pos = 0; (p = run_next(r, programs[i], &pos)) != NULL; asked++)
 			away += !list_of(r, p, items, t);
-	if (table_rows(t) == 0 && away == 0)
+	if (table_rows(t) == 0 && away == 0 && asked > 0)
 		run_say(r, "Nothing is held against anybody.");
 	run_table(r, t);
 	table_free(&t);
-	if (away == 0)
-		return EXIT_DONE;
-	return run_fail(r, EXIT_TEMP, "%u programs do not answer; see roostctl status", away);
+	if (asked == 0)
+		return run_fail(r, EXIT_NO, NO_FRONT_END);
+	return away == 0 ? EXIT_DONE : run_fail(r, EXIT_TEMP, SILENT, away, asked);
 }
 
 int
@@ -96,8 +99,10 @@ cmd_limits_clear(struct run *r)
 			answer_fini(&a);
 		}
 	json_set_int(r->result, "cleared", cleared);
-	if (away > 0 || asked == 0)
-		return run_fail(r, EXIT_TEMP, "%u of %u front ends do not answer", away, asked);
+	if (asked == 0)
+		return run_fail(r, EXIT_NO, NO_FRONT_END);
+	if (away > 0)
+		return run_fail(r, EXIT_TEMP, SILENT, away, asked);
 	if (cleared > 0)
 		run_say(r, "%s is not held to its failed logins any more.", name);
 	else

@@ -217,8 +217,9 @@ cmd_status(struct run *r)
 		return run_fail(r, EXIT_CONF, "the settings name no program of Roost");
 	if (away == 0)
 		return EXIT_DONE;
-	return run_fail(r, EXIT_TEMP, "%u of %u programs do not answer", away,
-	                r->hosts->program_count);
+	return run_fail(r, EXIT_TEMP,
+	                "%u of %u programs do not answer; their logs say why (systemctl status)",
+	                away, r->hosts->program_count);
 }
 
 /* ---- who ---------------------------------------------------------------------------------- */

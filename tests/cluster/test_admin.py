@@ -27,6 +27,13 @@ def test_status_of_each_host(shared):
         assert ctl(shared, host, "--json", "status").stdout.strip().startswith(("{", "["))
 
 
+def test_limits_are_asked_where_front_ends_are(shared):
+    ctl(shared, "fe1", "limits", "list")
+    for words in (["list"], ["clear", "192.0.2.7"]):
+        done = ctl(shared, "store1", "limits", *words, check=False)
+        assert done.returncode == 1 and "run this where one is" in done.stderr, done
+
+
 def test_users(shared):
     user = shared.user("store2")
     assert user in ctl(shared, "fe1", "user", "list").stdout
