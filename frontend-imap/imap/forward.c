@@ -72,6 +72,7 @@ flight_of_head(struct imap_session *s, struct imap_leg *leg)
 		f->mailbox = slice_dup(h->args[0]);
 	if (h->name.n > 0)
 		f->name = slice_dup(h->name);
+	f->is_inbox = h->row->def.args[0] == 'a' && slice_ieq(h->args[0], SLICE("INBOX"));
 	return f;
 }
 
@@ -403,9 +404,11 @@ on_verdict(void *ctx, enum location_result result, const struct location *loc)
 	struct imap_session *s = f->session;
 	bool elsewhere = result == LOCATION_FOUND &&
 	                 !slice_eq_str(loc->server, imap_leg_server(f->leg)->name);
+	/* Cyrus hides what it will move before it says so to the master */
+	bool hidden = result == LOCATION_FOUND && f->is_inbox;
 
 	f->verdict_id = 0;
-	if (elsewhere || result == LOCATION_IS_RESERVED || result == LOCATION_BLIND)
+	if (elsewhere || hidden || result == LOCATION_IS_RESERVED || result == LOCATION_BLIND)
 		imap_session_say(s, "%s " REPLY_MOVED, f->tag);
 	else
 		imap_session_say(s, "%s %s", f->tag, f->reply);
@@ -413,14 +416,15 @@ on_verdict(void *ctx, enum location_result result, const struct location *loc)
 	imap_session_wake(s);
 }
 
-/* A mailbox of others that is not there after all: before the client hears so, a barrier and
- * another look (promise 6). */
+/* A mailbox of others, or any at a home that may have moved, that is not there after all: before
+ * the client hears so, a barrier and another look (promise 6). Cyrus has no code for it. */
 static bool
 needs_verdict(const struct imap_flight *f, const struct imap_resp_event *ev)
 {
 	return f->name != NULL && f->instead == NULL && ev->status == IMAP_RESP_NO &&
 	       (slice_ieq(ev->code, SLICE("NONEXISTENT")) ||
-	        slice_ieq(ev->code, SLICE("TRYCREATE")));
+	        slice_ieq(ev->code, SLICE("TRYCREATE")) ||
+	        (ev->code.n == 0 && imap_leg_server(f->leg)->kind == SERVER_FOREIGN));
 }
 
 static void

@@ -4,10 +4,15 @@
  * A home that answers and lets the user not in may be the wrong one: his mail may have
  * moved since the list at hand was made. Then a barrier, one more look, and one more try if
  * that says something else (promise 6).
+ *
+ * A store of ours ends its sessions when it gives a user away. One of others (Cyrus, by XFER) goes on
+ * with them, and has no mailboxes any more. So before each command for it the list at hand is looked
+ * at: whose home is elsewhere goes there.
  */
 #include "imap/session_impl.h"
 
 #include "base/clock.h"
+#include "mail/mbox_name.h"
 
 #define AWAY_MS 3000 /* a store that cannot be reached is not tried for so long */
 
@@ -15,6 +20,7 @@
 #define REPLY_LATER "NO [UNAVAILABLE] Nobody can say now where your mail is, try later"
 #define REPLY_LIMIT "NO [LIMIT] Too many connections for this user"
 #define REPLY_GUEST "NO [UNAVAILABLE] The store of this mailbox cannot be reached now, try later"
+#define BYE_MOVED "[UNAVAILABLE] Your mail is on another store now, connect again"
 #define REPLY_NONE "NO [CONTACTADMIN] There is no mailbox for this user"
 
 bool
@@ -256,6 +262,27 @@ on_home(void *ctx, uint64_t id, const struct home_answer *a)
 	}
 }
 
+bool
+imap_reach_inbox(const struct imap_session *s, struct mbox_name *inbox_r)
+{
+	struct mbox_view view = imap_dispatch_view(s);
+
+	return s->store->kind == SERVER_FOREIGN && s->store->listed &&
+	       mbox_name_of_user(view.user, view.default_domain, inbox_r);
+}
+
+static bool
+has_moved(struct imap_session *s)
+{
+	struct mbox_name inbox;
+	struct location loc;
+
+	return imap_reach_inbox(s, &inbox) &&
+	       location_reader_find(s->proxy->c.reader, mbox_name_slice(&inbox), s->head.arena,
+	                            &loc) == LOCATION_FOUND &&
+	       !slice_eq_str(loc.server, s->store->name);
+}
+
 void
 imap_reach_home(struct imap_session *s)
 {
@@ -263,4 +290,23 @@ imap_reach_home(struct imap_session *s)
 		return;
 	s->asked_again = false;
 	s->home_id = home_find(s->proxy->c.home, slice_of(s->user), on_home, s);
+}
+
+struct imap_leg *
+imap_reach_own(struct imap_session *s)
+{
+	if (s->home != NULL && imap_leg_is_up(s->home)) {
+		if (!has_moved(s))
+			return s->home;
+		if (imap_forward_has_flights(s, s->home))
+			return NULL;
+		log_info(&s->log, "imap.home_moved store=%s", s->store->name);
+		if (s->selected == s->home) {
+			imap_session_bye(s, BYE_MOVED, "the home has moved");
+			return NULL;
+		}
+		imap_reach_drop(s, s->home, true);
+	}
+	imap_reach_home(s);
+	return NULL;
 }

@@ -10,7 +10,8 @@
  * same words in the same time. So no command tells them apart, not by its bad arguments, nor by
  * what a store that keeps it hidden would say of the rest of it.
  *
- * A session whose home is a foreign server has that one store only: its names are not ours.
+ * A session whose home is a foreign server has that one store only: its names are not ours. Its "no
+ * such mailbox" does need a barrier (reach.c).
  *
  * Commands keep their order: one begins when all before it are answered, but for those that
  * go to the same store, which does them one after the other by itself. What depends on names
@@ -191,9 +192,12 @@ find_mailbox(struct imap_session *s)
 		h->problem = "BAD A mailbox name has characters that are not allowed";
 		return false;
 	}
-	/* another server has rules of its own */
-	if (s->store->kind != SERVER_ROOST)
+	/* another server has rules of its own; but what it lacks may have moved with all there is */
+	if (s->store->kind != SERVER_ROOST) {
+		if (imap_reach_inbox(s, &name))
+			h->name = arena_slice_dup(h->arena, mbox_name_slice(&name));
 		return is_at(s, NULL);
+	}
 	e = mbox_name_from_client(&view, client, &name);
 	if (e != MBOX_NAME_OK) {
 		h->problem =
@@ -255,10 +259,7 @@ leg_of_head(struct imap_session *s)
 	/* the home may have become this store meanwhile */
 	if (h->to != NULL && h->to != s->store)
 		return imap_reach_leg(s, h->to);
-	if (s->home != NULL && imap_leg_is_up(s->home))
-		return s->home;
-	imap_reach_home(s);
-	return NULL;
+	return imap_reach_own(s);
 }
 
 /* Is anything with another store? */

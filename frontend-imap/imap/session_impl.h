@@ -92,7 +92,7 @@ struct imap_head {
 	uint64_t lookup_id;  /* 0: nothing asked */
 	bool looked_again;   /* for that argument, behind a barrier */
 	const char *problem; /* it cannot be carried out: the reply */
-	struct slice name;   /* canonical, of a mailbox that is not his own; n == 0: none */
+	struct slice name;   /* canonical, of a mailbox that may be elsewhere; n == 0: none */
 	int wide;            /* list.c: 0 not known, 1 or -1 */
 };
 
@@ -106,6 +106,7 @@ struct imap_flight {
 	char *mailbox;       /* SELECT: as the client named it */
 	const char *instead; /* what the client is told whatever the store says; or NULL */
 	char *name;          /* canonical, of a mailbox that may be elsewhere; or NULL */
+	bool is_inbox;       /* it names his INBOX */
 	uint64_t verdict_id; /* 0, or: the store has it not; is it elsewhere? */
 	char *reply;         /* the store's, until that is known */
 	char tag[IMAP_CMD_TAG_MAX + 1];
@@ -255,6 +256,11 @@ void imap_login_unreachable(struct imap_session *s, const char *reply);
 /* Finds the home and goes there; ends in login's functions above or in a wake. */
 void imap_reach_home(struct imap_session *s);
 bool imap_reach_is_busy(const struct imap_session *s);
+/* The home's leg. NULL: not up, or not the home any more; a wake follows, or the session ends. */
+struct imap_leg *imap_reach_own(struct imap_session *s);
+/* The name whose place says where a home is that does not end its sessions when it gives a user
+ * away: a store of others that is in the list. False: the home is none. */
+bool imap_reach_inbox(const struct imap_session *s, struct mbox_name *inbox_r);
 /* Another store than the home. NULL: not up yet; a wake follows, or head.problem, or the
  * job's lost(). */
 struct imap_leg *imap_reach_leg(struct imap_session *s, struct server *server);

@@ -260,7 +260,29 @@ def scenario_front(box):
     ann = imap(FE, f"ann@{DOMAIN}")
     check("another user is taken to the other store", subjects(ann) == ["hers"], subjects(ann))
     check_pop3()
+    check_moved_away(master, admin, admin2)
     check_master_lost(box, master, front, be1, be2)
+
+
+def check_moved_away(master, admin, admin2):
+    """A Cyrus store keeps the sessions of who is moved away, and says that there is nothing."""
+    open_one, selected = (imap(FE, f"fred@{DOMAIN}") for _ in range(2))
+    before = open_one.list()
+    selected.select("INBOX")
+    for source, to in ((admin, BE2), (admin2, BE1)):
+        says(f"a user is moved to {to}", source.xatom("XFER", "user.fred", to))
+        until("our list to know", lambda: master.find("user.fred").get("server") == to)
+        listed = until("his open session to follow", lambda: [
+            x for x in [open_one.list()] if x == before])
+        check("his open session lists what it did", listed == [before], open_one.list())
+        check("and reads it", subjects(open_one) == ["first"])
+        open_one.unselect()
+    try:
+        said = selected.select("INBOX.work")
+    except imaplib.IMAP4.abort as why:
+        said = ("BYE", str(why))
+    check("who had a mailbox selected there is told to come again, or goes on",
+          said[0] in ("BYE", "OK") or "UNAVAILABLE" in str(said), said)
 
 
 def check_pop3():

@@ -622,6 +622,83 @@ TEST(a_home_that_moved_meanwhile)
 	                 "who is there 192.0.2.1 fred AUTHENTICATED store2 -\n");
 }
 
+/* Cyrus goes on with the sessions of a user it has given away by XFER. */
+#define OTHERS                                                                                     \
+	"[server other]\nkind = imap\nimap = 127.0.0.1:5143\n"                                     \
+	"[server fourth]\nkind = imap\nimap = 127.0.0.1:6143\n"
+#define OTHER_LOGIN(which)                                                                         \
+	which " accepts\n" which " > * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\n" which    \
+	      " < R1 AUTHENTICATE *\n" which " > R1 OK [CAPABILITY IMAP4rev1] in\n"
+#define AT_OTHER                                                                                   \
+	"list has user.fred other fred=lrswipkxtea\n"                                              \
+	"client connects\n"                                                                        \
+	"client << * OK *\n"                                                                       \
+	"map says at other\n"                                                                      \
+	"client > a LOGIN fred \"p w\"\n" OTHER_LOGIN("other") "client < a OK *\n"
+
+TEST(a_home_of_others_that_moved_is_left)
+{
+	world_play_with(OTHERS, AT_OTHER
+	                "client > b LIST \"\" *\n"
+	                "other < b LIST \"\" *\n"
+	                "other > b OK\n"
+	                "client < b OK\n"
+	                "list has user.fred fourth fred=lrswipkxtea\n"
+	                "wait 1s\n"
+	                "map says at fourth\n"
+	                "client > c LIST \"\" *\n"
+	                "other < * LOGOUT\n" OTHER_LOGIN("fourth") "fourth < c LIST \"\" *\n"
+	                                                           "client > d SELECT inbox\n");
+}
+
+TEST(a_home_of_others_that_moved_while_a_mailbox_is_selected)
+{
+	world_play_with(OTHERS, AT_OTHER "client > b SELECT inbox\n"
+	                                 "other < b SELECT \"inbox\"\n"
+	                                 "other > b OK\n"
+	                                 "client < b OK\n"
+	                                 "list has user.fred fourth fred=lrswipkxtea\n"
+	                                 "wait 1s\n"
+	                                 "client > c NOOP\n"
+	                                 "other < c NOOP\n"
+	                                 "other > c OK\n"
+	                                 "client < c OK\n"
+	                                 "client > d STATUS x (MESSAGES)\n"
+	                                 "client < * BYE [UNAVAILABLE] *\n"
+	                                 "client is closed\n");
+}
+
+TEST(what_a_home_of_others_has_not_may_have_moved)
+{
+	world_play_with(OTHERS, AT_OTHER
+	                "client > b SELECT gone\n"
+	                "other < b SELECT \"gone\"\n"
+	                "other > b NO Mailbox does not exist\n"
+	                "client < b NO Mailbox does not exist\n"
+	                "list was asked 1\n"
+	                "list then has user.fred fourth fred=lrswipkxtea\n"
+	                "client > c SELECT inbox\n"
+	                "other < c SELECT \"inbox\"\n"
+	                "other > c NO Mailbox does not exist\n"
+	                "wait 1s\n"
+	                "client < c NO [UNAVAILABLE] *\n"
+	                "map says at fourth\n"
+	                "client > d SELECT inbox\n"
+	                "other < * LOGOUT\n" OTHER_LOGIN("fourth") "fourth < d SELECT \"inbox\"\n");
+	/* the list says that it is there */
+	world_play_with(OTHERS, AT_OTHER "client > b STATUS Inbox (MESSAGES)\n"
+	                                 "other < b STATUS \"Inbox\" (MESSAGES)\n"
+	                                 "other > b NO Mailbox does not exist\n"
+	                                 "client < b NO [UNAVAILABLE] *\n");
+	/* of one that is not in the list the list knows nothing */
+	world_play_with("[server other]\nkind = imap\nlisted = no\nimap = 127.0.0.1:5143\n",
+	                AT_OTHER "client > b SELECT gone\n"
+	                         "other < b SELECT \"gone\"\n"
+	                         "other > b NO Mailbox does not exist\n"
+	                         "client < b NO Mailbox does not exist\n"
+	                         "list was asked 0\n");
+}
+
 /* ---- amounts --------------------------------------------------------------------------------------- */
 
 #define BIG ((size_t)10 << 20)
