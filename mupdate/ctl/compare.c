@@ -311,10 +311,10 @@ cmd_compare(struct run *r)
 	json_set_int(r->result, "names", sides[ref].names);
 	json_set_int(r->result, "revision", sides[ref].revision);
 	run_say(r,
-	        "%s (%s, %" PRId64 " names, revision %" PRId64 ") is what the others are "
+	        "%s (%s, %" PRId64 " names, revision %" PRId64 "%s) is what the others are "
 	        "compared with.",
 	        program_text(sides[ref].p), sides[ref].is_master ? "master" : "replica",
-	        sides[ref].names, sides[ref].revision);
+	        sides[ref].names, sides[ref].revision, sides[ref].complete ? "" : ", not complete");
 	for (unsigned i = 0; i < count; i++) {
 		int one = i != ref ? compare(r, &sides[ref], &sides[i], items) : EXIT_DONE;
 

@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* *code_r: EXIT_TEMP, and it was said, when one of those that could be it does not answer. */
 static const struct program *
-find_master(struct run *r)
+find_master(struct run *r, int *code_r)
 {
 	const struct program *p;
 	unsigned pos = 0;
+
+	*code_r = EXIT_DONE;
 
 	while ((p = run_next(r, "roost-mupdate", &pos)) != NULL) {
 		struct answer a;
@@ -19,6 +22,8 @@ find_master(struct run *r)
 		bool is_master;
 
 		run_ask1(r, p, "status", NULL, NULL, &a);
+		if (!a.ok)
+			*code_r = run_fail(r, EXIT_TEMP, "%s: %s", program_text(p), a.text);
 		role = json_get_str(json_get(a.json, "detail"), "role");
 		is_master = role != NULL && strcmp(role, "master") == 0;
 		answer_fini(&a);
@@ -158,13 +163,13 @@ cmd_reconcile(struct run *r)
 	const struct program *master;
 	struct json *stores;
 	unsigned pos = 0;
-	int code;
+	int code, away;
 
 	if (server != NULL && (args_has(&r->args, OPT_STORE) || args_has(&r->args, OPT_FORCE)))
 		return run_fail(r, EXIT_USAGE, "--complete stands alone");
 	if (args_has(&r->args, OPT_FORCE) && !args_has(&r->args, OPT_STORE))
 		return run_fail(r, EXIT_USAGE, "--force needs --store: one store at a time");
-	master = find_master(r);
+	master = find_master(r, &away);
 	if (server != NULL)
 		return master != NULL ? complete(r, master, server)
 		                      : run_fail(r, EXIT_TEMP,
@@ -175,7 +180,8 @@ cmd_reconcile(struct run *r)
 		code = EXIT_DONE; /* a host of the master: what it knows is the answer */
 	else
 		code = run_each_store(r, ask_store, stores);
-	if (master != NULL)
-		show_conflicts(r, master);
+	if (master == NULL)
+		return MAX(code, away);
+	show_conflicts(r, master);
 	return code;
 }

@@ -629,6 +629,12 @@ def test_compare_and_reconcile(own):
     plan = own.cluster.ctl("store1", "reconcile", "--dry-run").stdout
     assert re.search(r"(ask|deactivate) +nobody\.one .*does not know it", plan), plan
     assert len(client.ask('f FIND "nobody.one"')) == 2
+    # a master that does not answer is named
+    with stopped(own, "master"):
+        for words in (["reconcile"], ["reconcile", "--complete", "store1"], ["compare"]):
+            done = own.cluster.ctl("master", "--timeout", "1", *words, check=False)
+            assert done.returncode == 75 and "no answer in time" in done.stderr, words
+    own.cluster.wait_settled()
     # another store says it has what this one has: the incumbent keeps it
     user = own.user("store1")
     inbox = f"user.{user.split('@')[0]}"
@@ -703,6 +709,8 @@ def test_a_new_list_waits_for_all_stores_or_a_person(own):
     own["master"].start()
     c.wait_until("store1 to tell what it has", lambda: '"in_step":true' in own.cluster.ctl(
         "store1", "--json", "status", check=False).stdout.replace(" ", ""))
+    told = own.cluster.ctl("master", "compare", check=False).stdout
+    assert ", not complete) is what" in told
     mail = own.raw_imap(users[0])
     mail.no("CREATE not-yet", b"UNAVAILABLE")
     assert codes(own, [users[0]], "fe2") == {250}
