@@ -85,9 +85,11 @@ text_of(enum mbox_result r)
 		[MBOX_FULL] = "the disk is full",
 		[MBOX_OVERQUOTA] = "it is more than the quota allows",
 		[MBOX_BUSY] = "too much is going on",
-		[MBOX_UNAVAILABLE] = ("not now: the location master is away or the log cannot be "
-		                      "written (roostctl status says so), or the user is being "
-		                      "moved (roostctl move status)"),
+		[MBOX_UNAVAILABLE] =
+			("not now: the location master is away or its list not complete, or "
+		         "the log cannot be written (roostctl status here and on the "
+		         "master says so), or the user is being moved (roostctl move "
+		         "status)"),
 		[MBOX_CORRUPT] = "what is on disk is damaged",
 	};
 

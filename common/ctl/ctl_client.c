@@ -51,6 +51,8 @@ fail_connect(struct call *c)
 {
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		err_set(c->err, "%s: nobody listens there; is the program running?", c->path);
+	else if (errno == EACCES)
+		err_set(c->err, "%s: only root and the user of the program may ask", c->path);
 	else
 		err_set_errno(c->err, "%s", c->path);
 	return -1;

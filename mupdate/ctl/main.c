@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CONFIG_PATH "/etc/roost.conf"
 #define TIMEOUT_S 10
@@ -34,10 +35,12 @@ open_hosts(struct run *r)
 	struct err err;
 
 	r->hosts = hosts_open(path != NULL ? path : CONFIG_PATH, &err);
-	if (r->hosts == NULL)
-		return run_fail(r, EXIT_CONF, "%s%s", err.text,
-		                path == NULL ? "; --config names another file or folder" : "");
-	return EXIT_DONE;
+	if (r->hosts != NULL)
+		return EXIT_DONE;
+	if (path == NULL)
+		return run_fail(r, EXIT_CONF, "%s; %s--config names another file or folder",
+		                err.text, geteuid() != 0 ? "run this as root; " : "");
+	return run_fail(r, EXIT_CONF, "%s", err.text);
 }
 
 /* Help and version need no settings. */

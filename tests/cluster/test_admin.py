@@ -1,7 +1,10 @@
 """roostctl against the running cluster."""
 import json
 import os
+import shutil
+import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -244,6 +247,24 @@ def test_a_user_is_added_on_a_host_of_front_ends_alone(shared):
     assert "user.added-far-away.Sent" in ctl(shared, "store2", "mailbox", "list", name).stdout
     assert "No mailbox here" in ctl(shared, "store2", "mailbox", "list", "added-far-away").stdout
     ctl(shared, "store2", "user", "delete", name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
+def test_who_may_not_ask_is_told_so(shared):
+    """A socket that somebody else may not open, in a folder that he may look into."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as work:
+        os.chmod(work, 0o755)
+        tool, conf = shutil.copy(os.path.join(shared.cluster.bin, "roostctl"), work), work + "/x.conf"
+        with open(conf, "w") as f:
+            f.write(f"[common]\nrun_dir = {work}\n[roost-mupdate]\n")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(work + "/roost-mupdate.ctl")
+            listener.listen()
+            os.chmod(work + "/roost-mupdate.ctl", 0o660)
+            done = subprocess.run([tool, "--config", conf, "status"], capture_output=True,
+                                  text=True, timeout=30, user="nobody", group="nogroup",
+                                  extra_groups=[])
+    assert done.returncode == 75 and "only root" in done.stdout, done
 
 
 def test_an_alias_is_explained_line_by_line(shared):
