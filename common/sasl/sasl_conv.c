@@ -110,6 +110,22 @@ on_getconfpath(void *ctx, char **path)
 	return SASL_OK;
 }
 
+/* Of all that is in the system's folder only what we offer is loaded: the rest is code that nobody
+ * asked for, beside the passwords. */
+static int
+on_verifyfile(void *ctx, const char *path, sasl_verify_type_t type)
+{
+	static const char *const wanted[] = { "libplain.", "liblogin.", "libgssapiv2." };
+	const char *slash = strrchr(path, '/');
+	struct slice name = slice_of(slash != NULL ? slash + 1 : path);
+	size_t n = ARRAY_LEN(wanted) - (global_keytab == NULL);
+
+	for (size_t i = 0; type == SASL_VRFY_PLUGIN && i < n; i++)
+		if (slice_starts(name, slice_of(wanted[i])))
+			return SASL_OK;
+	return SASL_CONTINUE;
+}
+
 static int
 on_log(void *ctx, int level, const char *message)
 {
@@ -180,6 +196,7 @@ typedef int callback_fn(void);
 static sasl_callback_t global_callbacks[] = {
 	{ SASL_CB_GETOPT, (callback_fn *)(void *)on_getopt, NULL },
 	{ SASL_CB_GETCONFPATH, (callback_fn *)(void *)on_getconfpath, NULL },
+	{ SASL_CB_VERIFYFILE, (callback_fn *)(void *)on_verifyfile, NULL },
 	{ SASL_CB_LOG, (callback_fn *)(void *)on_log, NULL },
 	{ SASL_CB_LIST_END, NULL, NULL },
 };

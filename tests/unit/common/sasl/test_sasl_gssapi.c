@@ -157,6 +157,30 @@ begin(const char *service, struct asked *a)
 	return c;
 }
 
+static void
+on_plugin(server_sasl_mechanism_t *m, sasl_info_callback_stage_t stage, void *ctx)
+{
+	struct buf *names = ctx;
+
+	if (m != NULL && strcmp(m->plug->mech_name, "EXTERNAL") != 0) /* the library's own */
+		buf_printf(names, "%s ", m->plug->mech_name);
+}
+
+TEST(of_the_hosts_plug_ins_only_those_on_offer_are_loaded)
+{
+	struct buf names = BUF_INIT(SIZE_MAX);
+	struct err err;
+
+	assert_int_equal(unsetenv("SASL_PATH"), 0);
+	test_check(sasl_conv_global_open(NULL, &err) == 0, "%s", err.text);
+	assert_int_equal(sasl_server_plugin_info(NULL, on_plugin, &names), SASL_OK);
+	test_check(slice_eq_str(buf_slice(&names), "PLAIN LOGIN ") ||
+	                   slice_eq_str(buf_slice(&names), "LOGIN PLAIN "),
+	           "%s", buf_cstr(&names));
+	buf_fini(&names);
+	sasl_conv_global_close();
+}
+
 /* ---- without the plug-in, or the keytab ----------------------------------------------------------- */
 
 static const struct lack {
