@@ -139,7 +139,10 @@ say_list(struct run *r, const struct fact_list *l)
 	char age[TABLE_TEXT] = "";
 
 	if (l->says == LIST_SILENT) {
-		run_say(r, "List:       %s does not say: %s", program_text(l->program), l->why);
+		/* what part a silent location server has is not known */
+		run_say(r, "%s    %s does not say: %s",
+		        l->role == LIST_FRONT ? heads[LIST_FRONT] : "List:   ",
+		        program_text(l->program), l->why);
 		return;
 	}
 	if (l->role != LIST_MASTER && l->complete)

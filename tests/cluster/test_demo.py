@@ -96,6 +96,12 @@ def test_a_second_start_brings_back_what_was_killed(empty_dir):
         assert second.stdout.count("  started ") == 1 and "started store1" in second.stdout
         assert "goes on" in second.stdout
         assert first.poll() is None and cl["store1"].pid() and cl["fe1-imap"].pid()
+        # who plays with the users is told so, and the demo stays
+        cl.ctl("fe1", "user", "services", "alice@example.org", "imap,smtp")
+        third = subprocess.run(DEMO + ["start"], env=env, capture_output=True, text=True,
+                               timeout=120)
+        assert third.returncode == 1 and "The round trip failed" in third.stdout, third
+        assert first.poll() is None
         os.killpg(first.pid, signal.SIGINT)
         assert first.wait(120) == 0
     finally:
