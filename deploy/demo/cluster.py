@@ -4,6 +4,7 @@ processes by pid. Used by the demo and by tests/cluster.
 Hosts are loopback addresses, so that equal ports stand behind one DNS name:
   master 127.0.10.9, store1 127.0.10.21, store2 127.0.10.22, fe1 127.0.10.1, fe2 127.0.10.2
 (the third number is `net`, so that several clusters can run side by side)."""
+import contextlib
 import json
 import os
 import re
@@ -120,12 +121,28 @@ class Process:
         self.child = None
 
     def kill(self):
-        """SIGKILL of the supervisor: its children die with it."""
-        self.signal(signal.SIGKILL)
+        """SIGKILL of all its processes at once, as if its host had died: one that sees its
+        supervisor go could come to a clean end."""
+        pid = self.pid()
+        if pid:
+            os.kill(pid, signal.SIGSTOP)
+            for p in reversed(tree(pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(p, signal.SIGKILL)
         wait_until(f"{self.name} to die", self.gone)
         if os.path.exists(self.pid_file):
             os.unlink(self.pid_file)
         self.child = None
+
+
+def tree(pid):
+    """The process and its children, and theirs."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as f:
+            children = f.read().split()
+    except (FileNotFoundError, ProcessLookupError):
+        children = []  # it has just ended
+    return [pid] + [p for child in children for p in tree(int(child))]
 
 
 def start_time(pid):

@@ -10,9 +10,10 @@ import time
 import cluster as c
 import pytest
 import talk
+from cluster import tree
 from conftest import make_site
 from test_failures import ready
-from world import PASSWORD, SENDER, Site, frozen, tree
+from world import PASSWORD, SENDER, Site, frozen
 
 DEADLINE = 20  # seconds; the settings below leave time to spare, on a busy machine too
 QUICK = {

@@ -8,7 +8,8 @@ import pytest
 
 import cluster as c
 import talk
-from world import PASSWORD, SENDER, frozen, tree
+from cluster import tree
+from world import PASSWORD, SENDER, frozen
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import time
 
 import cluster as c
 import load
+from cluster import tree
 from load import LmtpSender, SmtpSender
 from model import ImapClient, Pop3Client
 from test_kill import ALL
-from world import tree
 
 KILLS = int(os.environ.get("ROOST_TEST_KILLS", "6"))
 

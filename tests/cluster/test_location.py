@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import threading
@@ -15,9 +14,10 @@ import pytest
 
 import cluster as c
 import talk
+from cluster import tree
 from conftest import make_site
 from sasl import Protocol, Scram, b64
-from world import Site, frozen, tree
+from world import Site, frozen
 
 LOGIN_SECONDS = 8
 SESSIONS = 200
@@ -554,15 +554,6 @@ def test_a_damaged_list_is_later_and_heals(own, many, damage, when):
     known_soon(own, own.user("store1"), "fe1")
 
 
-def kill_all_at_once(own, name):
-    """A worker that sees its supervisor go comes to a clean end, if it is quick enough."""
-    supervisor, *others = tree(own[name].pid())
-    os.kill(supervisor, signal.SIGSTOP)
-    for pid in others:
-        os.kill(pid, signal.SIGKILL)
-    own[name].kill()
-
-
 def test_a_good_list_outlives_whoever_kills_its_replica(own, many):
     """By a person or for want of memory, time after time, and no master to have it from once more:
     each front end goes on with the list it has."""
@@ -571,7 +562,7 @@ def test_a_good_list_outlives_whoever_kills_its_replica(own, many):
     c.wait_until("each worker to have the list", lambda: codes(own, 12 * many) == {250})
     own["master"].stop()
     for _ in range(6):
-        kill_all_at_once(own, "fe1-replica")
+        own["fe1-replica"].kill()
         own["fe1-replica"].start()
         assert codes(own, 12 * many) == {250}
     own["master"].start()

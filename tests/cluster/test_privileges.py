@@ -8,8 +8,9 @@ import tempfile
 
 import cluster as c
 import pytest
+from cluster import tree
 from conftest import lock_net
-from world import Site, tree
+from world import Site
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can open such ports")
 LOW = {"smtp": 25, "lmtp": 24, "imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}

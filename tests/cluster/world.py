@@ -16,12 +16,6 @@ SENDER = "sender@elsewhere.example.net"
 numbers = itertools.count(1)
 
 
-def tree(pid):
-    """The process and its children."""
-    with open(f"/proc/{pid}/task/{pid}/children") as f:
-        return [pid] + [p for child in f.read().split() for p in tree(int(child))]
-
-
 @contextlib.contextmanager
 def frozen(pids):
     """They take connections and say nothing."""
