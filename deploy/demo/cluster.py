@@ -191,7 +191,7 @@ class Cluster:
     def metric(self, host, name, service="metrics"):
         """The sum over its labels; 0 when it is not shown."""
         with urllib.request.urlopen(f"http://{self.text(host, service)}/metrics",
-                                    timeout=10) as page:
+                                    timeout=60) as page:
             text = page.read().decode()
         found = re.findall(rf"^{re.escape(name)}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE)
         return sum(float(value) for value in found)
@@ -333,7 +333,7 @@ class Cluster:
 
     def ctl(self, host, *args, stdin=None, check=True):
         done = subprocess.run([os.path.join(self.bin, "roostctl"), "--config", self.conf(host),
-                               *args], input=stdin, capture_output=True, text=True, timeout=60)
+                               *args], input=stdin, capture_output=True, text=True, timeout=300)
         if check and done.returncode != 0:
             raise Trouble(f"roostctl {' '.join(args)}: {done.stderr.strip() or done.stdout}")
         return done

@@ -6,7 +6,7 @@ import re
 import socket
 import ssl
 
-TIMEOUT = 30
+TIMEOUT = 60
 numbers = itertools.count(1)
 
 

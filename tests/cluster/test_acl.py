@@ -54,7 +54,7 @@ def test_capabilities_and_namespaces(pair):
 
 def test_imaplib_speaks_of_rights(shared, pair):
     (owner, friend), _ = pair
-    client = imaplib.IMAP4(*shared.cluster.at("store1", "imap"), timeout=30)
+    client = imaplib.IMAP4(*shared.cluster.at("store1", "imap"), timeout=talk.TIMEOUT)
     client.login(f"{owner}@{shared.domain}", PASSWORD)
     assert client.setacl("INBOX", f"{friend}@{shared.domain}", "lrs")[0] == "OK"
     assert client.getacl("INBOX")[1] == [f"INBOX {owner} lrswipkxtecda {friend} lrs".encode()]

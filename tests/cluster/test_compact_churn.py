@@ -273,13 +273,15 @@ def test_owners_have_what_they_know_of(greedy):
     events = Events(greedy, owners, rng.random())
     asking = threading.Thread(target=events.ask_all_the_time, args=[stop], daemon=True)
     asking.start()
-    for _ in range(EVENTS):
-        time.sleep(rng.uniform(0.2, 1.5))
-        events.happen()
-        assert [o.error for o in owners if o.error] == []
-    stop.set()
-    for o in owners + [asking]:
-        o.join(load.PATIENCE + 60)
+    try:
+        for _ in range(EVENTS):
+            time.sleep(rng.uniform(0.2, 1.5))
+            events.happen()
+            assert [o.error for o in owners if o.error] == []
+    finally:
+        stop.set()
+        for o in owners + [asking]:
+            o.join(load.PATIENCE + 60)
     assert [o.error for o in owners if o.error or o.is_alive()] == []
     for o in owners:
         wait_over(greedy, o.user)

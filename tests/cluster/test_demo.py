@@ -127,5 +127,5 @@ def test_a_second_demo_at_the_same_time_says_so(empty_dir):
 def test_stop_without_start(empty_dir):
     work, net = empty_dir
     done = subprocess.run(DEMO + ["stop"], env=environment(work + "/demo", net),
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout

@@ -273,7 +273,7 @@ def test_a_server_that_is_somebody_else(site):
         with open(path, "w") as f:
             f.write(wrong)
         done = subprocess.run([os.path.join(site.cluster.bin, "roostctl"), "--config", path,
-                               "alias", "list"], capture_output=True, text=True, timeout=30)
+                               "alias", "list"], capture_output=True, text=True, timeout=120)
         os.unlink(path)
         assert done.returncode == 75 and says in done.stderr, done
 

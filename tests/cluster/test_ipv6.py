@@ -121,7 +121,7 @@ def test_metrics_and_administration(site):
     for host, service in (("master", "metrics"), ("store1", "metrics"), ("fe1", "metrics-imap"),
                           ("fe1", "metrics-smtp")):
         url = f"http://{site.cluster.text(host, service)}/metrics"
-        with urllib.request.urlopen(url, timeout=10) as page:
+        with urllib.request.urlopen(url, timeout=60) as page:
             assert b"roost_" in page.read()
     shown = site.cluster.ctl("fe1", "servers").stdout
     for store in site.cluster.stores:

@@ -59,7 +59,7 @@ def site(own):
 
 def connect(site, front="fe1", service="imap", source=None):
     """A connection from a loopback address of one's own, with its greeting."""
-    sock = socket.create_connection(site.cluster.at(front, service), timeout=20,
+    sock = socket.create_connection(site.cluster.at(front, service), timeout=talk.TIMEOUT,
                                     source_address=(source, 0) if source else None)
     lines = talk.Lines.__new__(talk.Lines)
     lines.sock, lines.file = sock, sock.makefile("rb")

@@ -287,11 +287,11 @@ def test_other_defaults_at_sighup(own):
 
 def test_an_admin_sets_limits_by_imap(own):
     """At a store, speaking for a user: front ends carry no admins."""
-    restart_with(own, "store1", *DEFAULTS, *FIRST_LOGIN, below="\n[identity boss]\npassword = big secret\n"
-                 "services = imap\nadmin = yes\n")
+    restart_with(own, "store1", *DEFAULTS, *FIRST_LOGIN, below="\n[identity boss]\n"
+                 "password = big secret\nservices = imap\nadmin = yes\n")
     user = own.user("store1")
     own.imap(user).logout()
-    admin = imaplib.IMAP4(*own.cluster.at("store1", "imap"), timeout=30)
+    admin = imaplib.IMAP4(*own.cluster.at("store1", "imap"), timeout=talk.TIMEOUT)
     admin.authenticate("PLAIN", lambda _: f"{user}\0boss\0big secret".encode())
     assert "QUOTASET" in admin.capability()[1][0].decode()
     assert admin.setquota("INBOX", "(STORAGE 512 MESSAGE 9)") == \
@@ -334,7 +334,8 @@ def test_many_first_logins_and_mails_at_once(shared):
     idents = [talk.message_id() for _ in range(6)]
 
     def login(i):
-        client = imaplib.IMAP4(*shared.cluster.at("fe%d" % (i % 2 + 1), "imap"), timeout=30)
+        client = imaplib.IMAP4(*shared.cluster.at("fe%d" % (i % 2 + 1), "imap"),
+                               timeout=talk.TIMEOUT)
         client.login(user, PASSWORD)
         client.logout()
 

@@ -433,9 +433,11 @@ def test_a_huge_message_does_not_pile_up(shared, two):
             most = max(most, resident(shared, "fe1-imap"))
     watcher = threading.Thread(target=watch)
     watcher.start()
-    client.ok(f"COPY 1 {there}")
-    done.set()
-    watcher.join()
+    try:
+        client.ok(f"COPY 1 {there}")
+    finally:
+        done.set()
+        watcher.join()
     assert 0 < most < before + 10, (before, most)
     client.ok(f"SELECT {there}")
     assert talk.literal(client.ok("FETCH 1 BODY.PEEK[]"), b"BODY[]") == huge

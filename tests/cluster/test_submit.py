@@ -159,7 +159,8 @@ def test_tls_is_not_for_browsers(site, service):
                         (["h2", "smtp"], True), (["pop3"], True)):
         context = ssl.create_default_context(cafile=site.cluster.dir + "/tls/cert.pem")
         context.set_alpn_protocols(names)
-        with socket.create_connection(site.cluster.at("fe1", service), timeout=20) as plain_sock:
+        with socket.create_connection(site.cluster.at("fe1", service),
+                                      timeout=talk.TIMEOUT) as plain_sock:
             try:
                 sock = context.wrap_socket(plain_sock, server_hostname="mail.example.org")
             except ssl.SSLError:

@@ -61,7 +61,7 @@ class Site:
 
     def imap(self, user, front="fe1", password=PASSWORD):
         """imaplib, logged in."""
-        client = imaplib.IMAP4(*self.cluster.at(front, "imap"), timeout=30)
+        client = imaplib.IMAP4(*self.cluster.at(front, "imap"), timeout=talk.TIMEOUT)
         client.login(user, password)
         return client
 
@@ -86,13 +86,13 @@ class Site:
         return client
 
     def pop3(self, user, front="fe1"):
-        client = poplib.POP3(*self.cluster.at(front, "pop3"), timeout=30)
+        client = poplib.POP3(*self.cluster.at(front, "pop3"), timeout=talk.TIMEOUT)
         client.user(user)
         client.pass_(PASSWORD)
         return client
 
     def smtp(self, front="fe1"):
-        return smtplib.SMTP(*self.cluster.at(front, "smtp"), timeout=60,
+        return smtplib.SMTP(*self.cluster.at(front, "smtp"), timeout=talk.TIMEOUT,
                             local_hostname="client.example.net")
 
     def lines(self, front, service):
