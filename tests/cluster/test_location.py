@@ -471,7 +471,7 @@ DAMAGE = {
                                               fill(data, 4116, 4117, b"\7")),
     "locks of something else": lambda data, lock: fill(lock, 0, size(lock), b"\xa5"),
     "locks that are none": lambda data, lock: fill(lock, 64, size(lock), b"\xa5"),
-    "locks without their end": lambda data, lock: cut(lock, 8192),
+    "locks without their end": lambda data, lock: cut(lock, size(lock) // 2),
     "empty locks": lambda data, lock: cut(lock, 0),
     "locks that are gone": lambda data, lock: os.unlink(lock),
     "gone": lambda data, lock: (os.unlink(data), os.unlink(lock)),
