@@ -304,6 +304,49 @@ account_get_twin(struct engine *e, struct kv_txn *txn, uint64_t object, struct s
 	return read_object(e, txn, object, ROW_TWIN, m_r, &places);
 }
 
+static bool
+lies_in(struct slice places, const uint64_t *files, size_t count)
+{
+	struct num_reader r = num_reader_of(places);
+
+	while (!r.bad && r.rest.n != 0) {
+		uint64_t segment = num_read_u64(&r);
+
+		(void)num_read_u64(&r);
+		for (size_t i = 0; i < count; i++)
+			if (files[i] == segment)
+				return true;
+	}
+	return false;
+}
+
+bool
+account_is_weak(struct engine *e, struct kv_txn *txn, uint64_t object, const uint64_t *files,
+                size_t count)
+{
+	struct snapshot_mark newest, twin;
+	struct slice places;
+
+	if (!read_object(e, txn, object, ROW_NEWEST, &newest, &places))
+		return false;
+	if (lies_in(places, files, count) || !read_object(e, txn, object, ROW_TWIN, &twin, &places))
+		return true;
+	return twin.as_of < newest.as_of || lies_in(places, files, count);
+}
+
+void
+account_each_object(struct engine *e, struct kv_txn *txn, engine_object_fn *fn, void *ctx)
+{
+	struct kv_cursor *c = kv_cursor_new(txn, e->t_objects);
+	struct slice key, row;
+
+	for (bool more = kv_cursor_seek(c, SLICE(""), &key, &row); more;
+	     more = kv_cursor_next(c, &key, &row))
+		if (key.n == 9 && key.p[8] == ROW_NEWEST)
+			fn(ctx, num_get_be64((const uint8_t *)key.p));
+	kv_cursor_free(&c);
+}
+
 static void
 give_back(struct engine *e, struct slice places)
 {

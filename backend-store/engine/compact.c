@@ -109,7 +109,7 @@ enter(struct compactor *c, enum compact_phase phase)
 {
 	c->phase = phase;
 	if (phase == COMPACT_OFF)
-		c->forced = false;
+		c->forced = c->check.wanted = false;
 	if (phase == COMPACT_IDLE || phase == COMPACT_OFF)
 		c->working_at = 0;
 	if (phase == COMPACT_IDLE) {
@@ -138,12 +138,23 @@ pause_for(struct compactor *c, enum compact_phase phase, uint64_t bytes)
 	timer_set(&c->timer, ms);
 }
 
+/* From the beginning, a little later. */
+static void
+begin_again(struct compactor *c)
+{
+	c->phase = COMPACT_PICK;
+	c->advancing = true;
+	timer_set(&c->timer, RETRY_MS);
+}
+
 /* With this file; not if the disk refuses. */
 static void
 give_up(struct compactor *c)
 {
 	if (c->stop || c->e->failed)
 		enter(c, COMPACT_OFF);
+	else if (c->checking)
+		begin_again(c); /* with what is left */
 	else
 		enter(c, COMPACT_PICK);
 }
@@ -167,7 +178,7 @@ on_picked(struct compactor *c)
 	if (c->forced)
 		log_info(NULL, "engine.compact_done dropped=%llu", (unsigned long long)c->dropped);
 	c->forced = false;
-	enter(c, COMPACT_IDLE);
+	enter(c, c->check.wanted ? COMPACT_PICK : COMPACT_IDLE);
 }
 
 static void
@@ -193,15 +204,6 @@ on_written(void *ctx, enum engine_err result, uint64_t last_lsn)
 	}
 	c->last_lsn = last_lsn;
 	pause_for(c, c->phase, c->written_bytes);
-}
-
-/* From the beginning, a little later. */
-static void
-begin_again(struct compactor *c)
-{
-	c->phase = COMPACT_PICK;
-	c->advancing = true;
-	timer_set(&c->timer, RETRY_MS);
 }
 
 void
@@ -368,6 +370,39 @@ keep(struct compactor *c)
 		write_records(c, &c->keep);
 }
 
+/* ---- a check -------------------------------------------------------------------------------------- */
+
+static void
+end_check(struct compactor *c)
+{
+	struct compact_check *k = &c->check;
+
+	k->mended = c->checking ? c->object_count : 0;
+	log_line(k->damaged != 0 ? LOG_ERROR : LOG_INFO, NULL,
+	         "engine.checked bytes=%llu damaged=%llu bodies=%llu mended=%llu",
+	         (unsigned long long)k->bytes, (unsigned long long)k->damaged,
+	         (unsigned long long)k->bodies, (unsigned long long)k->mended);
+	k->ended_s = clock_wall_s();
+	k->wanted = false;
+	enter(c, COMPACT_PICK);
+}
+
+static void
+on_checked(struct compactor *c)
+{
+	if (c->failed || c->stop) {
+		give_up(c);
+	} else if (!c->check.all_read) {
+		enter(c, COMPACT_PICK);
+	} else if (c->object_count == 0 || c->e->full) {
+		c->checking = false; /* nothing was written */
+		end_check(c);
+	} else {
+		c->last_lsn = 0;
+		enter(c, COMPACT_SNAPSHOT);
+	}
+}
+
 static void
 on_dropped(struct compactor *c)
 {
@@ -381,9 +416,25 @@ wait_for_index(struct compactor *c)
 {
 	if (c->e->indexed_lsn < c->last_lsn)
 		return; /* compactor_on_indexed() */
+	if (c->checking) {
+		end_check(c);
+		return;
+	}
 	blob_fd_forget(c->e, c->at.number);
 	c->phase = COMPACT_DROP;
 	start_job(c, compact_drop, on_dropped);
+}
+
+/* In turns, so that a long look does not let the disk become full. */
+static void
+pick(struct compactor *c)
+{
+	c->check.turn = c->check.wanted && !c->check.turn;
+	c->phase = c->check.turn ? COMPACT_CHECK : COMPACT_PICK;
+	if (c->check.turn)
+		start_job(c, compact_check, on_checked);
+	else
+		start_job(c, compact_pick, on_picked);
 }
 
 static void
@@ -397,8 +448,7 @@ advance(void *ctx)
 	switch (c->phase) {
 	case COMPACT_IDLE:
 	case COMPACT_PICK:
-		c->phase = COMPACT_PICK;
-		start_job(c, compact_pick, on_picked);
+		pick(c);
 		break;
 	case COMPACT_SCAN:
 		start_job(c, compact_scan, on_scanned);
@@ -415,6 +465,7 @@ advance(void *ctx)
 	case COMPACT_INDEX:
 		wait_for_index(c);
 		break;
+	case COMPACT_CHECK:
 	case COMPACT_DROP:
 	case COMPACT_OFF:
 		break;
@@ -467,6 +518,37 @@ engine_compact(struct engine *e)
 	return true;
 }
 
+bool
+engine_check(struct engine *e)
+{
+	struct compactor *c = e->compactor;
+	struct compact_check *k = c != NULL ? &c->check : NULL;
+
+	if (c == NULL || k->wanted || c->phase == COMPACT_OFF || e->failed)
+		return false;
+	k->next = k->bytes = k->damaged = k->bodies = k->mended = 0;
+	k->all_read = k->turn = false;
+	buf_clear(&k->hurt);
+	buf_clear(&k->objects);
+	k->wanted = true;
+	if (c->phase == COMPACT_IDLE) {
+		timer_cancel(&c->timer);
+		enter(c, COMPACT_PICK);
+	}
+	return true;
+}
+
+static void
+get_check_stats(const struct compact_check *k, struct engine_check_stats *s)
+{
+	*s = (struct engine_check_stats){ .working = k->wanted,
+		                          .bytes = k->bytes,
+		                          .damaged = k->damaged,
+		                          .bodies = k->bodies,
+		                          .mended = k->mended,
+		                          .ended_s = k->ended_s };
+}
+
 void
 compactor_get_stats(struct engine *e, struct engine_compact_stats *s)
 {
@@ -486,6 +568,7 @@ compactor_get_stats(struct engine *e, struct engine_compact_stats *s)
 	s->forced = c->forced;
 	s->stopped = c->phase == COMPACT_OFF;
 	s->segment = c->working_at;
+	get_check_stats(&c->check, &s->check);
 }
 
 void
@@ -500,6 +583,8 @@ compactor_start(struct engine *e)
 	c->chunk_bytes = MIN(CHUNK_MOST, e->config.segment_bytes / 16);
 	c->objects_by_id = map_new();
 	buf_init(&c->chunk, SIZE_MAX);
+	buf_init(&c->check.hurt, SIZE_MAX);
+	buf_init(&c->check.objects, SIZE_MAX);
 	timer_init(&c->timer, e->loop, advance, c);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->wanted, NULL);
@@ -541,6 +626,8 @@ compactor_free(struct engine *e)
 	compact_forget(c);
 	map_free(&c->objects_by_id);
 	buf_fini(&c->chunk);
+	buf_fini(&c->check.hurt);
+	buf_fini(&c->check.objects);
 	free(c->copies);
 	free(c->files);
 	pthread_mutex_destroy(&c->lock);

@@ -1,6 +1,7 @@
 /*
  * compact_impl - what the parts of compaction share: compact.c decides and writes, on the loop;
- * compact_pick.c looks, compact_read.c reads and drops, both on a thread of its own. A job has the
+ * compact_pick.c looks, compact_read.c reads and drops, compact_check.c looks for damage, all on a
+ * thread of its own. A job has the
  * compactor for itself while it runs.
  */
 #ifndef ENGINE_COMPACT_IMPL_H
@@ -19,6 +20,7 @@ enum compact_phase {
 	COMPACT_KEEP,     /* facts that no snapshot has */
 	COMPACT_INDEX,    /* until the index has all that */
 	COMPACT_DROP,     /* the file goes */
+	COMPACT_CHECK,    /* is a file still what was written? */
 	COMPACT_OFF,      /* until a restart: the disk fails */
 };
 
@@ -73,6 +75,18 @@ struct compact_copy {
 	uint32_t head_bytes, body_bytes;
 };
 
+/* A look at all files that are full. */
+struct compact_check {
+	atomic_bool wanted;
+	bool turn;          /* the last step was its own: now it is compaction's */
+	uint64_t next;      /* number of a file: those before it were read */
+	bool all_read;      /* what is left is to write snapshots anew */
+	struct buf hurt;    /* u64 each: files with damage of which nobody knows what it was */
+	struct buf objects; /* with damaged records: u64 id, u64 LSN of it */
+	_Atomic uint64_t bytes, damaged, bodies, mended;
+	_Atomic uint64_t ended_s; /* when the last one did; 0: none did */
+};
+
 typedef void compact_job(struct compactor *c);
 
 struct compactor {
@@ -103,6 +117,9 @@ struct compactor {
 	compact_job *job, *done; /* under the lock */
 	atomic_bool stop;
 
+	struct compact_check check;
+	bool checking; /* snapshots are written for that, and no file goes */
+
 	uint64_t chunk_bytes; /* most of one transaction, but for one body that is larger */
 
 	/* jobs */
@@ -130,6 +147,16 @@ struct compactor {
 };
 
 compact_job compact_pick, compact_scan, compact_read_copies, compact_dump, compact_drop;
+/* One file, or behind the last one: whose snapshots have to be written anew. */
+compact_job compact_check;
+/* compact_pick.c: all that there are. */
+bool compact_list(struct compactor *c);
+bool compact_is_full(const struct compactor *c, const struct compact_file *f);
+/* compact_read.c. The next one that is ours; NULL: it cannot be read. */
+const struct compact_file *compact_file_behind(struct compactor *c, uint64_t number);
+struct compact_object *compact_need_object(struct compactor *c, uint64_t id, uint64_t lsn);
+/* Sleeps as long as reading so many bytes may take. */
+void compact_keep_pace(struct compactor *c, uint64_t bytes);
 /* Forgets the file. */
 void compact_forget(struct compactor *c);
 void compact_records_clear(struct compact_records *r);

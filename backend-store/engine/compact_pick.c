@@ -72,8 +72,8 @@ list_files(struct compactor *c)
 	return true;
 }
 
-static bool
-is_full(const struct compactor *c, const struct compact_file *f)
+bool
+compact_is_full(const struct compactor *c, const struct compact_file *f)
 {
 	return f->ours && f->number < c->e->replay_segment;
 }
@@ -96,7 +96,7 @@ count_bytes(struct compactor *c)
 		f->torn = row.torn;
 		f->last_lsn = row.last_lsn;
 		f->live_bytes = MIN(row.bytes, f->bytes);
-		if (is_full(c, f)) {
+		if (compact_is_full(c, f)) {
 			live += f->live_bytes;
 			dead += f->bytes - f->live_bytes;
 		}
@@ -106,6 +106,12 @@ count_bytes(struct compactor *c)
 	c->live_bytes = live;
 	c->dead_bytes = dead;
 	return good;
+}
+
+bool
+compact_list(struct compactor *c)
+{
+	return list_files(c) && count_bytes(c);
 }
 
 uint64_t
@@ -126,7 +132,7 @@ is_worth_a_look(const struct compactor *c, const struct compact_file *f)
 	bool need = c->forced || compact_is_hungry(c);
 	uint64_t percent = need ? COMPACT_LEAST_PERCENT : c->dead_percent;
 
-	if (!is_full(c, f) || f->damaged || (c->forced && f->number >= c->forced_end))
+	if (!compact_is_full(c, f) || f->damaged || (c->forced && f->number >= c->forced_end))
 		return false;
 	if (f->needs_until_ms > clock_mono_ms() && f->needs_bytes > compact_room(c))
 		return false;
@@ -146,7 +152,7 @@ compact_pick(struct compactor *c)
 
 	c->at.number = 0;
 	c->candidates = 0;
-	if (!list_files(c) || !count_bytes(c))
+	if (!compact_list(c))
 		return;
 	if (!c->on && !c->forced)
 		return;

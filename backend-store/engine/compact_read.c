@@ -30,8 +30,8 @@ file_at(struct compactor *c)
 }
 
 /* The next one that is ours; the log never ends in a file that is full. */
-static const struct compact_file *
-file_behind(struct compactor *c, uint64_t number)
+const struct compact_file *
+compact_file_behind(struct compactor *c, uint64_t number)
 {
 	for (size_t i = 0; i < c->file_count; i++)
 		if (c->files[i].number > number && c->files[i].ours)
@@ -42,7 +42,8 @@ file_behind(struct compactor *c, uint64_t number)
 static void
 put_off(struct compactor *c, uint64_t ms)
 {
-	file_at(c)->not_before_ms = clock_mono_ms() + ms;
+	if (!c->checking)
+		file_at(c)->not_before_ms = clock_mono_ms() + ms;
 	c->failed = true;
 }
 
@@ -107,7 +108,7 @@ compact_forget(struct compactor *c)
 	compact_records_clear(&c->snapshots);
 	c->copy_count = 0;
 	c->snapshot_id = 0;
-	c->twice = false;
+	c->twice = c->checking = false;
 	c->failed = false;
 }
 
@@ -134,8 +135,8 @@ need_body(struct compactor *c, uint64_t id, uint64_t at, uint64_t bytes)
 	c->body_bytes += bytes;
 }
 
-static struct compact_object *
-need_object(struct compactor *c, uint64_t id, uint64_t lsn)
+struct compact_object *
+compact_need_object(struct compactor *c, uint64_t id, uint64_t lsn)
 {
 	struct compact_object *o = map_get(c->objects_by_id, map_key_u64(&id));
 
@@ -170,7 +171,7 @@ on_object(void *ctx, uint64_t object)
 	struct snapshot_mark m;
 
 	if (!account_get_twin(s->c->e, s->txn, object, &m) || m.as_of < s->lsn)
-		(void)need_object(s->c, object, s->lsn);
+		(void)compact_need_object(s->c, object, s->lsn);
 }
 
 static void
@@ -197,7 +198,7 @@ scan_snapshot(struct scanning *s, const struct record_header *h, struct slice bo
 		return;
 	if ((account_get_object(e, s->txn, h->object, &known) && known.id == m.id) ||
 	    (account_get_twin(e, s->txn, h->object, &known) && known.id == m.id)) {
-		o = need_object(s->c, h->object, h->lsn);
+		o = compact_need_object(s->c, h->object, h->lsn);
 		o->ends += h->type == ENGINE_SNAPSHOT_LAST;
 	}
 }
@@ -254,8 +255,8 @@ scan_records(struct scanning *s, const struct record_batch *b, uint64_t at, stru
 
 /* Sleeps as long as reading so many bytes may take; in small pieces, so that nobody who wants an
  * end or another pace waits for it. */
-static void
-keep_pace(struct compactor *c, uint64_t bytes)
+void
+compact_keep_pace(struct compactor *c, uint64_t bytes)
 {
 	uint64_t rate;
 
@@ -289,7 +290,7 @@ scan_batch(struct scanning *s, const struct record_batch *b, uint64_t at)
 	}
 	free(bytes);
 	c->seen_lsn = b->first_lsn + b->records - 1;
-	keep_pace(c, b->bytes);
+	compact_keep_pace(c, b->bytes);
 }
 
 static void
@@ -372,7 +373,7 @@ void
 compact_scan(struct compactor *c)
 {
 	struct scanning s = { .c = c };
-	const struct compact_file *behind = file_behind(c, c->at.number);
+	const struct compact_file *behind = compact_file_behind(c, c->at.number);
 	uint64_t snapshots, last_lsn;
 
 	compact_forget(c);
@@ -547,12 +548,18 @@ static bool
 dump_needed(struct dumping *d, struct compact_object *o)
 {
 	struct compactor *c = d->c;
+	struct snapshot_mark m;
+	bool empty;
 
 	if (o->id == c->e->client->compact->common)
 		return true; /* it is there already */
 	if (!dump_object(d, o->id))
 		return false;
-	o->gone = c->snapshots.count == d->first && !needs_tombstone(c, d->txn, o);
+	empty = c->snapshots.count == d->first;
+	if (c->checking)
+		o->gone = empty && o->lsn == 0 && !account_get_object(c->e, d->txn, o->id, &m);
+	else
+		o->gone = empty && !needs_tombstone(c, d->txn, o);
 	if (!o->gone)
 		end_object(d);
 	return true;
@@ -601,7 +608,7 @@ compact_dump(struct compactor *c)
 static bool
 is_free(struct compactor *c)
 {
-	const struct compact_file *behind = file_behind(c, c->at.number);
+	const struct compact_file *behind = compact_file_behind(c, c->at.number);
 	struct account_row row;
 	struct snapshot_mark m;
 	struct kv_txn *txn;

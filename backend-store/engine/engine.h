@@ -217,6 +217,20 @@ void engine_set_compaction(struct engine *e, const struct engine_compact_policy 
  * that is under way already, or cannot be until a restart. */
 bool engine_compact(struct engine *e);
 
+/* Reads all full files of the log, at compaction's pace, and whatever of snapshots and facts is
+ * damaged is written anew as snapshots: the index still knows. False: as engine_compact(). */
+bool engine_check(struct engine *e);
+
+/* The last check, or the one under way. */
+struct engine_check_stats {
+	uint64_t bytes;   /* read */
+	uint64_t damaged; /* places that were needed */
+	uint64_t bodies;  /* of these: bodies of messages, which nothing can give back */
+	uint64_t mended;  /* objects whose snapshots were written anew */
+	uint64_t ended_s; /* when the last one did; 0: none since the start */
+	bool working;
+};
+
 struct engine_compact_stats {
 	uint64_t live_bytes, dead_bytes; /* of the files that are full, when last looked at */
 	uint64_t copied_bytes, dropped, dropped_bytes; /* since the start */
@@ -224,6 +238,7 @@ struct engine_compact_stats {
 	bool on, working, forced;
 	bool stopped;     /* the disk failed it: until a restart */
 	uint64_t segment; /* being compacted; 0: none */
+	struct engine_check_stats check;
 };
 
 /* ---- state ------------------------------------------------------------------------------ */

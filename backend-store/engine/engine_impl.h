@@ -224,6 +224,11 @@ void account_begin(struct engine *e, struct kv_txn *txn);
  * one damaged place cannot take it. */
 bool account_get_object(struct engine *e, struct kv_txn *txn, uint64_t object,
                         struct snapshot_mark *m_r);
+/* The two are not equally good, or part of them lies in one of the files. */
+bool account_is_weak(struct engine *e, struct kv_txn *txn, uint64_t object, const uint64_t *files,
+                     size_t count);
+/* Those that have a snapshot. */
+void account_each_object(struct engine *e, struct kv_txn *txn, engine_object_fn *fn, void *ctx);
 bool account_get_twin(struct engine *e, struct kv_txn *txn, uint64_t object,
                       struct snapshot_mark *m_r);
 

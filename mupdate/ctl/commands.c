@@ -76,6 +76,15 @@ const struct command commands[] = {
 	  "how much would it be: roostctl store compact --dry-run\n"
 	  "one store: roostctl store compact --store store1\n",
 	  cmd_store_compact },
+	{ "store check", "", 0, 0, OPT(STORE), "Reads the log, and mends what is damaged.",
+	  "Every full log file is read, at the pace of compact_rate, and compared with its checksums.\n"
+	  "What was damaged and is needed is named in the store's log (engine.check_damaged); what it\n"
+	  "said of mailboxes is written anew, since the index knows it, and bodies of messages cannot\n"
+	  "be. The store begins and the command ends; `store space` shows what was found. Once a\n"
+	  "month is a good habit: damage is mended only as long as the index is there.",
+	  "all stores here: roostctl store check\n"
+	  "one store: roostctl store check --store store1\n",
+	  cmd_store_check },
 	{ "compare", "", 0, 0, 0, "Do the lists of master and replicas agree?",
 	  "Compares every replica that can be asked with the master (or, without one, with the\n"
 	  "replica that knows most) by digests over ranges of names, and shows the first names\n"

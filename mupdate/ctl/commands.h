@@ -10,7 +10,7 @@ command_fn cmd_status, cmd_who, cmd_servers, cmd_explain, cmd_reconcile, cmd_com
 	cmd_config_check, cmd_help;
 command_fn cmd_user_list, cmd_user_add, cmd_user_passwd, cmd_user_disable, cmd_user_enable,
 	cmd_user_home, cmd_user_delete;
-command_fn cmd_store_space, cmd_store_compact;
+command_fn cmd_store_space, cmd_store_compact, cmd_store_check;
 command_fn cmd_limits_list, cmd_limits_clear;
 command_fn cmd_user_show, cmd_user_services;
 command_fn cmd_move_user, cmd_move_status, cmd_move_undo, cmd_move_drop;

@@ -1,5 +1,5 @@
 /*
- * space - the disk of this host's stores: what their logs hold, and compaction.
+ * space - the disk of this host's stores: what their logs hold, compaction, and damage.
  */
 #include "ctl/commands.h"
 
@@ -56,6 +56,30 @@ tell_damage(struct run *r, const struct program *p, const struct json *answer)
 		        program_text(p), (long long)damaged, damaged == 1 ? " is" : "s are");
 }
 
+/* Of the last check. */
+static void
+tell_check(struct run *r, const struct program *p, const struct json *answer)
+{
+	const struct json *c = json_get(answer, "check");
+	int64_t damaged = json_get_int(c, "damaged", 0), bodies = json_get_int(c, "bodies", 0);
+	bool working = json_get_bool(c, "working", false);
+
+	if (c == NULL || (!working && json_get_int(c, "ended", 0) == 0))
+		return;
+	if (working)
+		run_say(r, "%s: its log is being checked; %lld damaged place%s so far.",
+		        program_text(p), (long long)damaged, damaged == 1 ? "" : "s");
+	else if (damaged == 0)
+		run_say(r, "%s: its log was checked; nothing is damaged.", program_text(p));
+	else
+		run_say(r,
+		        "%s: its log was checked; %lld damaged place%s, %lld of them bodies of "
+		        "messages, which are lost; %lld mailboxes and the like were written anew. "
+		        "Its log says where (engine.check_damaged).",
+		        program_text(p), (long long)damaged, damaged == 1 ? "" : "s",
+		        (long long)bodies, (long long)json_get_int(c, "mended", 0));
+}
+
 static int
 ask_space(void *ctx, struct run *r, const struct program *p)
 {
@@ -73,6 +97,7 @@ ask_space(void *ctx, struct run *r, const struct program *p)
 		add_bytes(q->table, a.json, "dropped_bytes");
 		table_add(q->table, json_get_str(a.json, "state"));
 		tell_damage(r, p, a.json);
+		tell_check(r, p, a.json);
 		json_take_member(o, "space", &a.json);
 	}
 	return end(r, p, &a);
@@ -87,6 +112,19 @@ ask_compact(void *ctx, struct run *r, const struct program *p)
 	ask(ctx, r, p, "compact", &a, &o);
 	if (a.ok)
 		run_say(r, "%s compacts its log; `roostctl store space` shows how far it is.",
+		        program_text(p));
+	return end(r, p, &a);
+}
+
+static int
+ask_check(void *ctx, struct run *r, const struct program *p)
+{
+	struct answer a;
+	struct json *o;
+
+	ask(ctx, r, p, "check", &a, &o);
+	if (a.ok)
+		run_say(r, "%s checks its log; `roostctl store space` shows what it finds.",
 		        program_text(p));
 	return end(r, p, &a);
 }
@@ -114,4 +152,10 @@ int
 cmd_store_compact(struct run *r)
 {
 	return r->dry_run ? cmd_store_space(r) : ask_all(r, ask_compact, NULL);
+}
+
+int
+cmd_store_check(struct run *r)
+{
+	return ask_all(r, ask_check, NULL);
 }

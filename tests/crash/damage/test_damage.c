@@ -624,3 +624,110 @@ TEST(compaction_loses_nothing_whichever_sync_fails)
 {
 	compact_with(disk_fail_syncs, 1);
 }
+
+/* ---- a check ------------------------------------------------------------------------------------ */
+
+static void
+restore_index(struct life *l)
+{
+	char command[1000];
+
+	snprintf(command, sizeof(command), "rm -rf '%s/index' && cp -r '%s/kept' '%s/index'",
+	         l->w.dir, l->w.dir, l->w.dir);
+	must(system(command) == 0);
+}
+
+static void
+run_check(struct life *l, struct engine_check_stats *st_r)
+{
+	struct engine *e = store_engine(l->w.store);
+	struct engine_stats st;
+
+	assert_true(engine_check(e));
+	for (unsigned i = 0; i < 1000; i++) {
+		fakenet_settle(l->w.loop);
+		engine_index_now(e);
+		engine_get_stats(e, &st);
+		if (!st.compact.check.working)
+			break;
+	}
+	assert_false(st.compact.check.working);
+	assert_true(st.compact.check.ended_s != 0);
+	*st_r = st.compact.check;
+}
+
+struct checks {
+	struct life *l;
+	struct picture was;
+	unsigned mended, bodies;
+};
+
+/* A record whose header can be read says whose it is, and the index knows what it said. */
+static void
+check_at(void *ctx, const struct place *p)
+{
+	struct checks *k = ctx;
+	struct disk *d;
+	struct engine_check_stats st;
+	struct picture is;
+	struct err err;
+	bool named = p->h.type != ENGINE_FACT || p->h.object != 0 || p->h.kind == FACT_CREATE;
+
+	if (p->h.type == 0 || !named)
+		return;
+	d = disk_copy(k->l->disk);
+	restore_index(k->l);
+	disk_damage(d, p->file, p->at + p->bytes - 1);
+	k->l->w.os = disk_os(d);
+	test_check(world_try_open(&k->l->w, &err), "%s", err.text);
+	run_check(k->l, &st);
+	store_close(&k->l->w.store);
+	drop_index(k->l);
+	test_check(world_try_open(&k->l->w, &err), "%s", err.text);
+	picture_take(&is, &k->l->w);
+	store_close(&k->l->w.store);
+	if (st.damaged != 0) {
+		test_check(st.damaged == 1, "more places than there are");
+		test_check(differing(&k->was, &is) == 0 && differing(&is, &k->was) == 0,
+		           "type=%u kind=%u lsn=%llu: not mended", p->h.type, p->h.kind,
+		           (unsigned long long)p->h.lsn);
+		test_check((st.bodies == 1) == (p->h.type == ENGINE_BLOB), "bodies");
+		test_check(st.bodies == 1 || st.mended != 0, "nothing was written anew");
+		k->mended += st.mended != 0;
+		k->bodies += (unsigned)st.bodies;
+	}
+	picture_fini(&is);
+	disk_free(&d);
+}
+
+TEST(a_check_finds_damage_while_the_index_knows_what_was_there)
+{
+	struct engine_check_stats st;
+	struct checks k;
+	struct life l;
+	char command[1000];
+
+	log_set_level(LOG_ERROR);
+	assert_int_equal(log_open("test", "/dev/null"), 0);
+	life_begin(&l);
+	begin(&l);
+	fill(&l);
+	world_reopen(&l.w);
+	assert_true(world_compact(&l.w) > 0);
+	go_on(&l);
+	world_reopen(&l.w);
+	life_end(&l);
+	world_reopen(&l.w);
+	run_check(&l, &st);
+	assert_true(st.bytes > 0);
+	assert_int_equal(st.damaged, 0);
+	k = (struct checks){ .l = &l };
+	picture_take(&k.was, &l.w);
+	store_close(&l.w.store);
+	snprintf(command, sizeof(command), "cp -r '%s/index' '%s/kept'", l.w.dir, l.w.dir);
+	must(system(command) == 0);
+	each_place(&l, check_at, &k);
+	assert_true(k.mended > 30 && k.bodies > 5);
+	picture_fini(&k.was);
+	life_free(&l);
+}
