@@ -38,6 +38,7 @@ session_free(struct session **snp)
 	buf_fini(&sn->held_marks);
 	free(sn->identity);
 	free(sn->listed_own);
+	arena_free(&sn->deleted_arena);
 	free(sn);
 	*snp = NULL;
 }

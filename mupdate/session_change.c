@@ -12,6 +12,10 @@
  * reserved, nor get them: both copies stay, and the conflict is listed until the server that has
  * the name in the list has pushed. It activates the name or deletes it, and the other one's next
  * push does what is right.
+ *
+ * A rename. A Cyrus store says DELETE of the old name, RESERVE and ACTIVATE of the new one. When the
+ * new one is refused it goes on with the mailbox by its old name, and does not say so: users would
+ * not find it until somebody pushes. So the old name is put back.
  */
 #include "session_impl.h"
 
@@ -82,6 +86,36 @@ change_set(struct session *sn, const struct mupdate_cmd *cmd, const struct locat
 }
 
 static void
+remember_deleted(struct session *sn, const struct location *now)
+{
+	arena_free(&sn->deleted_arena);
+	sn->deleted.name = SLICE("");
+	if (now == NULL || sn->listed_own != NULL || mupdate_server_is_extended(sn->core))
+		return;
+	sn->deleted_arena = arena_new("mupdate.deleted");
+	sn->deleted = location_dup(sn->deleted_arena, now);
+	sn->deleted.revision = 0;
+}
+
+/* Unless somebody else has it meanwhile. */
+static void
+put_back(struct session *sn)
+{
+	struct mapdb *db = sn->conf->db;
+	struct location *old = &sn->deleted, taken;
+	uint64_t revision;
+
+	if (old->name.n == 0 || mapdb_find(db, old->name, sn->scratch, &taken))
+		return;
+	if (mbox_name_is_inbox(old->name))
+		old->claim = mapdb_claim(db, old->name, old->server, old->claim);
+	revision = mapdb_set(db, old);
+	log_info(&sn->log, "map.put_back mbox=%s server=%s revision=%" PRIu64,
+	         log_esc_slice(old->name), log_esc_slice(old->server), revision);
+	metrics_add(&mupdate_metrics[MUPDATE_M_CHANGES], 1);
+}
+
+static void
 change_delete(struct session *sn, const struct mupdate_cmd *cmd)
 {
 	uint64_t revision = mapdb_delete(sn->conf->db, cmd->name, 0);
@@ -98,6 +132,9 @@ change_apply(struct session *sn, const struct mupdate_cmd *cmd, const struct rul
 {
 	struct rules_verdict v = rules_decide(in);
 
+	if (v.act == RULES_NO && in->verb == MUPDATE_V_RESERVE)
+		put_back(sn);
+	remember_deleted(sn, v.act == RULES_DELETE ? in->now : NULL);
 	switch (v.act) {
 	case RULES_SET:
 		change_set(sn, cmd, in->now, &v);

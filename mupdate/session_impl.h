@@ -61,6 +61,9 @@ struct session {
 	bool is_feed_counted;
 	char *listed_own; /* the server whose names it asked for as a Cyrus push does; NULL */
 	bool has_pushed;  /* and some of them are active now through it */
+	/* what a plain peer's last command deleted, perhaps to give it another name; no name: none */
+	struct location deleted;
+	struct arena *deleted_arena;
 	uint64_t started_ms;
 };
 

@@ -219,6 +219,7 @@ def scenario_xfer(box):
     says("and back he is", back.xatom("XFER", "user.fred", BE1))
     check_lists("moved back", master, [be1, be2], front)
     check_broken_move(master, be1, be2)
+    check_refused_rename(master, front)
     check_shared_move(master, be1)
 
 
@@ -244,6 +245,18 @@ def check_broken_move(master, source, target):
     push(target)
     check("then the target has the name", at(master, "user.joe") == BE2, master.find("user.joe"))
     check("and the mail", subjects(admin, "user.joe") == ["the only copy"])
+
+
+def check_refused_rename(master, front):
+    """Cyrus deletes the old name before it hears that it does not get the new one."""
+    admin = imap(BE1, "cyrus")
+    says("a user does not get the name of another store's",
+         admin.rename("user.fred1", "user.joe"), "NO")
+    check("and keeps his own in the list", at(master, "user.fred1") == BE1)
+    until_seen("after a rename that was refused", master, front)
+    says("a free name he gets", admin.rename("user.fred1", "user.fred2"))
+    check("which the list has", at(master, "user.fred2") == BE1 and
+          master.find("user.fred1")["found"] == "none")
 
 
 def check_shared_move(master, be1):

@@ -362,6 +362,48 @@ TEST(a_cyrus_push_does_not_hear_of_names_that_others_have_only_reserved)
 	world_fini(&w);
 }
 
+/* It says nothing when it goes on with the old name. */
+TEST(a_cyrus_rename_to_a_name_that_is_refused_leaves_the_old_one)
+{
+	static const struct {
+		const char *what, *commands, *map;
+	} rows[] = {
+		{ "the new name is another's",
+		  "client > 2 DELETE \"user.a\"\nclient < 2 OK *\n"
+		  "client > 3 RESERVE \"user.b\" \"be1.test!p\"\nclient < 3 NO *\n",
+		  "user.a active be1.test!p a=lr= c1\nuser.b reserved be2.test!p \n" },
+		{ "the old name is, meanwhile",
+		  "client > 2 DELETE \"user.a\"\nclient < 2 OK *\n"
+		  "other > 2 RESERVE \"user.a\" \"be2.test!p\"\nother < 2 OK *\n"
+		  "client > 3 RESERVE \"user.b\" \"be1.test!p\"\nclient < 3 NO *\n",
+		  "user.a reserved be2.test!p \nuser.b reserved be2.test!p \n" },
+		{ "the next one is another matter",
+		  "client > 2 DELETE \"user.a\"\nclient < 2 OK *\n"
+		  "client > 3 RESERVE \"user.c\" \"be1.test!p\"\nclient < 3 OK *\n"
+		  "client > 4 RESERVE \"user.b\" \"be1.test!p\"\nclient < 4 NO *\n",
+		  "user.b reserved be2.test!p \nuser.c reserved be1.test!p \n" },
+		{ "nothing was deleted",
+		  "client > 2 RESERVE \"user.b\" \"be1.test!p\"\nclient < 2 NO *\n"
+		  "client > 3 DELETE \"user.b\"\nclient < 3 NO *\n",
+		  "user.a active be1.test!p a=lr= c1\nuser.b reserved be2.test!p \n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world w;
+
+		world_init(&w);
+		world_complete(&w);
+		world_login(&w, "client", "be1");
+		world_login(&w, "other", "be2");
+		play_run(w.play, "client > 1 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlr\\t\"\n"
+		                 "client < 1 OK *\n"
+		                 "other > 1 RESERVE \"user.b\" \"be2.test!p\"\nother < 1 OK *\n");
+		play_run(w.play, rows[i].commands);
+		world_check_dump(&w.master, rows[i].map);
+		world_fini(&w);
+	}
+}
+
 TEST(a_claim_out_of_this_world_is_refused)
 {
 	struct world w;
