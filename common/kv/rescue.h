@@ -3,7 +3,7 @@
  *
  * LMDB asserts what it finds in pages, or follows it to where nothing is mapped, and ends the
  * process. A reader has nothing to lose by leaving LMDB with a longjmp instead: its locks are
- * taken and given back before it looks at pages. A writer does end. Not for others than kv.c.
+ * taken and given back before it looks at pages. A writer does end. Not for others.
  */
 #ifndef KV_RESCUE_H
 #define KV_RESCUE_H
