@@ -14,15 +14,6 @@
 #include "directory/auth.h"
 #include "net/loop.h"
 
-/* What auth_mechs() says: the setting `login_mechs` in the order of our preference, GSSAPI with
- * `kerberos_keytab` only; but for front ends always PLAIN too, by which front ends and stores log
- * in. */
-#define AUTH_MECHS_MAX 64
-void auth_mechs_of(const struct conf *c, char mechs_r[AUTH_MECHS_MAX]);
-bool auth_wants_gssapi(const struct conf *c);
-/* Contradictions in the settings of logins. -1 with the operator's text. */
-int auth_check_settings(const struct conf *c, struct err *err) MUST_CHECK;
-
 /* Can an auth worker do what the settings ask for? To be asked in a process of its own, with an
  * auth worker's rights: it loads what auth workers load. -1 with the operator's text. */
 int auth_pipe_check(const struct conf *c, struct err *err) MUST_CHECK;

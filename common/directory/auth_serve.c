@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/xalloc.h"
 #include "conf/common.h"
+#include "directory/auth_mechs.h"
 #include "directory/auth_wire.h"
 #include "directory/policy.h"
 #include "log/log.h"
@@ -578,7 +579,7 @@ auth_pipe_check(const struct conf *c, struct err *err)
 {
 	bool ok;
 
-	if (!auth_wants_gssapi(c))
+	if (!auth_mechs_have_gssapi(c))
 		return 0;
 	if (sasl_conv_global_open(conf_str(c, "kerberos_keytab"), err) == -1)
 		return -1;
@@ -614,7 +615,7 @@ auth_pipe_serve(const int *fds, unsigned count, const struct conf *c)
 		log_error(NULL, "auth.sasl err=%s", log_esc(err.text));
 		return EXIT_FAILURE;
 	}
-	if (auth_wants_gssapi(c))
+	if (auth_mechs_have_gssapi(c))
 		open_gssapi(c);
 	serve_init(&s, fds, count, c);
 	say_hello(&s);

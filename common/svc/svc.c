@@ -10,7 +10,7 @@
 
 #include "base/version.h"
 #include "guard/guard_serve.h"
-#include "directory/auth_pipe.h"
+#include "directory/auth_mechs.h"
 #include "directory/directory.h"
 #include "log/log.h"
 #include "svc/svc_impl.h"
@@ -116,7 +116,7 @@ judge(const struct svc_program *p, const struct svc_args *args, const struct con
 		*code_r = SVC_EXIT_START;
 		conf_free(&c);
 	} else if (((p->flags & SVC_AUTH) != 0 &&
-	            (auth_check_settings(c, err) == -1 || directory_check(c, err) == -1)) ||
+	            (auth_mechs_check(c, err) == -1 || directory_check(c, err) == -1)) ||
 	           (p->check != NULL && p->check(c, err) == -1)) {
 		err_prefix(err, "%s", args->config);
 		conf_free(&c);

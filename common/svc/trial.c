@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "directory/auth_mechs.h"
 #include "directory/auth_pipe.h"
 
 #define TRIAL_S 10 /* a file on a disk that does not answer */
@@ -91,7 +92,7 @@ svc_check_auth(const struct conf *c, struct err *err)
 	struct svc_privileges p;
 	int r;
 
-	if (!auth_wants_gssapi(c)) /* all that is tried so far */
+	if (!auth_mechs_have_gssapi(c)) /* all that is tried so far */
 		return 0;
 	if (svc_privileges_find(c, &p, err) == -1)
 		return -1;

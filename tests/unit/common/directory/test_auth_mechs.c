@@ -1,5 +1,5 @@
-/* auth_pipe - what is on offer, and settings of logins that contradict each other. */
-#include "directory/auth_pipe.h"
+/* auth_mechs - what is on offer, and settings of logins that contradict each other. */
+#include "directory/auth_mechs.h"
 
 #include "lib/test.h"
 
@@ -76,7 +76,7 @@ TEST(an_identity_needs_a_way_to_log_in)
 	for (size_t i = 0; i < ARRAY_LEN(identities); i++) {
 		struct conf *c = load(identities[i].program, identities[i].settings);
 		struct err err;
-		int r = auth_check_settings(c, &err);
+		int r = auth_mechs_check(c, &err);
 
 		test_check((r == 0) == identities[i].ok, "%s", identities[i].name);
 		if (r == -1)
