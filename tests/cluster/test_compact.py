@@ -100,6 +100,12 @@ def test_disk_comes_back_by_command(small):
     assert digest(small, user) == before
 
 
+def check(site, store="store1"):
+    site.cluster.ctl(store, "store", "check")
+    c.wait_until("the end of the check", lambda: not space(site, store)["check"]["working"], 60)
+    return space(site, store)["check"]
+
+
 def flip_a_byte(site, store="store1"):
     """In the header of the first batch of the last full file; where bodies are read, it is not."""
     log = os.path.join(site.cluster.dir, "data", store, "log")
@@ -119,6 +125,19 @@ def test_damage_is_told_and_its_file_stays(small):
     compact_until(small, "the damage to be found", lambda: space(small)["damaged_segments"] == 1)
     assert os.path.exists(path)
     assert "1 log file is damaged" in small.cluster.ctl("store1", "store", "space").stdout
+    assert digest(small, user) == before
+
+
+def test_a_check_reads_what_nobody_reads(small):
+    user = small.user("store2")
+    assert check(small, "store2")["damaged"] == 0
+    assert "nothing is damaged" in small.cluster.ctl("store2", "store", "space").stdout
+    fill(small, user, 120)
+    before, _ = digest(small, user), flip_a_byte(small, "store2")
+    found = check(small, "store2")
+    assert found["damaged"] == 1 and found["bodies"] == 0 and found["bytes"] > 1e6
+    assert "1 damaged place" in small.cluster.ctl("store2", "store", "space").stdout
+    make_index_anew(small, "store2")
     assert digest(small, user) == before
 
 
