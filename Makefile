@@ -146,7 +146,7 @@ lint:
 	@tests/lint/run
 
 fuzzers: $$(FUZZERS)
-# Each for a moment, from its saved corpus; tests/fuzz/run SECONDS [TARGET...] for longer.
+# From saved corpora, the same way each time; tests/fuzz/run SECONDS [TARGET...] for new ways.
 fuzz-smoke:
 	@tests/fuzz/run
 
