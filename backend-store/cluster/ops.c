@@ -166,11 +166,14 @@ static void
 take_no(struct cluster *c, struct op *op, const struct names_entry *e,
         const struct mupdate_answer *a)
 {
+	/* that we may not have a name at all does not say that somebody has it */
+	bool denied = op->kind == OP_RESERVE && a->code == MUPDATE_CODE_DENIED;
+
 	if (op->kind == OP_LEAVE && a->status == MUPDATE_NO && a->code == MUPDATE_CODE_UNKNOWN)
 		return; /* there is nothing to be left */
-	log_warning(NULL, "cluster.refused mbox=%s code=%s text=%s", log_esc_slice(e->name),
-	            mupdate_code_text(a->code), log_esc_slice(a->text));
-	if (a->status != MUPDATE_NO || a->code == MUPDATE_CODE_LATER) {
+	log_line(denied ? LOG_ERROR : LOG_WARNING, NULL, "cluster.refused mbox=%s code=%s text=%s",
+	         log_esc_slice(e->name), mupdate_code_text(a->code), log_esc_slice(a->text));
+	if (a->status != MUPDATE_NO || a->code == MUPDATE_CODE_LATER || denied) {
 		op->later = true;
 		return;
 	}

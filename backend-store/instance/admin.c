@@ -86,10 +86,10 @@ text_of(enum mbox_result r)
 		[MBOX_OVERQUOTA] = "it is more than the quota allows",
 		[MBOX_BUSY] = "too much is going on",
 		[MBOX_UNAVAILABLE] =
-			("not now: the location master is away or its list not complete, or "
-		         "the log cannot be written (roostctl status here and on the "
-		         "master says so), or the user is being moved (roostctl move "
-		         "status)"),
+			("not now: the location master is away, its list is not complete, or it "
+		         "refuses this store; or the log cannot be written (roostctl status here "
+		         "and on the master, and the log say which); or the user is being moved "
+		         "(roostctl move status)"),
 		[MBOX_CORRUPT] = "what is on disk is damaged",
 	};
 

@@ -5,6 +5,7 @@
 #include "imap/offer.h"
 #include "link/link.h"
 #include "net/dial.h"
+#include "route/home.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,8 +179,11 @@ logged_in(struct imap_leg *leg)
 static void
 refused(struct imap_leg *leg, const struct imap_resp_event *ev)
 {
-	log_warning(leg->log, "imap.store_refused store=%s code=%s text=%s", leg->server->name,
-	            log_esc_slice(ev->code), log_esc_slice(ev->text));
+	bool token = leg->server->kind == SERVER_ROOST &&
+	             slice_ieq(ev->code, SLICE("AUTHENTICATIONFAILED"));
+
+	log_warning(leg->log, "imap.store_refused store=%s code=%s text=%s%s", leg->server->name,
+	            log_esc_slice(ev->code), log_esc_slice(ev->text), token ? HOME_TOKEN_HINT : "");
 	down(leg, slice_ieq(ev->code, SLICE("LIMIT")) ? IMAP_LEG_LIMIT : IMAP_LEG_REFUSED,
 	     "the store refuses the login");
 }

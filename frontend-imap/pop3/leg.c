@@ -2,6 +2,7 @@
 
 #include "base/xalloc.h"
 #include "net/dial.h"
+#include "route/home.h"
 
 #include <stdlib.h>
 
@@ -135,8 +136,10 @@ on_auth(struct pop3_leg *leg, const struct pop3_reply *r)
 		link_set_deadline(leg->link, 0);
 		leg->ops->up(leg->ctx, &leg->offer);
 	} else if (r->kind == POP3_ERR) {
-		log_warning(leg->log, "pop3.store_refused store=%s text=%s", leg->server->name,
-		            log_esc_slice(r->text));
+		bool token = leg->server->kind == SERVER_ROOST && pop3_reply_has_code(r, "AUTH");
+
+		log_warning(leg->log, "pop3.store_refused store=%s text=%s%s", leg->server->name,
+		            log_esc_slice(r->text), token ? HOME_TOKEN_HINT : "");
 		down(leg, pop3_reply_has_code(r, "IN-USE"), "the store refuses the login");
 	} else {
 		down(leg, false, "the store is out of step");

@@ -28,6 +28,10 @@ enum home_result {
 };
 const char *home_result_text(enum home_result r); /* "found", for logs */
 
+/* For the log, when a store of ours takes none of our tokens: a user's own password never comes
+ * that far. */
+#define HOME_TOKEN_HINT " hint=\"another cluster_secret there, or clocks that differ\""
+
 struct home_answer {
 	enum home_result result;
 	struct server *server; /* FOUND; borrowed from the table of servers */

@@ -174,6 +174,11 @@ static const struct names_case {
 	  "m > R4 NO \"[EXISTS] x\"\n"
 	  "m is silent\n",
 	  NAMES_TAKEN },
+	{ "our identity is a wrong one: nobody has the name", reserve,
+	  "m << R4 RESERVE *\n"
+	  "m > R3 NO \"[DENIED] this identity does not speak for that server\"\n"
+	  "m > R4 NO \"[DENIED] x\"\n",
+	  NAMES_LATER },
 	{ "the master is rebuilding", reserve,
 	  "m << R4 RESERVE *\n"
 	  "m > R3 NO \"[LATER] x\"\n"
