@@ -17,7 +17,7 @@ static const struct {
 	[ROUTE_FOREIGN] = { 550, "5.7.1", "We do not relay for that domain" },
 	[ROUTE_DENIED] = { 550, "5.2.1", "The mailbox is disabled" },
 	[ROUTE_INVALID] = { 553, "5.1.3", "Not an address of ours" },
-	[ROUTE_NO_HOME] = { 450, "4.2.1", "The mailbox is not there yet, please come again" },
+	[ROUTE_NO_HOME] = { 450, "4.2.1", REPLY_NOT_THERE },
 	[ROUTE_LOOP] = { 550, "5.4.6", "The address is an alias that leads to itself" },
 	[ROUTE_LATER] = { 451, "4.3.0",
 	                  "The recipient cannot be looked up now, please come again" },

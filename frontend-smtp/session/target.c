@@ -233,6 +233,11 @@ on_looked_again(void *ctx, uint64_t id, const struct route_answer *a)
 		ask(g);
 		return;
 	}
+	/* The directory knows him. Stores of others (Cyrus) make no mailbox when mail comes, but wait
+	 * for somebody to make it, or to give it its name back. */
+	if (f->result == ROUTE_OK && is_place(g, f) && g->is_new &&
+	    g->server->kind == SERVER_FOREIGN && g->reply.code / 100 == 5)
+		smtp_reply_set(&g->reply, 450, "4.2.1", REPLY_NOT_THERE);
 	/* without a directory the map alone says who is there: it agrees with the store */
 	if (!(f->result == ROUTE_OK && is_place(g, f)) && f->result != ROUTE_UNKNOWN)
 		set_temporary(g);

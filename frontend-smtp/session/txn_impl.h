@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "session/txn.h"
 
+#define REPLY_NOT_THERE "The mailbox is not there yet, please come again"
 #define BOUNCE_MS 30000 /* of the time for an answer, for telling the sender */
 
 enum target_state {

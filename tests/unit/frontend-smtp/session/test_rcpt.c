@@ -75,6 +75,15 @@ TEST(rcpt_without_a_mailbox_is_made_by_its_home)
 			"store2") "client < 250 2.1.5 OK\n");
 }
 
+/* Cyrus: somebody has to make it, or gives it another name for a while */
+TEST(rcpt_without_a_mailbox_on_a_store_that_makes_none_is_later)
+{
+	world_play(GREETED MAIL_FROM "client > RCPT TO:<later@example.org>\n" UP("cyrus") ASKED(
+		"cyrus", "later") SAYS("cyrus", "550 5.1.1 unknown") "client < 450 4.2.1 *\n");
+	world_play(GREETED MAIL_FROM "client > RCPT TO:<cyrus@example.org>\n" UP("cyrus") ASKED(
+		"cyrus", "cyrus") SAYS("cyrus", "550 5.1.1 unknown") "client < 550 5.1.1 *\n");
+}
+
 TEST(rcpt_over_quota_is_said_at_once)
 {
 	world_play(GREETED MAIL_FROM

@@ -184,6 +184,7 @@ add_users(struct world *w)
 	fakeauth_add_user(w->auth, "cyrus", "pw", "cyrus");
 	fakeauth_add_user(w->auth, "sec", "pw", "secret");
 	fakeauth_add_user(w->auth, "new", "pw", "store2");
+	fakeauth_add_user(w->auth, "later", "pw", "cyrus");
 	fakeauth_add_user(w->auth, "nohome", "pw", "");
 	fakeauth_add_user(w->auth, "gone", "pw", "store1");
 	fakeauth_disable_user(w->auth, "gone");
