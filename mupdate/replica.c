@@ -1,24 +1,16 @@
-#include "replica.h"
+#include "replica_impl.h"
 
 #include "base/clock.h"
-#include "base/ids.h"
-#include "base/list.h"
 #include "base/xalloc.h"
-#include "link/link.h"
 #include "log/log.h"
-#include "net/dial.h"
-#include "proto/mupdate_client.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DIAL_MS 5000
 #define SETUP_MS 30000
-/* Invariant 5: of so many names less than half. It is long to read, and not wanted soon. */
-#define LOSS_NAMES 20
-#define LOSS_RETRY_MS 60000
+#define LOSS_RETRY_MS 60000 /* invariant 5: it is long to read, and not wanted soon */
 #define CHECK_MS 1000
 #define CHECK_ROWS 20000 /* a few milliseconds */
 #define NO_HISTORY "00000000000000000000000000000000"
@@ -30,40 +22,7 @@ struct waiter {
 	void *ctx;
 };
 
-struct replica {
-	struct replica_config conf;
-	struct mupdate_client_conf core_conf;
-	struct dial *dial;
-	struct link *wire; /* NULL: not connected */
-	struct mupdate_client *core;
-	struct timer retry, keepalive, check;
-	uint64_t retry_ms;
-	bool broken, denied; /* the core says so: end when it has returned */
-	bool has_loss;       /* invariant 5 */
-	struct err why;
-	bool following;
-	uint64_t heard_ms, heard_age_ms; /* so old was the list at that (monotonic) time */
-	char *tls_name, *user, *secret, *cluster;
-	/* of this connection */
-	bool extended, snapshot;
-	bool announced; /* it was told what comes: STREAM, of ours only */
-	bool heard;     /* something whole, since the deadline was set */
-	uint64_t update_id, noop_id;
-	uint64_t term;
-	char history[MAPDB_HISTORY_LEN];
-	uint64_t revision; /* highest told */
-	uint64_t dialled_ms;
-	bool commit_deferred;
-	/* barriers */
-	struct list asked, next; /* struct waiter: for the NOOP under way, for the next one */
-	bool late_deferred;
-	uint64_t next_id;
-};
-
-static void replica_connect(struct replica *r);
-
-/* This connection is of no use any more: it is ended when the core has returned. */
-static void
+void
 replica_break(struct replica *r, const char *why)
 {
 	r->broken = true;
@@ -158,37 +117,8 @@ replica_barrier_cancel(void *ctx, uint64_t id)
 
 /* ---- the connection's end ------------------------------------------------------------------------ */
 
-static void
-commit(struct replica *r)
-{
-	struct err err = { "" };
-
-	if (!mapdb_is_open(r->conf.db))
-		return;
-	if (mapdb_commit(r->conf.db, &err) == MAPDB_DONE) {
-		service_kick(r->conf.service);
-		return;
-	}
-	log_error(NULL, "replica.commit error=%s", log_esc(err.text));
-	/* What was told is lost here: take it from the master again. */
-	replica_break(r, err.text);
-}
-
-/* What cannot be read is had again from the master. */
-static void
-begin_anew_if_damaged(struct replica *r)
-{
-	struct err err = { "" };
-
-	if (!mapdb_is_damaged(r->conf.db))
-		return;
-	if (mapdb_start_anew(r->conf.db, &err) == -1)
-		log_error(NULL, "replica.damaged error=%s", log_esc(err.text));
-	service_kick(r->conf.service);
-}
-
-static void
-disconnect(struct replica *r, const char *why, bool denied)
+void
+replica_disconnect(struct replica *r, const char *why, bool denied)
 {
 	if (why != r->why.text)
 		err_set(&r->why, "%s", why);
@@ -201,8 +131,8 @@ disconnect(struct replica *r, const char *why, bool denied)
 	timer_cancel(&r->keepalive);
 	r->following = false;
 	r->noop_id = 0;
-	commit(r);
-	begin_anew_if_damaged(r);
+	replica_list_commit(r);
+	replica_list_mend(r);
 	timer_set(&r->retry, r->has_loss ? LOSS_RETRY_MS
 	                     : denied    ? r->conf.retry_max_ms
 	                                 : r->retry_ms);
@@ -212,245 +142,16 @@ disconnect(struct replica *r, const char *why, bool denied)
 	answer_all(&r->next, false);
 }
 
-static void
-on_turn_end(void *ctx)
-{
-	struct replica *r = ctx;
-
-	r->commit_deferred = false;
-	commit(r);
-	if (r->broken && r->wire != NULL)
-		disconnect(r, r->why.text, false);
-}
-
-/* Changes of one turn of the loop go to the disk together. */
-static bool
-begin(struct replica *r)
-{
-	struct err err = { "" };
-
-	if (mapdb_begin(r->conf.db, &err) == -1) {
-		log_error(NULL, "replica.write error=%s", log_esc(err.text));
-		replica_break(r, err.text);
-		return false;
-	}
-	if (!r->commit_deferred)
-		loop_defer(r->conf.loop, on_turn_end, r);
-	r->commit_deferred = true;
-	return true;
-}
-
-/* ---- what the master tells ------------------------------------------------------------------------ */
-
-/* False: nothing a map could hold; it is left out. */
-static bool
-parse_record(const struct mupdate_record *rec, struct arena *a, struct location *loc_r)
-{
-	*loc_r = (struct location){
-		.name = rec->name,
-		.acl = rec->acl,
-		.state = rec->kind == MUPDATE_R_MAILBOX ? LOCATION_ACTIVE : LOCATION_RESERVED,
-		.left = rec->left,
-	};
-	if (!location_name_ok(rec->name) || !location_fields_parse(rec->fields, a, loc_r))
-		return false;
-	if (rec->kind == MUPDATE_R_DELETE)
-		return true;
-	location_place_split(rec->place, &loc_r->server, &loc_r->partition);
-	return location_place_ok(loc_r->server, loc_r->partition) && location_acl_ok(loc_r->acl);
-}
-
-static bool
-is_repeated(struct replica *r, const struct location *loc, struct arena *a)
-{
-	struct location old;
-
-	return mapdb_find(r->conf.db, loc->name, a, &old) && old.state == loc->state &&
-	       slice_eq(old.server, loc->server) && slice_eq(old.partition, loc->partition) &&
-	       slice_eq(old.acl, loc->acl);
-}
-
-static void
-apply(struct replica *r, const struct mupdate_record *rec, struct location *loc, struct arena *a)
-{
-	if (!r->extended)
-		loc->revision = 0; /* ours */
-	if (mapdb_is_collecting(r->conf.db)) {
-		if (rec->kind == MUPDATE_R_DELETE)
-			mapdb_collect_delete(r->conf.db, loc->name);
-		else
-			mapdb_collect_set(r->conf.db, loc);
-		return;
-	}
-	if (!begin(r))
-		return;
-	if (rec->kind == MUPDATE_R_DELETE)
-		(void)mapdb_delete(r->conf.db, loc->name, loc->revision);
-	else if (r->extended || !is_repeated(r, loc, a))
-		(void)mapdb_set(r->conf.db, loc);
-	if (r->extended &&
-	    !mapdb_follow(r->conf.db, slice_of(r->history), loc->revision, r->term, false))
-		replica_break(r, "the master's history makes no sense");
-}
-
-/* Without STREAM nobody knows what the records of one of ours are. */
-static bool
-is_announced(struct replica *r)
-{
-	if (!r->extended || r->announced)
-		return true;
-	replica_break(r, "the master tells a list, and not which one");
-	return false;
-}
-
-/* Each change of ours is newer than all that were told before. What is older would undo them. */
-static bool
-is_behind(const struct replica *r, const struct location *loc)
-{
-	return r->extended && !mapdb_is_collecting(r->conf.db) && loc->revision <= r->revision;
-}
-
-static void
-on_record(void *ctx, uint64_t id, const struct mupdate_record *rec)
-{
-	struct replica *r = ctx;
-	struct arena *a;
-	struct location loc;
-
-	if (id != r->update_id || r->broken)
-		return;
-	r->heard = true;
-	if (!is_announced(r))
-		return;
-	a = arena_new("replica.record");
-	if (!parse_record(rec, a, &loc)) {
-		log_warning(NULL, "replica.strange mbox=%s place=%s", log_esc_slice(rec->name),
-		            log_esc_slice(rec->place));
-	} else if (is_behind(r, &loc)) {
-		log_error(NULL, "replica.backwards mbox=%s revision=%" PRIu64 " after=%" PRIu64,
-		          log_esc_slice(rec->name), loc.revision, r->revision);
-		replica_break(r,
-		              "the master's changes go backwards; the list here is kept (is it one "
-		              "master, and by one address?)");
-	} else {
-		r->revision = MAX(r->revision, loc.revision);
-		apply(r, rec, &loc, a);
-	}
-	arena_free(&a);
-}
-
-static void
-start_collecting(struct replica *r)
-{
-	struct err err = { "" };
-
-	if (mapdb_collect_begin(r->conf.db, &err) == 0)
-		return;
-	replica_break(r, err.text);
-}
-
-/* A difference is one from what we have, and there is one answer. */
-static bool
-is_asked_for(const struct replica *r, bool snapshot, const char *history, uint64_t revision)
-{
-	const struct mapdb_info *info = mapdb_info(r->conf.db);
-
-	return r->extended && !r->announced &&
-	       (snapshot || (info->state == LOCATION_MAP_COMPLETE && revision == info->revision &&
-	                     slice_ieq_str(slice_of(history), info->history)));
-}
-
-static void
-on_stream(void *ctx, UNUSED uint64_t id, bool snapshot, const char *history, uint64_t revision)
-{
-	struct replica *r = ctx;
-
-	if (r->broken)
-		return;
-	if (!is_asked_for(r, snapshot, history, revision)) {
-		replica_break(r, "the master tells a list that was not asked for");
-		return;
-	}
-	r->heard = r->announced = true;
-	snprintf(r->history, sizeof(r->history), "%s", history);
-	r->revision = revision;
-	r->snapshot = snapshot;
-	if (snapshot)
-		start_collecting(r);
-}
-
-/* ---- how old the list is ---------------------------------------------------------------------------- */
-
-/* By the wall clock as it is at the start: what jumps from here on does no harm. */
-static void
-start_age(struct replica *r)
-{
-	uint64_t heard = mapdb_info(r->conf.db)->heard_us, now = clock_wall_us();
-
-	r->heard_age_ms = heard != 0 && now > heard ? (now - heard) / 1000 : 0;
-	r->heard_ms = clock_mono_ms();
-}
-
-/* In the open write transaction. */
-static void
-set_heard(struct replica *r)
-{
-	mapdb_set_heard(r->conf.db, clock_wall_us());
-	r->heard_age_ms = 0;
-	r->heard_ms = clock_mono_ms();
-}
-
 /* ---- following -------------------------------------------------------------------------------------- */
-
-/* The list is complete: what was collected becomes the map. */
-static int
-take_list(struct replica *r, struct err *err)
-{
-	struct mapdb *db = r->conf.db;
-
-	if (mapdb_begin(db, err) == -1)
-		return -1;
-	if (mapdb_is_collecting(db) &&
-	    mapdb_collect_end(db, r->extended ? r->revision : 0, err) == -1) {
-		mapdb_abort(db);
-		return -1;
-	}
-	if (!mapdb_follow(db, slice_of(r->history), r->revision, r->term,
-	                  r->extended && r->snapshot)) {
-		err_set(err, "the master's history makes no sense");
-		mapdb_abort(db);
-		return -1;
-	}
-	mapdb_set_state(db, LOCATION_MAP_COMPLETE);
-	set_heard(r);
-	return mapdb_commit(db, err) == MAPDB_DONE ? 0 : -1;
-}
-
-/* Invariant 5. */
-static bool
-check_loss(struct replica *r)
-{
-	uint64_t have = mapdb_count(r->conf.db), comes = mapdb_collect_count(r->conf.db);
-
-	/* What could not be written was not lost by the master; take_list() says why. */
-	if (r->extended || !mapdb_collect_is_whole(r->conf.db) || have < LOSS_NAMES ||
-	    comes >= have / 2)
-		return true;
-	log_error(NULL, "replica.loss names=%" PRIu64 " before=%" PRIu64, comes, have);
-	replica_break(r, "the master has lost most of the names; the list here is kept (who wants "
-	                 "the master's stops this program and empties location_dir)");
-	r->has_loss = true;
-	return false;
-}
 
 static void
 start_following(struct replica *r)
 {
 	struct err err = { "" };
 
-	if (!is_announced(r) || !check_loss(r))
+	if (!replica_list_is_announced(r) || !replica_list_check_loss(r))
 		return;
-	if (take_list(r, &err) == -1) {
+	if (replica_list_take(r, &err) == -1) {
 		log_error(NULL, "replica.write error=%s", log_esc(err.text));
 		replica_break(r, err.text);
 		return;
@@ -475,10 +176,10 @@ static void
 on_noop_done(struct replica *r)
 {
 	r->noop_id = 0;
-	if (!begin(r))
+	if (!replica_list_begin(r))
 		return;
-	set_heard(r);
-	commit(r);
+	replica_list_set_heard(r);
+	replica_list_commit(r);
 	if (r->broken)
 		return;
 	link_set_deadline(r->wire, 0);
@@ -522,7 +223,7 @@ on_ready(void *ctx, const struct mupdate_hello *hello)
 	r->history[0] = '\0';
 	r->revision = 0;
 	if (!hello->extended)
-		start_collecting(r);
+		replica_list_collect(r);
 	r->update_id = mupdate_client_update(r->core, known ? info->history : NO_HISTORY,
 	                                     known ? info->revision : 0);
 }
@@ -562,7 +263,7 @@ on_input(void *ctx, struct slice in)
 	size_t used = mupdate_client_input(r->core, in);
 
 	if (r->broken)
-		disconnect(r, r->why.text, r->denied);
+		replica_disconnect(r, r->why.text, r->denied);
 	else if (r->heard)
 		set_deadline(r);
 	r->heard = false;
@@ -580,13 +281,13 @@ on_tls(void *ctx)
 static void
 on_deadline(void *ctx)
 {
-	disconnect(ctx, "the master does not answer", false);
+	replica_disconnect(ctx, "the master does not answer", false);
 }
 
 static void
 on_closed(void *ctx, enum conn_end why)
 {
-	disconnect(ctx, conn_end_text(why), false);
+	replica_disconnect(ctx, conn_end_text(why), false);
 }
 
 static const struct link_ops link_ops = {
@@ -599,13 +300,14 @@ static const struct link_limits link_limits = {
 static void
 on_dial(void *ctx, struct conn **c, const char *why)
 {
-	static const struct mupdate_client_ops ops = { on_starttls, on_ready, on_record,
-		                                       on_stream,   on_done,  on_failed };
+	static const struct mupdate_client_ops ops = {
+		on_starttls, on_ready, replica_list_record, replica_list_stream, on_done, on_failed
+	};
 	struct replica *r = ctx;
 
 	r->dial = NULL;
 	if (*c == NULL) {
-		disconnect(r, why, false);
+		replica_disconnect(r, why, false);
 		return;
 	}
 	r->wire = link_new(c, &link_ops, r, &link_limits);
@@ -651,9 +353,9 @@ on_check(void *ctx)
 	if (!mapdb_is_damaged(r->conf.db))
 		return;
 	if (r->wire != NULL)
-		disconnect(r, "the list here is damaged", false);
+		replica_disconnect(r, "the list here is damaged", false);
 	else
-		begin_anew_if_damaged(r);
+		replica_list_mend(r);
 }
 
 struct replica *
@@ -662,7 +364,7 @@ replica_new(const struct replica_config *c)
 	struct replica *r = xcalloc(1, sizeof(*r));
 
 	r->conf = *c;
-	start_age(r);
+	replica_list_start_age(r);
 	r->conf.user = r->user = xstrdup(c->user);
 	r->conf.secret = r->secret = xstrdup(c->secret);
 	r->conf.cluster = r->cluster = xstrdup(c->cluster);
@@ -693,7 +395,7 @@ replica_free(struct replica **rp)
 		link_abort(&r->wire);
 	mupdate_client_free(&r->core);
 	mapdb_collect_drop(r->conf.db);
-	commit(r);
+	replica_list_commit(r);
 	LIST_EACH (w, &r->asked, struct waiter, link)
 		free(w);
 	LIST_EACH (w, &r->next, struct waiter, link)
