@@ -12,7 +12,7 @@ import tempfile
 import kerberos
 from checks import certificate, check, deliver, imap, roostctl, says
 from murder import check_lists, following
-from parties import BE1, FE, MASTER, SPARE, ip
+from parties import BE1, BE2, FE, MASTER, SPARE, ip
 from roost import until
 
 KDC, DNS, CYRUS_FE = ip(40), ip(41), ip(22)
@@ -104,7 +104,8 @@ def kerberos_master(box, kdc):
                        principal_identity("cyrus@" + kerberos.OTHER, BE1) +
                        "[identity replica]\npassword = secret\n"
                        "[identity s1]\npassword = secret\n"
-                       f"servers = {SPARE}\n")
+                       f"servers = {SPARE}\n"
+                       f"[identity be2]\npassword = secret\nservers = {BE2}\n")
     with_tickets(kdc, master, "mupdate")
     with open(master.config) as f:
         settings = f.read()
@@ -165,10 +166,14 @@ def check_cyrus(box, kdc, master):
     says("a Cyrus store with a machine principal makes a mailbox",
          imap(BE1, "cyrus").create("user.ann"))
     check("which is in our list", master.find("user.ann").get("server") == BE1)
+    other = box.store("be2", BE2, more={"force_sasl_client_mech": "SCRAM-SHA-256"})
+    other.start()
+    says("so does one with a password, which is told not to try GSSAPI",
+         imap(BE2, "cyrus").create("user.zoe"))
     front = box.front("fe", CYRUS_FE, **PRINCIPALS)
     as_machine(kdc, front, FE_PRINCIPAL)
     until("the Cyrus front end follows our list", lambda: following(master))
-    check_lists("with machine principals", master, [store], front)
+    check_lists("with machine principals", master, [store, other], front)
 
 
 # ---- users --------------------------------------------------------------------------------------------
