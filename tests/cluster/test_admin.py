@@ -8,7 +8,6 @@ import tempfile
 
 import pytest
 
-import cluster
 import talk
 from cluster import TOP, wait_until
 from world import PASSWORD
@@ -219,6 +218,8 @@ def test_servers_on_the_host_of_the_master_alone(shared, tmp_path):
 
 def test_where_a_mailbox_is(shared):
     user = shared.user("store1")
+    wait_until("the replica to have heard of him", lambda: ctl(
+        shared, "fe1", "mailbox", "where", user + "/Sent", check=False).returncode == 0)
     for host in ("master", "store1", "fe1"):
         said = answer(shared, host, "mailbox", "where", user + "/Sent")
         assert said["server"] == "store1" and said["mailbox"].endswith(".Sent"), said
@@ -304,9 +305,9 @@ def test_one_session_id_goes_through_all_tiers(shared):
     message = talk.message()
     shared.send(user, message, "fe1")
     # a line is written a moment after its client was answered
-    cluster.wait_until("the store's line", lambda: sessions(shared, "store1", f"rcpt={user} "))
+    wait_until("the store's line", lambda: sessions(shared, "store1", f"rcpt={user} "))
     (session,) = sessions(shared, "store1", f"rcpt={user} ")
-    cluster.wait_until("the front end's lines", lambda: session in sessions(shared, "fe1-smtp"))
+    wait_until("the front end's lines", lambda: session in sessions(shared, "fe1-smtp"))
 
 
 def sessions(shared, name, what="event=smtp.delivery "):
