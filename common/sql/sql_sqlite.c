@@ -203,6 +203,21 @@ give_to_owner(const char *path)
 	free(folder);
 }
 
+/* SQLite has one sentence for all reasons. */
+static bool
+has_folder(const char *path)
+{
+	char *folder = xstrdup(path), *slash = strrchr(folder, '/');
+	struct stat st;
+	bool has;
+
+	if (slash != NULL)
+		*slash = '\0';
+	has = slash == NULL || stat(*folder != '\0' ? folder : "/", &st) == 0 || errno != ENOENT;
+	free(folder);
+	return has;
+}
+
 /* Makes sure that the right file is open. */
 static enum sql_result
 ready(struct db *db, struct err *err)
@@ -223,9 +238,10 @@ ready(struct db *db, struct err *err)
 	r = sqlite3_open_v2(db->path, &db->lite, flags, NULL);
 	umask(mask);
 	if (r != SQLITE_OK || stat(db->path, &st) == -1) {
-		err_set(err, "database %s: %s", db->path,
+		err_set(err, "database %s: %s%s", db->path,
 		        db->lite != NULL && r != SQLITE_OK ? sqlite3_errmsg(db->lite)
-		                                           : strerror(errno));
+		                                           : strerror(errno),
+		        has_folder(db->path) ? "" : " (its folder does not exist)");
 		shut(db);
 		return SQL_TEMP;
 	}

@@ -95,11 +95,31 @@ struct add {
 	bool has_row; /* it was there before us */
 };
 
+/* The store of a host that does everything: no [server] says what else there may be. "" for none,
+ * several, or one that does not answer. */
+static void
+lone_store(struct run *r, char *name_r, size_t room)
+{
+	unsigned pos = 0;
+	const struct program *p = run_next(r, "roost-store", &pos);
+	const char *server;
+	struct answer a;
+
+	*name_r = '\0';
+	if (p == NULL || run_next(r, "roost-store", &pos) != NULL)
+		return;
+	run_ask1(r, p, "status", NULL, NULL, &a);
+	server = json_get_str(json_get(a.json, "detail"), "server");
+	snprintf(name_r, room, "%s", server != NULL ? server : "");
+	answer_fini(&a);
+}
+
 /* The only store there is, when there is only one. */
 static int
 choose_store(struct run *r, struct add *a)
 {
 	const char *named = r->args.values[OPT_STORE], *name, *only = NULL;
+	char lone[DIRECTORY_STORE_MAX + 1];
 	size_t pos = 0;
 
 	while (named == NULL && conf_next_section(run_conf(r), "server", &pos, &name) != NULL) {
@@ -110,6 +130,10 @@ choose_store(struct run *r, struct add *a)
 	}
 	if (named == NULL)
 		named = only;
+	if (named == NULL) {
+		lone_store(r, lone, sizeof(lone));
+		named = *lone != '\0' ? lone : NULL;
+	}
 	if (named == NULL)
 		return run_fail(r, EXIT_USAGE, "say on which store by --store");
 	if (strlen(named) > DIRECTORY_STORE_MAX)

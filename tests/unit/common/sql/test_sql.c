@@ -232,6 +232,16 @@ TEST(urls)
 	}
 }
 
+TEST(a_folder_that_is_missing_is_named_as_the_reason)
+{
+	struct world w = { .timeout_ms = PATIENCE_MS };
+
+	snprintf(w.url, sizeof(w.url), "sqlite:%s/nowhere/s.db", test_dir());
+	assert_int_equal(open_as(&w, SQL_WRITE, &first), SQL_TEMP);
+	test_check(strstr(w.err.text, "folder does not exist") != NULL, "%s", w.err.text);
+	sql_close(&w.s);
+}
+
 /* ---- servers ---------------------------------------------------------------------------- */
 
 static bool

@@ -248,6 +248,27 @@ check_account(struct world *w, const char *user, const char *want)
 
 /* ---- add ------------------------------------------------------------------------------------ */
 
+TEST(on_a_host_that_does_everything_the_store_need_not_be_named)
+{
+	struct world w;
+	FILE *f;
+
+	begin(&w);
+	assert_int_equal(run(&w, "user add ann --password-stdin", "pw\n", NULL), EXIT_USAGE);
+	f = fopen(w.conf, "w"); /* as before, without [server] */
+	assert_non_null(f);
+	fprintf(f,
+	        "[common]\nrun_dir = %s\ndefault_domain = example.org\n"
+	        "directory = sqlite:%s/directory.db\n[roost-store s1]\n",
+	        w.run_dir, w.dir);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(run(&w, "user add ann --password-stdin", "pw\n", NULL), EXIT_DONE);
+	assert_true(w.store->has_inbox);
+	stop_store(&w);
+	assert_int_equal(run(&w, "user add bob --password-stdin", "pw\n", NULL), EXIT_USAGE);
+	end(&w);
+}
+
 TEST(an_account_comes_with_its_mailboxes)
 {
 	struct world w;
