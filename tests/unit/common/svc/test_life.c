@@ -241,6 +241,8 @@ static const struct bad_reload {
 	{ "a contradiction", "trouble = check", "contradict" },
 	{ "a worker that cannot start", "trouble = start\nworkers = 3", "upside down" },
 	{ "a worker that crashes", "trouble = crash", "signal 6" },
+	{ "a keytab that is missing", "kerberos_keytab = none.keytab",
+	  "none.keytab cannot be read" },
 };
 
 static void
