@@ -9,9 +9,7 @@
 
 const struct opt opts[OPT_COUNT] = {
 	[OPT_CONFIG] = { "config", 'c', "FILE",
-	                 "The settings of this host (/etc/roost.conf), or a folder with the "
-	                 "settings of several hosts, *.conf; the first by name says where the "
-	                 "directory is." },
+	                 "Settings (/etc/roost.conf), or a folder with those of several hosts." },
 	[OPT_JSON] = { "json", 'j', NULL, "One JSON object on standard output, for scripts." },
 	[OPT_DRY_RUN] = { "dry-run", 'n', NULL,
 	                  "Check everything, say what would be done, change nothing." },

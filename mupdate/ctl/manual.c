@@ -67,6 +67,11 @@ commands_print_man(struct buf *out)
 	roff_text(out, "Asks programs over their control sockets, and keeps the directory of "
 	               "users. What is not possible is said in a sentence on standard error; with "
 	               "--json everything is one object on standard output.");
+	roff_text(out,
+	          "With a folder of settings (--config) the programs of all its files *.conf are "
+	          "asked; the first file by name says where the directory is. A file needs no "
+	          "more than run_dir in [common], where roost-control HOST brings the control "
+	          "sockets of another host by ssh, and a section for each program there.");
 	roff_section(out, "OPTIONS OF ALL COMMANDS");
 	print_opts(OPTS_GLOBAL, out);
 	roff_section(out, "COMMANDS");
