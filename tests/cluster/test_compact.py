@@ -102,7 +102,7 @@ def test_disk_comes_back_by_command(small):
 
 def check(site, store="store1"):
     site.cluster.ctl(store, "store", "check")
-    c.wait_until("the end of the check", lambda: not space(site, store)["check"]["working"], 60)
+    c.wait_until("the end of the check", lambda: not space(site, store)["check"]["working"])
     return space(site, store)["check"]
 
 
