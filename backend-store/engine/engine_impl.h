@@ -66,6 +66,7 @@ struct segment_reader {
 	struct record_segment seg;
 	int fd;
 	uint64_t size;
+	bool blank;          /* its header is zeros */
 	uint64_t unreadable; /* sectors that could not be read */
 };
 
@@ -173,7 +174,7 @@ void engine_tx_free(struct engine_tx **tx);
 /* segment.c: files of the log. */
 void segment_path(const struct engine *e, uint64_t number, char path_r[512]);
 int segment_create(struct engine *e, struct segment *s_r, uint64_t number, uint64_t bytes);
-int segment_activate(struct engine *e, struct segment *s, uint64_t prev_lsn);
+int segment_activate(struct engine *e, struct segment *s, uint64_t prev_lsn, uint64_t prev_id);
 void segment_close(struct engine *e, struct segment *s);
 /* Numbers of the segment files there are, ascending; the caller frees. -1: unreadable. */
 int segment_list(struct engine *e, uint64_t **numbers_r, size_t *count_r);
@@ -188,7 +189,8 @@ void segment_read_sectors(struct segment_reader *in, void *p, size_t n, uint64_t
  * file is left alone and its number not used again. ALIEN: err says why. */
 enum segment_state { SEGMENT_OURS, SEGMENT_UNUSED, SEGMENT_HEADLESS, SEGMENT_ALIEN };
 enum segment_state segment_read_header(struct segment_reader *in, uint64_t number, struct err *err);
-/* Of one that is HEADLESS: the id that its first batch has, or the first record. False: neither. */
+/* Of one that is HEADLESS: the id that the next file says it had, or its first batch has, or the
+ * first record. False: nobody knows. */
 bool segment_adopt(struct segment_reader *in, uint64_t number);
 bool segment_batch_at(struct segment_reader *in, uint64_t at, struct record_batch *b_r);
 /* The first valid batch at or behind *at, or what is left of one whose header is lost: records 0,

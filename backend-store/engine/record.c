@@ -26,6 +26,7 @@ record_put_segment(uint8_t out[RECORD_SEGMENT_BYTES], const struct record_segmen
 	num_put_le64(out + 24, s->id);
 	num_put_le64(out + 32, s->store_id);
 	num_put_le64(out + 40, s->prev_lsn);
+	num_put_le64(out + 48, s->prev_id);
 	num_put_le64(out + 56, sum_of(out, 56));
 }
 
@@ -40,6 +41,7 @@ record_get_segment(const uint8_t in[RECORD_SEGMENT_BYTES], struct record_segment
 	s_r->id = num_get_le64(in + 24);
 	s_r->store_id = num_get_le64(in + 32);
 	s_r->prev_lsn = num_get_le64(in + 40);
+	s_r->prev_id = num_get_le64(in + 48);
 	return 1;
 }
 

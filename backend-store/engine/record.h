@@ -5,7 +5,9 @@
  *    0 u64 magic "ROOSTSEG"       8 u32 version = 1      12 u32 0
  *   16 u64 segment number        24 u64 segment id (random)
  *   32 u64 store id              40 u64 last LSN written before this segment
- *   48 u64 0                     56 u64 XXH3 of bytes 0..55
+ *   48 u64 id of the segment with the number before, for whoever finds its header damaged; 0: there
+ *          is none, or it is not known
+ *   56 u64 XXH3 of bytes 0..55
  *
  * Batch, 48 bytes, 8-aligned, then its records; transactions do not cross batches:
  *    0 u32 magic "RBAT"           4 u32 records
@@ -45,7 +47,7 @@
 enum { RECORD_FIRST = 1, RECORD_LAST = 2 };
 
 struct record_segment {
-	uint64_t number, id, store_id, prev_lsn;
+	uint64_t number, id, store_id, prev_lsn, prev_id;
 };
 struct record_batch {
 	uint32_t records;

@@ -276,10 +276,6 @@ settle(struct recovery *r)
 
 	if (r->bad != 0 && r->last > r->applied)
 		note_damage(r, "record", r->last, 0);
-	if (r->adopted != 0 && r->adopted == r->tail) {
-		note_damage(r, "header", r->last, 0);
-		r->adopted = 0;
-	}
 	append_list(&r->settled, &r->beyond);
 	rc = make_ready(r);
 	drop_pending(r);
@@ -353,9 +349,22 @@ keep_first_writing(struct recovery *r, const struct record_batch *batch)
 		r->last = MAX(r->last, tx->first_lsn + tx->count - 1);
 }
 
+/* The header of the file was written before its first batch: what was synced with it is damaged
+ * when it is not there, and what was not is torn. */
+static void
+judge_header(struct recovery *r, const struct record_batch *batch)
+{
+	if (r->adopted == 0 || r->adopted != r->tail)
+		return;
+	if (batch->durable >= r->last)
+		note_damage(r, "header", r->last, 0);
+	r->adopted = 0;
+}
+
 static int
 on_batch(struct recovery *r, const struct record_batch *batch, uint64_t at)
 {
+	judge_header(r, batch);
 	if (r->last >= batch->first_lsn && !is_whole(r, batch, at)) {
 		keep_first_writing(r, batch);
 		return 0;
@@ -428,16 +437,19 @@ read_segment(struct recovery *r, uint64_t number)
 	if (state == SEGMENT_OURS) {
 		r->ours++;
 		r->e->current.number = number;
+		r->e->current.id = r->in.seg.id;
 		r->seen = MAX(r->seen, r->in.seg.prev_lsn);
 		rc = read_batches(r);
 	} else if (state == SEGMENT_HEADLESS && segment_adopt(&r->in, number)) {
 		r->ours++;
 		r->e->current.number = r->adopted = number;
+		r->e->current.id = r->in.seg.id;
 		rc = read_batches(r);
 	} else if (state == SEGMENT_HEADLESS) {
 		log_warning(NULL, "engine.segment_without_header segment=%016llx",
 		            (unsigned long long)number);
 		r->e->current.number = number;
+		r->e->current.id = 0;
 	} else if (state == SEGMENT_ALIEN) {
 		rc = -1;
 	}
@@ -546,7 +558,7 @@ begin_pass(struct recovery *r, enum apply_pass pass)
 	r->unreadable = 0;
 	r->e->pass = pass;
 	r->expected = r->durable = r->applied = 0;
-	r->e->current.number = 0;
+	r->e->current.number = r->e->current.id = 0;
 }
 
 /* A pass that changes nothing in the log: its tail counts as it will when it is saved. */

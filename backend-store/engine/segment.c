@@ -45,9 +45,9 @@ segment_create(struct engine *e, struct segment *s, uint64_t number, uint64_t by
 
 /* Writes the header; the first sync of a batch makes it durable. */
 int
-segment_activate(struct engine *e, struct segment *s, uint64_t prev_lsn)
+segment_activate(struct engine *e, struct segment *s, uint64_t prev_lsn, uint64_t prev_id)
 {
-	struct record_segment head = { s->number, s->id, e->store_id, prev_lsn };
+	struct record_segment head = { s->number, s->id, e->store_id, prev_lsn, prev_id };
 	uint8_t raw[RECORD_SEGMENT_BYTES];
 	struct iovec iov = { raw, sizeof(raw) };
 

@@ -76,6 +76,46 @@ is_zero(const uint8_t *p, size_t n)
 	return true;
 }
 
+/* What the next one says of it. 0: nothing. */
+static uint64_t
+id_by_next(struct segment_reader *in, uint64_t number)
+{
+	struct segment_reader next;
+	uint64_t id = 0;
+	struct err err;
+
+	if (segment_open(&next, in->e, number + 1) == -1)
+		return 0;
+	if (segment_read_header(&next, number + 1, &err) == SEGMENT_OURS)
+		id = next.seg.prev_id;
+	in->unreadable += next.unreadable;
+	segment_end(&next);
+	return id;
+}
+
+static bool
+has_bytes(struct segment_reader *in)
+{
+	size_t n = (size_t)MIN((uint64_t)SCAN_BYTES, in->size);
+	uint8_t *chunk = xmalloc(n);
+	bool has;
+
+	segment_read_sectors(in, chunk, n, 0);
+	has = !is_zero(chunk, n);
+	free(chunk);
+	return has;
+}
+
+/* A header of zeros is that of a file made ahead, which will be removed; or its sector is lost. The
+ * index knows what was written to, and so does the next file; where neither is, what has bytes
+ * is not touched. */
+static bool
+may_be_begun(struct segment_reader *in, uint64_t number)
+{
+	return in->unreadable != 0 || number <= in->e->replay_segment ||
+	       id_by_next(in, number) != 0 || (in->e->pass != PASS_LIVE && has_bytes(in));
+}
+
 enum segment_state
 segment_read_header(struct segment_reader *in, uint64_t number, struct err *err)
 {
@@ -88,8 +128,9 @@ segment_read_header(struct segment_reader *in, uint64_t number, struct err *err)
 		return SEGMENT_HEADLESS;
 	segment_read_sectors(in, raw, sizeof(raw), 0);
 	rc = record_get_segment(raw, &in->seg);
+	in->blank = is_zero(raw, sizeof(raw));
 	if (rc == 0)
-		return is_zero(raw, sizeof(raw)) ? SEGMENT_UNUSED : SEGMENT_HEADLESS;
+		return in->blank && !may_be_begun(in, number) ? SEGMENT_UNUSED : SEGMENT_HEADLESS;
 	if (rc == -1) {
 		err_set(err, "segment %016llx of %s is of another version; nothing was touched",
 		        (unsigned long long)number, in->e->log_dir);
@@ -106,26 +147,32 @@ segment_read_header(struct segment_reader *in, uint64_t number, struct err *err)
 }
 
 /* Only where nobody's message can lie: one may look like a batch. */
-bool
-segment_adopt(struct segment_reader *in, uint64_t number)
+static uint64_t
+id_by_beginning(struct segment_reader *in)
 {
 	uint8_t raw[RECORD_BATCH_BYTES + RECORD_HEADER_BYTES];
 	struct record_batch b;
 	struct record_header h;
 
 	if (in->size < RECORD_SEGMENT_BYTES + sizeof(raw))
-		return false;
+		return 0;
 	segment_read_sectors(in, raw, sizeof(raw), RECORD_SEGMENT_BYTES);
-	in->seg = (struct record_segment){ .number = number, .store_id = in->e->store_id };
-	if (record_get_batch(raw, &b)) {
-		in->seg.id = b.segment_id;
-		in->seg.prev_lsn = b.durable;
-	} else if (record_get_header(raw + RECORD_BATCH_BYTES, &h)) {
-		in->seg.id = h.segment_id;
-	} else {
-		return false;
-	}
-	return true;
+	if (record_get_batch(raw, &b))
+		return b.segment_id;
+	return record_get_header(raw + RECORD_BATCH_BYTES, &h) ? h.segment_id : 0;
+}
+
+bool
+segment_adopt(struct segment_reader *in, uint64_t number)
+{
+	uint64_t id = id_by_next(in, number);
+
+	if (id == 0 &&
+	    !in->blank) /* a header that was never written is torn, with what is behind */
+		id = id_by_beginning(in);
+	in->seg =
+		(struct record_segment){ .number = number, .id = id, .store_id = in->e->store_id };
+	return id != 0;
 }
 
 /* ---- batches ------------------------------------------------------------------------------ */

@@ -125,7 +125,7 @@ make_next(struct engine *e, uint64_t at_least)
 static int
 make_room(struct engine *e, uint64_t bytes)
 {
-	uint64_t need = bytes + RECORD_BATCH_BYTES;
+	uint64_t need = bytes + RECORD_BATCH_BYTES, prev_id;
 
 	if (e->current.fd != -1 && e->current.bytes - e->current.at >= need)
 		return 0;
@@ -138,9 +138,10 @@ make_room(struct engine *e, uint64_t bytes)
 	if (e->current.fd != -1)
 		(void)e->os->ops->truncate(e->os, e->current.fd, e->current.at);
 	segment_close(e, &e->current);
+	prev_id = e->current.id;
 	e->current = e->ahead;
 	e->ahead.fd = -1;
-	return segment_activate(e, &e->current, e->durable);
+	return segment_activate(e, &e->current, e->durable, prev_id);
 }
 
 /* Writes and syncs one batch. txs is not empty. */

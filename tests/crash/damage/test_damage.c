@@ -482,8 +482,6 @@ TEST(no_damaged_place_takes_a_mailbox_whose_facts_are_gone)
 	life_free(&l);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------ */
-
 static void
 drop_index(struct life *l)
 {
@@ -492,6 +490,117 @@ drop_index(struct life *l)
 	snprintf(command, sizeof(command), "rm -rf '%s/index'", l->w.dir);
 	must(system(command) == 0);
 }
+
+/* ---- a sector ---------------------------------------------------------------------------------- */
+
+#define SECTOR 4096
+
+struct sectors {
+	struct life *l;
+	struct picture was;
+	unsigned bodies[16][64]; /* that lie there in part, by file and sector */
+	unsigned facts[16][64];
+	unsigned tried, harmless;
+};
+
+static void
+note_sectors(void *ctx, const struct place *p)
+{
+	struct sectors *s = ctx;
+
+	if (p->h.type != ENGINE_BLOB && p->h.type != ENGINE_FACT)
+		return;
+	for (uint64_t at = p->at / SECTOR; at <= (p->at + p->bytes - 1) / SECTOR; at++) {
+		assert_true(p->file < 16 && at < 64);
+		s->bodies[p->file][at] += p->h.type == ENGINE_BLOB;
+		s->facts[p->file][at] += p->h.type == ENGINE_FACT;
+	}
+}
+
+/* Messages are lost with their bodies only; where no fact lies nothing else is. */
+static void
+try_sector(struct sectors *s, unsigned file, uint64_t sector)
+{
+	struct disk *d = disk_copy(s->l->disk);
+	struct engine_stats st;
+	struct picture is;
+	struct trial t = { .l = s->l };
+
+	disk_wipe(d, file, sector * SECTOR, SECTOR);
+	open_damaged(&t, d, &is, &st);
+	test_check(missing_ids(&s->was, &is) <= s->bodies[file][sector],
+	           "file %u sector %u: %u messages are lost", file + 1, (unsigned)sector,
+	           missing_ids(&s->was, &is));
+	test_check(s->facts[file][sector] != 0 ||
+	                   (differing(&s->was, &is) == 0 && differing(&is, &s->was) == 0),
+	           "file %u sector %u: mailboxes differ", file + 1, (unsigned)sector);
+	s->tried++;
+	s->harmless += s->facts[file][sector] == 0;
+	picture_fini(&is);
+	disk_free(&d);
+}
+
+TEST(a_sector_takes_what_lies_in_it)
+{
+	struct life l;
+	struct sectors s = { .l = &l };
+
+	log_set_level(LOG_ERROR);
+	assert_int_equal(log_open("test", "/dev/null"), 0);
+	life_begin(&l);
+	begin(&l);
+	fill(&l);
+	world_reopen(&l.w);
+	assert_true(world_compact(&l.w) > 0);
+	go_on(&l);
+	world_reopen(&l.w);
+	life_end(&l); /* in a file of its own */
+	picture_take(&s.was, &l.w);
+	store_close(&l.w.store);
+	each_place(&l, note_sectors, &s);
+	for (unsigned file = 0; file + 1 < disk_file_count(l.disk); file++)
+		for (uint64_t at = 0;
+		     has_file(l.disk, l.w.dir, file) && has_file(l.disk, l.w.dir, file + 1) &&
+		     at * SECTOR < disk_file_bytes(l.disk, file);
+		     at++)
+			try_sector(&s, file, at);
+	assert_true(s.tried > 10 && s.harmless > 5);
+	picture_fini(&s.was);
+	life_free(&l);
+}
+
+/* The index knows that it was written to; without one what has bytes is left alone. */
+TEST(a_file_whose_first_sector_is_lost_is_not_taken_for_one_made_ahead)
+{
+	struct life l;
+	struct err err;
+
+	log_set_level(LOG_ERROR);
+	assert_int_equal(log_open("test", "/dev/null"), 0);
+	life_begin(&l);
+	begin(&l);
+	store_close(&l.w.store);
+	assert_true(disk_file_bytes(l.disk, 0) > SECTOR + 64 && !has_file(l.disk, l.w.dir, 1));
+	for (int without = 0; without < 2; without++) {
+		struct disk *d = disk_copy(l.disk);
+		char was[64], is[64];
+
+		if (without)
+			drop_index(&l);
+		disk_wipe(d, 0, 0, SECTOR);
+		l.w.os = disk_os(d);
+		test_check(world_try_open(&l.w, &err), "%s", err.text);
+		assert_int_equal(world_create(&l.w, "lists.more"), MBOX_OK);
+		store_close(&l.w.store);
+		read_file(l.disk, l.w.dir, 0, was, sizeof(was), SECTOR);
+		read_file(d, l.w.dir, 0, is, sizeof(is), SECTOR);
+		assert_memory_equal(was, is, sizeof(was));
+		disk_free(&d);
+	}
+	life_free(&l);
+}
+
+/* ---- errors ------------------------------------------------------------------------------------ */
 
 /* Everything is as it was. */
 static void

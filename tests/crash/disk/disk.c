@@ -528,6 +528,15 @@ disk_damage(struct disk *d, unsigned file, uint64_t at)
 	d->files[file].durable[at] ^= 0x10;
 }
 
+void
+disk_wipe(struct disk *d, unsigned file, uint64_t at, uint64_t n)
+{
+	must(file < d->file_count && at < d->files[file].size);
+	n = MIN(n, d->files[file].size - at);
+	memset(d->files[file].now + at, 0, n);
+	memset(d->files[file].durable + at, 0, n);
+}
+
 uint64_t
 disk_file_bytes(struct disk *d, unsigned file)
 {

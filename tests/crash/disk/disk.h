@@ -49,6 +49,8 @@ void disk_fail_open(struct disk *d, int err, unsigned after);
 void disk_fail_unlink(struct disk *d, int err);
 /* Flips one bit of the file with the number-th name in order, at `at`. */
 void disk_damage(struct disk *d, unsigned file, uint64_t at);
+/* Of that file n bytes are zeros now. */
+void disk_wipe(struct disk *d, unsigned file, uint64_t at, uint64_t n);
 uint64_t disk_file_bytes(struct disk *d, unsigned file);
 unsigned disk_file_count(const struct disk *d);
 uint64_t disk_operations(const struct disk *d);
