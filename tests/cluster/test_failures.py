@@ -14,7 +14,13 @@ from world import PASSWORD, SENDER, frozen
 
 @pytest.fixture
 def users(own):
-    return [own.user("store1"), own.user("store2")]
+    """On both stores; each worker of a front end has its own opinion of one that was away."""
+    both = [own.user("store1"), own.user("store2")]
+    for front in own.cluster.fronts * 16:
+        for user in both:
+            c.wait_until(f"{front} to take mail",
+                         lambda to=user, by=front: rcpt(own, to, by)[0] == 250)
+    return both
 
 
 @pytest.fixture
