@@ -101,7 +101,10 @@ feed_run(struct session *sn)
 	case FEED_FAILED:
 		metrics_add(&mupdate_metrics[MUPDATE_M_DROPPED], 1);
 		log_warning(&sn->log, "feed.dropped revision=%" PRIu64, feed_revision(sn->feed));
-		session_end(sn, "too far behind", false);
+		session_end(sn,
+		            mapdb_is_damaged(sn->conf->db) ? "the list cannot be read"
+		                                           : "too far behind",
+		            false);
 		break;
 	}
 }

@@ -233,6 +233,42 @@ TEST(a_row_damaged_in_use_is_found_and_the_list_taken_again)
 	world_fini(&w);
 }
 
+/* A list that lacks something must not look like one that is whole: whoever takes it would delete
+ * the rest. */
+TEST(a_master_with_a_damaged_row_tells_no_list_to_its_end)
+{
+	static const char *const questions[] = {
+		"LIST", "UPDATE", "UPDATE SINCE \"00000000000000000000000000000000\" \"0\"",
+		"LIST \"be1.test!\""
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+		struct buf script = BUF_INIT(SIZE_MAX);
+		struct world w;
+
+		world_init_both(&w);
+		play_run(w.play,
+		         "client > 2 ACTIVATE \"user.b\" \"be1.test!p\" \"\"\nclient < 2 OK *\n"
+		         "wait 1s\n");
+		assert_true(world_damage(&w.master, "user.b", 0, 99) > 0);
+		world_login(&w, "other", i == 2 ? "replica" : "be1");
+		if (i == 2)
+			buf_add_str(&script, "other > X ROOST \"1\" \"lab\" \"0\"\n"
+			                     "other << X OK *\n");
+		buf_printf(&script,
+		           "other > 3 %s\nother is closed\n"
+		           "client > 4 FIND \"user.a\"\nclient << 4 OK *\n",
+		           questions[i]);
+		play_run(w.play, buf_cstr(&script));
+		/* and the replica has all of it */
+		world_check_dump(
+			&w.replica,
+			"user.a active be1.test!p a=lrs= c1\nuser.b active be1.test!p  c1\n");
+		buf_fini(&script);
+		world_fini(&w);
+	}
+}
+
 static void
 unlink_in(const struct node *n, const char *name)
 {
