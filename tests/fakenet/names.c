@@ -28,7 +28,7 @@ struct resolve {
 void
 fakenet_name(struct loop *l, const char *host, const char *addrs)
 {
-	free(map_set(fakenet_names(l), slice_of(host), xstrdup(addrs != NULL ? addrs : NO_ANSWER)));
+	free(map_set(l->names, slice_of(host), xstrdup(addrs != NULL ? addrs : NO_ANSWER)));
 }
 
 struct resolver *
@@ -50,7 +50,7 @@ resolver_free(struct resolver **r)
 static const char *
 addrs_of(const struct resolve *q)
 {
-	const char *addrs = map_get(fakenet_names(q->loop), slice_of(q->host));
+	const char *addrs = map_get(q->loop->names, slice_of(q->host));
 
 	return addrs != NULL ? addrs : "";
 }

@@ -7,253 +7,19 @@
  * A store lives, its log is compacted, and then each of its records is damaged in turn, in its
  * header, its body and its checksums; so are the headers of batches and of files.
  */
+#include "life.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/map.h"
 #include "base/xalloc.h"
-#include "disk/disk.h"
 #include "engine/record.h"
 #include "fakenet/fakenet.h"
 #include "lib/test.h"
 #include "log/log.h"
 #include "mailbox/facts.h"
-#include "unit/backend-store/mailbox/world.h"
-
-#define IDS 400
-#define FILLER_BYTES 20000
-
-struct life {
-	struct world w;
-	struct disk *disk; /* as it was before the damage */
-	int next_id;
-};
-
-/* ---- a life ---------------------------------------------------------------------------------- */
-
-static const char *
-body_of(int id)
-{
-	static char body[60];
-
-	snprintf(body, sizeof(body), "Subject: %d\r\n\r\nbody of %d\r\n", id, id);
-	return body;
-}
-
-static void
-life_deliver(struct life *l, const char *user)
-{
-	int id = l->next_id++;
-
-	assert_int_equal(world_deliver(&l->w, user, body_of(id), id).result, MBOX_OK);
-}
-
-static void
-life_append(struct life *l, const char *name, const char *keywords)
-{
-	assert_true(world_append(&l->w, name, body_of(l->next_id++), MSG_SEEN, keywords) != 0);
-}
-
-static void
-begin(struct life *l)
-{
-	struct world *w = &l->w;
-
-	assert_int_equal(world_create_user(w, "fred"), MBOX_OK);
-	assert_int_equal(world_create_user(w, "ann"), MBOX_OK);
-	assert_int_equal(world_create(w, "user.fred.a"), MBOX_OK);
-	assert_int_equal(world_create(w, "user.fred.a.b"), MBOX_OK);
-	assert_int_equal(world_create(w, "user.fred.twice"), MBOX_OK);
-	for (int i = 0; i < 3; i++) {
-		life_deliver(l, "fred");
-		life_append(l, "user.fred.a", i == 0 ? "one" : "one two");
-		life_append(l, "user.fred.twice", NULL);
-	}
-	life_deliver(l, "ann");
-	assert_int_equal(world_subscribe(w, "fred", "user.fred.a", true), MBOX_OK);
-	assert_int_equal(world_set_quota(w, "user.fred", 50000000, 4000), MBOX_OK);
-}
-
-/* Names that are given away and given again; what is moved, copied, expunged. */
-static void
-go_on(struct life *l)
-{
-	struct world *w = &l->w;
-
-	life_deliver(l, "fred");
-	assert_int_equal(world_flags(w, "user.fred", "1 3", FLAGS_ADD, MSG_FLAGGED, "three"),
-	                 MBOX_OK);
-	assert_int_equal(world_copy(w, "user.fred", "1 3", "user.fred.a", false, NULL), MBOX_OK);
-	assert_int_equal(world_copy(w, "user.fred.a", "2", "user.fred.a.b", true, NULL), MBOX_OK);
-	assert_int_equal(world_set_acl(w, "user.fred.a", "fred\tlrswipkxtea\tann\tlr\t"), MBOX_OK);
-	assert_int_equal(world_rename(w, "user.fred.a", "user.fred.c"), MBOX_OK);
-	assert_int_equal(world_create(w, "user.fred.a"), MBOX_OK);
-	life_append(l, "user.fred.a", NULL);
-	assert_int_equal(world_delete(w, "user.fred.twice", false), MBOX_OK);
-	assert_int_equal(world_create(w, "user.fred.twice"), MBOX_OK);
-	life_append(l, "user.fred.twice", "five");
-	life_deliver(l, "ann");
-	assert_int_equal(world_expunge(w, "user.fred", "2", false), MBOX_OK);
-}
-
-static void
-fill(struct life *l)
-{
-	char *body = xmalloc(FILLER_BYTES + 1);
-	struct mbox_info info;
-
-	if (!store_find(l->w.store, SLICE("lists.filler"), &info))
-		assert_int_equal(world_create(&l->w, "lists.filler"), MBOX_OK);
-	memset(body, 'x', FILLER_BYTES);
-	body[FILLER_BYTES] = '\0';
-	memcpy(body, "Subject: 0\r\n\r\n", 14);
-	for (unsigned i = 0; i < 9; i++)
-		assert_true(world_append(&l->w, "lists.filler", body, 0, NULL) != 0);
-	free(body);
-	assert_int_equal(world_expunge(&l->w, "lists.filler", NULL, false), MBOX_OK);
-}
-
-/* Hundreds of indexes are made, and each would wait for a disk a dozen times. */
-static void
-use_memory(void)
-{
-	if (access("/dev/shm", W_OK) == 0)
-		(void)setenv("TMPDIR", "/dev/shm", 0);
-}
-
-static void
-life_begin(struct life *l)
-{
-	use_memory();
-	*l = (struct life){ .disk = disk_new(1), .next_id = 1 };
-	world_open_on(&l->w, WORLD_PLAIN, disk_os(l->disk));
-}
-
-/* What is behind the last thing that happened shows that it was synced. */
-static void
-life_end(struct life *l)
-{
-	assert_int_equal(world_create(&l->w, "lists.last"), MBOX_OK);
-	fakenet_settle(l->w.loop);
-}
-
-static void
-life_free(struct life *l)
-{
-	l->w.os = disk_os(l->disk);
-	world_close(&l->w);
-	disk_free(&l->disk);
-}
-
-/* ---- what there is ----------------------------------------------------------------------------- */
-
-struct picture {
-	struct map *boxes; /* name -> char *: its messages as a text */
-	bool ids[IDS];     /* of messages that can be read somewhere */
-	unsigned unreadable;
-};
-
-static bool
-collect(void *ctx, const struct mbox_info *info)
-{
-	buf_add_blob(ctx, info->name);
-	return true;
-}
-
-static void
-see_message(struct picture *p, struct mailbox *m, const struct msg *msg, struct buf *out)
-{
-	struct buf body = BUF_INIT(1 << 20);
-	int id = 0;
-
-	buf_printf(out, "%u %x %llx, ", msg->uid, msg->flags, (unsigned long long)msg->keywords);
-	if (mailbox_read(m, msg, 0, UINT64_MAX, &body) != MBOX_OK) {
-		p->unreadable++;
-	} else {
-		assert_int_equal(sscanf(buf_cstr(&body), "Subject: %d\r\n", &id), 1);
-		assert_true(id >= 0 && id < IDS);
-		p->ids[id] = true;
-	}
-	buf_fini(&body);
-}
-
-static void
-see_box(struct picture *p, struct world *w, const char *name)
-{
-	struct buf text = BUF_INIT(SIZE_MAX);
-	struct mailbox *m = world_must_get(w, name);
-	const struct msg *msgs;
-	uint32_t count;
-
-	msgs = mailbox_msgs(m, &count);
-	for (uint32_t i = 0; i < count; i++)
-		see_message(p, m, &msgs[i], &text);
-	mailbox_release(&m);
-	(void)map_set(p->boxes, slice_of(name), xstrdup(buf_cstr(&text)));
-	buf_fini(&text);
-}
-
-static void
-picture_take(struct picture *p, struct world *w)
-{
-	struct buf names = BUF_INIT(SIZE_MAX);
-	struct num_reader r;
-
-	*p = (struct picture){ .boxes = map_new() };
-	store_each(w->store, SLICE(""), collect, &names);
-	for (r = num_reader_of(buf_slice(&names)); r.rest.n != 0;) {
-		struct slice name = num_read_blob(&r);
-		char *copy = slice_dup(name);
-
-		copy = xrealloc(copy, name.n + 1);
-		copy[name.n] = '\0';
-		see_box(p, w, copy);
-		free(copy);
-	}
-	buf_fini(&names);
-}
-
-static void
-picture_fini(struct picture *p)
-{
-	struct slice name;
-	size_t pos = 0;
-	void *text;
-
-	while (map_next(p->boxes, &pos, &name, &text))
-		free(text);
-	map_free(&p->boxes);
-}
-
-/* Mailboxes of a that are not in b, or not as they are there. */
-static unsigned
-differing(const struct picture *a, const struct picture *b)
-{
-	unsigned count = 0;
-	struct slice name;
-	size_t pos = 0;
-	void *text;
-
-	while (map_next(a->boxes, &pos, &name, &text)) {
-		const char *other = map_get(b->boxes, name);
-
-		count += other == NULL || strcmp(text, other) != 0;
-	}
-	return count;
-}
-
-static unsigned
-missing_ids(const struct picture *was, const struct picture *is)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 1; i < IDS; i++) /* 0: fillers */
-		count += was->ids[i] && !is->ids[i];
-	return count;
-}
 
 /* ---- damage ------------------------------------------------------------------------------------ */
 
@@ -374,8 +140,8 @@ count_recovered(const struct picture *p)
 static void
 judge(struct trial *t, const struct place *p, const struct picture *is, const char *where)
 {
-	unsigned lost = differing(&t->was, is), more = differing(is, &t->was);
-	unsigned gone = missing_ids(&t->was, is);
+	unsigned lost = picture_differing(&t->was, is), more = picture_differing(is, &t->was);
+	unsigned gone = picture_missing_ids(&t->was, is);
 
 	t->recovered += count_recovered(is);
 	if (p->h.type == ENGINE_FACT) {
@@ -457,8 +223,8 @@ TEST(what_lies_elsewhere_outlives_a_damaged_place)
 	struct trial t;
 
 	life_begin(&l);
-	begin(&l);
-	go_on(&l);
+	life_first_part(&l);
+	life_second_part(&l);
 	life_end(&l);
 	try_all(&l, &t);
 	assert_true(t.facts > 100 && t.bodies > 40 && t.recovered > 30);
@@ -471,11 +237,11 @@ TEST(no_damaged_place_takes_a_mailbox_whose_facts_are_gone)
 	struct trial t;
 
 	life_begin(&l);
-	begin(&l);
-	fill(&l);
+	life_first_part(&l);
+	life_fill(&l);
 	world_reopen(&l.w);
 	assert_true(world_compact(&l.w) > 0);
-	go_on(&l);
+	life_second_part(&l);
 	life_end(&l);
 	try_all(&l, &t);
 	assert_true(t.snapshots > 50);
@@ -528,11 +294,11 @@ try_sector(struct sectors *s, unsigned file, uint64_t sector)
 
 	disk_wipe(d, file, sector * SECTOR, SECTOR);
 	open_damaged(&t, d, &is, &st);
-	test_check(missing_ids(&s->was, &is) <= s->bodies[file][sector],
+	test_check(picture_missing_ids(&s->was, &is) <= s->bodies[file][sector],
 	           "file %u sector %u: %u messages are lost", file + 1, (unsigned)sector,
-	           missing_ids(&s->was, &is));
-	test_check(s->facts[file][sector] != 0 ||
-	                   (differing(&s->was, &is) == 0 && differing(&is, &s->was) == 0),
+	           picture_missing_ids(&s->was, &is));
+	test_check(s->facts[file][sector] != 0 || (picture_differing(&s->was, &is) == 0 &&
+	                                           picture_differing(&is, &s->was) == 0),
 	           "file %u sector %u: mailboxes differ", file + 1, (unsigned)sector);
 	s->tried++;
 	s->harmless += s->facts[file][sector] == 0;
@@ -548,11 +314,11 @@ TEST(a_sector_takes_what_lies_in_it)
 	log_set_level(LOG_ERROR);
 	assert_int_equal(log_open("test", "/dev/null"), 0);
 	life_begin(&l);
-	begin(&l);
-	fill(&l);
+	life_first_part(&l);
+	life_fill(&l);
 	world_reopen(&l.w);
 	assert_true(world_compact(&l.w) > 0);
-	go_on(&l);
+	life_second_part(&l);
 	world_reopen(&l.w);
 	life_end(&l); /* in a file of its own */
 	picture_take(&s.was, &l.w);
@@ -578,7 +344,7 @@ TEST(a_file_whose_first_sector_is_lost_is_not_taken_for_one_made_ahead)
 	log_set_level(LOG_ERROR);
 	assert_int_equal(log_open("test", "/dev/null"), 0);
 	life_begin(&l);
-	begin(&l);
+	life_first_part(&l);
 	store_close(&l.w.store);
 	assert_true(disk_file_bytes(l.disk, 0) > SECTOR + 64 && !has_file(l.disk, l.w.dir, 1));
 	for (int without = 0; without < 2; without++) {
@@ -612,8 +378,8 @@ check_whole(struct life *l, const struct picture *was, unsigned n)
 	engine_get_stats(store_engine(l->w.store), &st);
 	test_check(st.damaged == 0, "%u: taken for damage", n);
 	picture_take(&is, &l->w);
-	test_check(differing(was, &is) == 0 && differing(&is, was) == 0 && is.unreadable == 0 &&
-	                   missing_ids(was, &is) == 0,
+	test_check(picture_differing(was, &is) == 0 && picture_differing(&is, was) == 0 &&
+	                   is.unreadable == 0 && picture_missing_ids(was, &is) == 0,
 	           "%u: something is lost", n);
 	world_check_quotas(&l->w);
 	picture_fini(&is);
@@ -625,11 +391,11 @@ life_with_snapshots(struct life *l, struct picture *was)
 	log_set_level(LOG_ERROR);
 	assert_int_equal(log_open("test", "/dev/null"), 0);
 	life_begin(l);
-	begin(l);
-	fill(l);
+	life_first_part(l);
+	life_fill(l);
 	world_reopen(&l->w);
 	assert_true(world_compact(&l->w) > 0);
-	go_on(l);
+	life_second_part(l);
 	life_end(l);
 	picture_take(was, &l->w);
 }
@@ -697,7 +463,7 @@ compact_with(void (*fail_calls)(struct disk *d, unsigned after, unsigned times),
 	bool met = true;
 
 	life_with_snapshots(&l, &was);
-	fill(&l);
+	life_fill(&l);
 	store_close(&l.w.store);
 	for (unsigned n = 0; met; n++) {
 		struct disk *d = disk_copy(l.disk);
@@ -797,7 +563,8 @@ check_at(void *ctx, const struct place *p)
 	store_close(&k->l->w.store);
 	if (st.damaged != 0) {
 		test_check(st.damaged == 1, "more places than there are");
-		test_check(differing(&k->was, &is) == 0 && differing(&is, &k->was) == 0,
+		test_check(picture_differing(&k->was, &is) == 0 &&
+		                   picture_differing(&is, &k->was) == 0,
 		           "type=%u kind=%u lsn=%llu: not mended", p->h.type, p->h.kind,
 		           (unsigned long long)p->h.lsn);
 		test_check((st.bodies == 1) == (p->h.type == ENGINE_BLOB), "bodies");
@@ -819,11 +586,11 @@ TEST(a_check_finds_damage_while_the_index_knows_what_was_there)
 	log_set_level(LOG_ERROR);
 	assert_int_equal(log_open("test", "/dev/null"), 0);
 	life_begin(&l);
-	begin(&l);
-	fill(&l);
+	life_first_part(&l);
+	life_fill(&l);
 	world_reopen(&l.w);
 	assert_true(world_compact(&l.w) > 0);
-	go_on(&l);
+	life_second_part(&l);
 	world_reopen(&l.w);
 	life_end(&l);
 	world_reopen(&l.w);
