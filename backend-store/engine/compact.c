@@ -526,7 +526,11 @@ engine_check(struct engine *e)
 
 	if (c == NULL || k->wanted || c->phase == COMPACT_OFF || e->failed)
 		return false;
-	k->next = k->bytes = k->damaged = k->bodies = k->mended = 0;
+	k->next = 0;
+	k->bytes = 0;
+	k->damaged = 0;
+	k->bodies = 0;
+	k->mended = 0;
 	k->all_read = k->turn = false;
 	buf_clear(&k->hurt);
 	buf_clear(&k->objects);

@@ -30,8 +30,8 @@ void life_end(struct life *l);
 void life_free(struct life *l);
 
 struct picture {
-	struct map *boxes; /* name -> char *: its messages as a text */
-	bool ids[LIFE_IDS];    /* of messages that can be read somewhere */
+	struct map *boxes;  /* name -> char *: its messages as a text */
+	bool ids[LIFE_IDS]; /* of messages that can be read somewhere */
 	unsigned unreadable;
 };
 

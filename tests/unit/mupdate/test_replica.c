@@ -368,18 +368,18 @@ TEST(a_master_whose_bytes_come_to_nothing_is_silent)
 TEST(a_master_that_does_not_say_what_it_tells_is_not_followed)
 {
 #define OK_HERE "fake > R1 OK \"streaming starts\"\n"
+#define STREAM(kind, history, revision)                                                            \
+	"fake > R1 STREAM \"" kind "\" \"" history "\" \"" revision "\"\n"
 	static const char *const wrong[] = {
 		OK_HERE,
 		RECORD("be9!", "13"),
-		"fake > R1 STREAM \"difference\" \"ff112233445566778899aabbccddeeff\" \"12\"\n" RECORD(
-			"be9!", "13") OK_HERE,
-		"fake > R1 STREAM \"difference\" \"" HISTORY "\" \"11\"\n" OK_HERE,
-		"fake > R1 STREAM \"difference\" \"" HISTORY "\" \"12\"\n"
-		"fake > R1 STREAM \"snapshot\" \"" HISTORY "\" \"12\"\n" OK_HERE,
-		"fake > R1 STREAM \"snapshot\" \"" HISTORY
-		"\" \"12\"\n" RECORD("be9!", "12") "fake > R1 STREAM \"snapshot\" \"" HISTORY
-						   "\" \"12\"\n" OK_HERE,
-		"fake > R1 STREAM \"snapshot\" \"what\" \"12\"\n" OK_HERE,
+		(STREAM("difference", "ff112233445566778899aabbccddeeff", "12") RECORD("be9!", "13")
+		         OK_HERE),
+		(STREAM("difference", HISTORY, "11") OK_HERE),
+		(STREAM("difference", HISTORY, "12") STREAM("snapshot", HISTORY, "12") OK_HERE),
+		(STREAM("snapshot", HISTORY, "12") RECORD("be9!", "12")
+		         STREAM("snapshot", HISTORY, "12") OK_HERE),
+		(STREAM("snapshot", "what", "12") OK_HERE),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
@@ -388,19 +388,18 @@ TEST(a_master_that_does_not_say_what_it_tells_is_not_followed)
 		world_init(&w);
 		play_add_server(w.play, "fake", "127.0.0.1:3905");
 		world_start_replica(&w);
-		play_run(w.play, OURS "fake > R1 STREAM \"snapshot\" \"" HISTORY
-		                      "\" \"12\"\n" RECORD("be2!", "12") OK_HERE
+		play_run(w.play, OURS STREAM("snapshot", HISTORY, "12") RECORD("be2!", "12") OK_HERE
 		         "fake closes\nwait 1s\n" OURS);
 		play_run(w.play, wrong[i]);
 		assert_false(replica_is_following(w.replica.replica));
 		world_check_dump(&w.replica, "user.a active be2! \n");
 		test_eq_str("history", mapdb_info(w.replica.db)->history, HISTORY);
 		assert_int_equal(mapdb_info(w.replica.db)->revision, 12);
-		play_run(w.play, "wait 2s\n" OURS "fake > R1 STREAM \"difference\" \"" HISTORY
-		                 "\" \"12\"\n" OK_HERE);
+		play_run(w.play, "wait 2s\n" OURS STREAM("difference", HISTORY, "12") OK_HERE);
 		assert_true(replica_is_following(w.replica.replica));
 		world_fini(&w);
 	}
+#undef STREAM
 #undef OK_HERE
 }
 
