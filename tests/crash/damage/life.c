@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "fakenet/fakenet.h"
 #include "lib/test.h"
+#include "log/log.h"
 
 #define FILLER_BYTES 20000
 
@@ -107,8 +108,21 @@ void
 life_begin(struct life *l)
 {
 	use_memory();
+	log_set_level(LOG_ERROR);
+	assert_int_equal(log_open("test", "/dev/null"), 0);
 	*l = (struct life){ .disk = disk_new(1), .next_id = 1 };
 	world_open_on(&l->w, WORLD_PLAIN, disk_os(l->disk));
+}
+
+void
+life_compacted(struct life *l)
+{
+	life_begin(l);
+	life_first_part(l);
+	life_fill(l);
+	world_reopen(&l->w);
+	assert_true(world_compact(&l->w) > 0);
+	life_second_part(l);
 }
 
 void

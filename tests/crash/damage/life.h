@@ -18,6 +18,7 @@ struct life {
 	int next_id;
 };
 
+/* Without a word in the log: each damaged place would be told. */
 void life_begin(struct life *l);
 /* Users, mailboxes, messages. */
 void life_first_part(struct life *l);
@@ -25,6 +26,9 @@ void life_first_part(struct life *l);
 void life_second_part(struct life *l);
 /* Some files of the log of what is expunged. */
 void life_fill(struct life *l);
+/* Begins, and has all three; the first part is in snapshots then, its facts have gone with their
+ * files. */
+void life_compacted(struct life *l);
 /* What is behind the last thing that happened shows that it was synced. */
 void life_end(struct life *l);
 void life_free(struct life *l);

@@ -18,7 +18,6 @@
 #include "engine/record.h"
 #include "fakenet/fakenet.h"
 #include "lib/test.h"
-#include "log/log.h"
 #include "mailbox/facts.h"
 
 /* ---- damage ------------------------------------------------------------------------------------ */
@@ -208,8 +207,6 @@ try_place(void *ctx, const struct place *p)
 static void
 try_all(struct life *l, struct trial *t)
 {
-	log_set_level(LOG_ERROR);
-	assert_int_equal(log_open("test", "/dev/null"), 0);
 	*t = (struct trial){ .l = l };
 	picture_take(&t->was, &l->w);
 	store_close(&l->w.store);
@@ -236,12 +233,7 @@ TEST(no_damaged_place_takes_a_mailbox_whose_facts_are_gone)
 	struct life l;
 	struct trial t;
 
-	life_begin(&l);
-	life_first_part(&l);
-	life_fill(&l);
-	world_reopen(&l.w);
-	assert_true(world_compact(&l.w) > 0);
-	life_second_part(&l);
+	life_compacted(&l);
 	life_end(&l);
 	try_all(&l, &t);
 	assert_true(t.snapshots > 50);
@@ -311,14 +303,7 @@ TEST(a_sector_takes_what_lies_in_it)
 	struct life l;
 	struct sectors s = { .l = &l };
 
-	log_set_level(LOG_ERROR);
-	assert_int_equal(log_open("test", "/dev/null"), 0);
-	life_begin(&l);
-	life_first_part(&l);
-	life_fill(&l);
-	world_reopen(&l.w);
-	assert_true(world_compact(&l.w) > 0);
-	life_second_part(&l);
+	life_compacted(&l);
 	world_reopen(&l.w);
 	life_end(&l); /* in a file of its own */
 	picture_take(&s.was, &l.w);
@@ -341,8 +326,6 @@ TEST(a_file_whose_first_sector_is_lost_is_not_taken_for_one_made_ahead)
 	struct life l;
 	struct err err;
 
-	log_set_level(LOG_ERROR);
-	assert_int_equal(log_open("test", "/dev/null"), 0);
 	life_begin(&l);
 	life_first_part(&l);
 	store_close(&l.w.store);
@@ -388,14 +371,7 @@ check_whole(struct life *l, const struct picture *was, unsigned n)
 static void
 life_with_snapshots(struct life *l, struct picture *was)
 {
-	log_set_level(LOG_ERROR);
-	assert_int_equal(log_open("test", "/dev/null"), 0);
-	life_begin(l);
-	life_first_part(l);
-	life_fill(l);
-	world_reopen(&l->w);
-	assert_true(world_compact(&l->w) > 0);
-	life_second_part(l);
+	life_compacted(l);
 	life_end(l);
 	picture_take(was, &l->w);
 }
@@ -583,14 +559,7 @@ TEST(a_check_finds_damage_while_the_index_knows_what_was_there)
 	struct life l;
 	char command[1000];
 
-	log_set_level(LOG_ERROR);
-	assert_int_equal(log_open("test", "/dev/null"), 0);
-	life_begin(&l);
-	life_first_part(&l);
-	life_fill(&l);
-	world_reopen(&l.w);
-	assert_true(world_compact(&l.w) > 0);
-	life_second_part(&l);
+	life_compacted(&l);
 	world_reopen(&l.w);
 	life_end(&l);
 	world_reopen(&l.w);

@@ -214,25 +214,6 @@ TEST(a_replica_without_room_on_its_disk_keeps_its_list_and_follows_when_there_is
 /* So many that a part goes to the disk before the end of the list. */
 #define PLAIN_NAMES 50100
 
-/* The list of a Cyrus master. */
-static void
-play_plain_list(struct world *w)
-{
-	struct buf script = BUF_INIT(SIZE_MAX);
-
-	buf_add_str(&script, "fake accepts\n"
-	                     "fake >> * AUTH \"PLAIN\"\\r\\n* OK MUPDATE \"c\" \"Cyrus IMAP\" "
-	                     "\"3.6\" \"(master)\"\\r\\n\n"
-	                     "fake < A1 AUTHENTICATE *\n"
-	                     "fake > A1 OK \"Authenticated\"\n"
-	                     "fake < R1 UPDATE\nfake >> ");
-	for (unsigned i = 0; i < PLAIN_NAMES; i++)
-		buf_printf(&script, "R1 RESERVE \"user.u%06u\" \"be1!\"\\r\\n", i);
-	buf_add_str(&script, "R1 OK \"streaming starts\"\\r\\n\n");
-	play_run(w->play, buf_cstr(&script));
-	buf_fini(&script);
-}
-
 TEST(a_list_that_finds_no_room_is_not_taken_for_one_that_has_lost_its_names)
 {
 	struct world w;
@@ -240,18 +221,18 @@ TEST(a_list_that_finds_no_room_is_not_taken_for_one_that_has_lost_its_names)
 	world_init(&w);
 	play_add_server(w.play, "fake", "127.0.0.1:3905");
 	world_start_replica(&w);
-	play_plain_list(&w);
+	world_play_plain_list(&w, PLAIN_NAMES);
 	assert_int_equal(mapdb_count(w.replica.db), PLAIN_NAMES);
 	play_run(w.play, "fake closes\nwait 2s\n");
 	limit_files(1 << 20);
-	play_plain_list(&w);
+	world_play_plain_list(&w, PLAIN_NAMES);
 	play_run(w.play, "fake is closed\n");
 	limit_files(RLIM_INFINITY);
 	assert_int_equal(mapdb_count(w.replica.db), PLAIN_NAMES);
 	test_check(strstr(replica_why(w.replica.replica), "/collect: ") != NULL, "%s",
 	           replica_why(w.replica.replica));
 	play_run(w.play, "wait 6s\n");
-	play_plain_list(&w);
+	world_play_plain_list(&w, PLAIN_NAMES);
 	assert_true(replica_is_following(w.replica.replica));
 	world_fini(&w);
 }

@@ -222,25 +222,6 @@ TEST(a_master_whose_changes_go_backwards_is_not_followed)
 	}
 }
 
-/* names of a Cyrus master, with user.u0 ... */
-static void
-play_plain_list(struct world *w, unsigned names)
-{
-	struct buf script = BUF_INIT(SIZE_MAX);
-
-	buf_add_str(&script, "fake accepts\n"
-	                     "fake >> * AUTH \"PLAIN\"\\r\\n* OK MUPDATE \"c\" \"Cyrus IMAP\" "
-	                     "\"3.6\" \"(master)\"\\r\\n\n"
-	                     "fake < A1 AUTHENTICATE *\n"
-	                     "fake > A1 OK \"Authenticated\"\n"
-	                     "fake < R1 UPDATE\n");
-	for (unsigned i = 0; i < names; i++)
-		buf_printf(&script, "fake > R1 RESERVE \"user.u%u\" \"be1!\"\n", i);
-	buf_add_str(&script, "fake > R1 OK \"streaming starts\"\n");
-	play_run(w->play, buf_cstr(&script));
-	buf_fini(&script);
-}
-
 TEST(a_plain_list_that_has_lost_most_names_is_not_taken)
 {
 	struct world w;
@@ -248,25 +229,25 @@ TEST(a_plain_list_that_has_lost_most_names_is_not_taken)
 	world_init(&w);
 	play_add_server(w.play, "fake", "127.0.0.1:3905");
 	world_start_replica(&w);
-	play_plain_list(&w, 30);
+	world_play_plain_list(&w, 30);
 	play_run(w.play, "fake closes\nwait 2s\n");
-	play_plain_list(&w, 15);
+	world_play_plain_list(&w, 15);
 	assert_int_equal(mapdb_count(w.replica.db), 15);
 	play_run(w.play, "fake closes\nwait 2s\n");
-	play_plain_list(&w, 20);
+	world_play_plain_list(&w, 20);
 	play_run(w.play, "fake closes\nwait 2s\n");
-	play_plain_list(&w, 9);
+	world_play_plain_list(&w, 9);
 	play_run(w.play, "fake is closed\n");
 	assert_int_equal(mapdb_count(w.replica.db), 20);
 	assert_false(replica_is_following(w.replica.replica));
 	assert_non_null(strstr(replica_why(w.replica.replica), "lost most"));
 	play_run(w.play, "wait 50s\nfake is closed\nwait 11s\n");
-	play_plain_list(&w, 11);
+	world_play_plain_list(&w, 11);
 	assert_true(replica_is_following(w.replica.replica));
 	assert_int_equal(mapdb_count(w.replica.db), 11);
 	/* few names come and go */
 	play_run(w.play, "fake closes\nwait 2s\n");
-	play_plain_list(&w, 0);
+	world_play_plain_list(&w, 0);
 	assert_int_equal(mapdb_count(w.replica.db), 0);
 	world_fini(&w);
 }
@@ -285,7 +266,7 @@ TEST(a_master_that_knows_another_password_is_tried_seldom)
 	                 "fake is closed\nfake refuses\nwait 4900ms\n");
 	assert_null(strstr(replica_why(w.replica.replica), "refused"));
 	play_run(w.play, "fake listens\nwait 200ms\n");
-	play_plain_list(&w, 3);
+	world_play_plain_list(&w, 3);
 	assert_true(replica_is_following(w.replica.replica));
 	test_eq_str("why", replica_why(w.replica.replica), "");
 	world_fini(&w);
@@ -302,7 +283,7 @@ TEST(a_replica_of_a_cyrus_master_may_follow_one_of_ours_later)
 	                 "wait 1m\n");
 	play_add_server(w.play, "fake", "127.0.0.1:3905");
 	world_start_replica(&w);
-	play_plain_list(&w, 1);
+	world_play_plain_list(&w, 1);
 	assert_true(replica_is_following(w.replica.replica));
 	world_listen_master(&w);
 	play_run(w.play, "fake closes\nwait 6s\n");
@@ -319,7 +300,7 @@ TEST(a_master_that_has_much_to_tell_is_not_silent)
 	world_init(&w);
 	play_add_server(w.play, "fake", "127.0.0.1:3905");
 	world_start_replica(&w);
-	play_plain_list(&w, 1);
+	world_play_plain_list(&w, 1);
 	play_run(w.play, "wait 6s\nfake < R2 NOOP\n");
 	for (int i = 0; i < 10; i++)
 		play_run(w.play, "wait 4s\n"
@@ -346,7 +327,7 @@ TEST(a_master_whose_bytes_come_to_nothing_is_silent)
 		world_init(&w);
 		play_add_server(w.play, "fake", "127.0.0.1:3905");
 		world_start_replica(&w);
-		play_plain_list(&w, 1);
+		world_play_plain_list(&w, 1);
 		play_run(w.play, "wait 6s\nfake < R2 NOOP\n");
 		for (int k = 0; k < 12; k++) {
 			play_run(w.play, "wait 1s\n");

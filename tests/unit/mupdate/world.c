@@ -295,3 +295,21 @@ world_damage(const struct node *n, const char *mark, size_t skip, char byte)
 	close(fd);
 	return found;
 }
+
+void
+world_play_plain_list(struct world *w, unsigned names)
+{
+	struct buf script = BUF_INIT(SIZE_MAX);
+
+	buf_add_str(&script, "fake accepts\n"
+	                     "fake >> * AUTH \"PLAIN\"\\r\\n* OK MUPDATE \"c\" \"Cyrus IMAP\" "
+	                     "\"3.6\" \"(master)\"\\r\\n\n"
+	                     "fake < A1 AUTHENTICATE *\n"
+	                     "fake > A1 OK \"Authenticated\"\n"
+	                     "fake < R1 UPDATE\nfake >> ");
+	for (unsigned i = 0; i < names; i++)
+		buf_printf(&script, "R1 RESERVE \"user.u%u\" \"be1!\"\\r\\n", i);
+	buf_add_str(&script, "R1 OK \"streaming starts\"\\r\\n\n");
+	play_run(w->play, buf_cstr(&script));
+	buf_fini(&script);
+}

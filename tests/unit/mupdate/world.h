@@ -58,5 +58,7 @@ void world_check_dump(struct node *n, const char *want);
 unsigned world_damage(const struct node *n, const char *mark, size_t skip, char byte);
 /* Plays the greeting and the login of player. */
 void world_login(struct world *w, const char *player, const char *identity);
+/* A replica connects to "fake", a Cyrus master, which tells it of user.u0 ... */
+void world_play_plain_list(struct world *w, unsigned names);
 
 #endif
