@@ -130,6 +130,7 @@ on_command(void *ctx, const struct mupdate_cmd *cmd)
 	struct session *sn = ctx;
 
 	arena_reset(sn->scratch);
+	sn->commands++;
 	if (!commands[cmd->verb].joins_group) {
 		service_commit(sn->service);
 		if (sn->wire == NULL)

@@ -13,9 +13,10 @@
  * the name in the list has pushed. It activates the name or deletes it, and the other one's next
  * push does what is right.
  *
- * A rename. A Cyrus store says DELETE of the old name, RESERVE and ACTIVATE of the new one. When the
- * new one is refused it goes on with the mailbox by its old name, and does not say so: users would
- * not find it until somebody pushes. So the old name is put back.
+ * A rename. A Cyrus store connects, and says DELETE of the old name, RESERVE and ACTIVATE of the new
+ * one, nothing before and nothing else. When the new one is refused it goes on with the mailbox by
+ * its old name, and does not say so: users would not find it until somebody pushes. So the old name is
+ * put back. Of whoever said anything before the DELETE it is what it says.
  */
 #include "session_impl.h"
 
@@ -90,7 +91,7 @@ remember_deleted(struct session *sn, const struct location *now)
 {
 	arena_free(&sn->deleted_arena);
 	sn->deleted.name = SLICE("");
-	if (now == NULL || sn->listed_own != NULL || mupdate_server_is_extended(sn->core))
+	if (now == NULL || sn->commands != 1 || mupdate_server_is_extended(sn->core))
 		return;
 	sn->deleted_arena = arena_new("mupdate.deleted");
 	sn->deleted = location_dup(sn->deleted_arena, now);
@@ -105,7 +106,7 @@ put_back(struct session *sn)
 	struct location *old = &sn->deleted, taken;
 	uint64_t revision;
 
-	if (old->name.n == 0 || mapdb_find(db, old->name, sn->scratch, &taken))
+	if (sn->commands != 2 || old->name.n == 0 || mapdb_find(db, old->name, sn->scratch, &taken))
 		return;
 	if (mbox_name_is_inbox(old->name))
 		old->claim = mapdb_claim(db, old->name, old->server, old->claim);

@@ -59,9 +59,10 @@ struct session {
 	uint64_t noop_revision; /* its answer comes behind this */
 	bool in_handshake;
 	bool is_feed_counted;
-	char *listed_own; /* the server whose names it asked for as a Cyrus push does; NULL */
-	bool has_pushed;  /* and some of them are active now through it */
-	/* what a plain peer's last command deleted, perhaps to give it another name; no name: none */
+	char *listed_own;  /* the server whose names it asked for as a Cyrus push does; NULL */
+	bool has_pushed;   /* and some of them are active now through it */
+	uint64_t commands; /* behind the login, with this one */
+	/* what a plain peer's first command deleted, perhaps to give it another name; no name: none */
 	struct location deleted;
 	struct arena *deleted_arena;
 	uint64_t started_ms;

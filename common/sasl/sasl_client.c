@@ -213,20 +213,12 @@ static const struct mech mechs[] = {
 	{ "LOGIN", .plaintext = true, .step = login_step },
 };
 
-static bool
-is_in(struct slice offered, const char *name)
-{
-	while (offered.n > 0)
-		if (slice_ieq_str(slice_cut(&offered, ' '), name))
-			return true;
-	return false;
-}
-
 const char *
 sasl_client_choose(struct slice offered, bool plaintext_ok)
 {
 	for (size_t i = 0; i < ARRAY_LEN(mechs); i++)
-		if ((plaintext_ok || !mechs[i].plaintext) && is_in(offered, mechs[i].name))
+		if ((plaintext_ok || !mechs[i].plaintext) &&
+		    slice_has_word(offered, slice_of(mechs[i].name)))
 			return mechs[i].name;
 	return NULL;
 }

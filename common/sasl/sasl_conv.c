@@ -435,14 +435,9 @@ scram_step(struct sasl_conv *c, struct slice message, struct slice *challenge_r)
 static bool
 is_offered(const char *mech)
 {
-	struct slice rest = SLICE(SASL_CONV_MECHS);
-
 	if (global_keytab == NULL && slice_ieq_str(slice_of(mech), SASL_GSSAPI))
 		return false;
-	while (rest.n > 0)
-		if (slice_ieq_str(slice_cut(&rest, ' '), mech))
-			return true;
-	return false;
+	return slice_has_word(SLICE(SASL_CONV_MECHS), slice_of(mech));
 }
 
 /* The library's LOGIN takes what is before a NUL for the whole. */

@@ -103,30 +103,32 @@ ask_space(void *ctx, struct run *r, const struct program *p)
 	return end(r, p, &a);
 }
 
+/* A work that goes on when the answer is there. */
 static int
-ask_compact(void *ctx, struct run *r, const struct program *p)
+begin(const struct asking *q, struct run *r, const struct program *p, const char *cmd,
+      const char *text)
 {
 	struct answer a;
 	struct json *o;
 
-	ask(ctx, r, p, "compact", &a, &o);
+	ask(q, r, p, cmd, &a, &o);
 	if (a.ok)
-		run_say(r, "%s compacts its log; `roostctl store space` shows how far it is.",
-		        program_text(p));
+		run_say(r, "%s %s", program_text(p), text);
 	return end(r, p, &a);
+}
+
+static int
+ask_compact(void *ctx, struct run *r, const struct program *p)
+{
+	return begin(ctx, r, p, "compact",
+	             "compacts its log; `roostctl store space` shows how far it is.");
 }
 
 static int
 ask_check(void *ctx, struct run *r, const struct program *p)
 {
-	struct answer a;
-	struct json *o;
-
-	ask(ctx, r, p, "check", &a, &o);
-	if (a.ok)
-		run_say(r, "%s checks its log; `roostctl store space` shows what it finds.",
-		        program_text(p));
-	return end(r, p, &a);
+	return begin(ctx, r, p, "check",
+	             "checks its log; `roostctl store space` shows what it finds.");
 }
 
 static int

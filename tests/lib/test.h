@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/resource.h>
 
 #include "base/must.h"
 #include "base/slice.h"
@@ -47,5 +48,8 @@ void test_eq_str(const char *what, const char *got, const char *want);
 
 /* A fresh directory below $TMPDIR, removed at the end of the program. */
 const char *test_dir(void);
+/* Files take no byte behind this (RLIM_INFINITY: any): what a full disk does to a write, of which it
+ * may take a part. */
+void test_limit_files(rlim_t bytes);
 
 #endif

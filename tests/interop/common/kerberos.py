@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 import box
-from roost import Trouble, until
+from roost import Trouble, await_end, until
 
 SERVERS = ["krb5-kdc", "krb5-admin-server"]
 # The client's tools, the plug-in, and what the servers are linked with.
@@ -134,9 +134,5 @@ class Kdc:
         if self.process is None:
             return
         self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        await_end(self.process)
         self.process = None

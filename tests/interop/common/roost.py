@@ -38,6 +38,15 @@ def until(what, question, seconds=20):
         time.sleep(0.05)
 
 
+def await_end(process):
+    """Of one that was asked to end."""
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Roost:
     def __init__(self, bin_dir, folder, ip, settings):
         self.bin, self.dir, self.ip = bin_dir, folder, ip
@@ -74,11 +83,7 @@ class Roost:
             if p.poll() is None:
                 p.send_signal(signal.SIGTERM)
         for p in self.programs.values():
-            try:
-                p.wait(10)
-            except subprocess.TimeoutExpired:
-                p.kill()
-                p.wait()
+            await_end(p)
         self.programs = {}
 
     def ctl(self, request, program="roost-mupdate"):

@@ -4,11 +4,9 @@
 
 #include "location/reader.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 /* One change with an ACL of 60 KB, and something wrong behind it, in one piece. */
@@ -131,19 +129,6 @@ TEST(a_full_map_at_a_replica_grows_and_those_who_read_it_follow)
 
 /* ---- disks ------------------------------------------------------------------------------------ */
 
-/* No file takes a byte behind this: what a full disk does to a write, of which it may take a
- * part. */
-static void
-limit_files(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	(void)signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = MIN(bytes, limit.rlim_max);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static rlim_t
 size_of(const struct node *n)
 {
@@ -161,13 +146,13 @@ TEST(a_master_without_room_on_its_disk_refuses_and_goes_on)
 	struct world w;
 
 	world_init_both(&w);
-	limit_files(size_of(&w.master) + 3 * 4096 + 100);
+	test_limit_files(size_of(&w.master) + 3 * 4096 + 100);
 	add_large(&script, 1, "NO \"it cannot be written now\"");
 	buf_add_str(&script, "client > F FIND \"user.a\"\nclient << F OK *\n"
 	                     "client > G FIND \"user.a001\"\nclient < G OK *\n");
 	play_run(w.play, buf_cstr(&script));
 	world_check_dump(&w.master, "user.a active be1.test!p a=lrs= c1\n");
-	limit_files(RLIM_INFINITY);
+	test_limit_files(RLIM_INFINITY);
 	buf_clear(&script);
 	add_large(&script, 1, "OK *");
 	play_run(w.play, buf_cstr(&script));
@@ -197,12 +182,12 @@ TEST(a_replica_without_room_on_its_disk_keeps_its_list_and_follows_when_there_is
 		world_stop_master(&w);
 		world_start_replica(&w);
 		world_start_master(&w, false);
-		limit_files(size_of(&w.replica) + 4096 + 100);
+		test_limit_files(size_of(&w.replica) + 4096 + 100);
 		play_run(w.play, "wait 10s\n");
 		assert_false(replica_is_following(w.replica.replica));
 		assert_true(replica_why(w.replica.replica)[0] != '\0');
 		world_check_dump(&w.replica, "user.a active be1.test!p a=lrs= c1\n");
-		limit_files(RLIM_INFINITY);
+		test_limit_files(RLIM_INFINITY);
 		play_run(w.play, "wait 6s\n");
 		assert_true(replica_is_following(w.replica.replica));
 		assert_int_equal(mapdb_count(w.replica.db), fresh != 0 ? 5 : 6);
@@ -224,10 +209,10 @@ TEST(a_list_that_finds_no_room_is_not_taken_for_one_that_has_lost_its_names)
 	world_play_plain_list(&w, PLAIN_NAMES);
 	assert_int_equal(mapdb_count(w.replica.db), PLAIN_NAMES);
 	play_run(w.play, "fake closes\nwait 2s\n");
-	limit_files(1 << 20);
+	test_limit_files(1 << 20);
 	world_play_plain_list(&w, PLAIN_NAMES);
 	play_run(w.play, "fake is closed\n");
-	limit_files(RLIM_INFINITY);
+	test_limit_files(RLIM_INFINITY);
 	assert_int_equal(mapdb_count(w.replica.db), PLAIN_NAMES);
 	test_check(strstr(replica_why(w.replica.replica), "/collect: ") != NULL, "%s",
 	           replica_why(w.replica.replica));

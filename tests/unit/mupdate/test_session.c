@@ -382,6 +382,16 @@ TEST(a_cyrus_rename_to_a_name_that_is_refused_leaves_the_old_one)
 		  "client > 3 RESERVE \"user.c\" \"be1.test!p\"\nclient < 3 OK *\n"
 		  "client > 4 RESERVE \"user.b\" \"be1.test!p\"\nclient < 4 NO *\n",
 		  "user.b reserved be2.test!p \nuser.c reserved be1.test!p \n" },
+		{ "who has said something before renames nothing",
+		  "client > 1 FIND \"user.c\"\nclient < 1 OK *\n"
+		  "client > 2 DELETE \"user.a\"\nclient < 2 OK *\n"
+		  "client > 3 RESERVE \"user.b\" \"be1.test!p\"\nclient < 3 NO *\n",
+		  "user.b reserved be2.test!p \n" },
+		{ "nor who says something in between",
+		  "client > 2 DELETE \"user.a\"\nclient < 2 OK *\n"
+		  "client > 3 FIND \"user.a\"\nclient < 3 OK *\n"
+		  "client > 4 RESERVE \"user.b\" \"be1.test!p\"\nclient < 4 NO *\n",
+		  "user.b reserved be2.test!p \n" },
 		{ "nothing was deleted",
 		  "client > 2 RESERVE \"user.b\" \"be1.test!p\"\nclient < 2 NO *\n"
 		  "client > 3 DELETE \"user.b\"\nclient < 3 NO *\n",
@@ -393,10 +403,11 @@ TEST(a_cyrus_rename_to_a_name_that_is_refused_leaves_the_old_one)
 
 		world_init(&w);
 		world_complete(&w);
+		world_login(&w, "third", "be1");
 		world_login(&w, "client", "be1");
 		world_login(&w, "other", "be2");
-		play_run(w.play, "client > 1 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlr\\t\"\n"
-		                 "client < 1 OK *\n"
+		play_run(w.play, "third > 1 ACTIVATE \"user.a\" \"be1.test!p\" \"a\\tlr\\t\"\n"
+		                 "third < 1 OK *\n"
 		                 "other > 1 RESERVE \"user.b\" \"be2.test!p\"\nother < 1 OK *\n");
 		play_run(w.play, rows[i].commands);
 		world_check_dump(&w.master, rows[i].map);

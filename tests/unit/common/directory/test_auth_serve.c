@@ -74,6 +74,18 @@ TEST(denied_logins_do_not_hold_up_others)
 	auth_world_fini(&w);
 }
 
+/* A conversation that waits for its first message. */
+static uint64_t
+begin_plain(struct auth_world *w, struct auth_got *g)
+{
+	uint64_t id = auth_start(w->auth, &auth_world_session, "PLAIN", slice_make(NULL, 0),
+	                         auth_world_on_login, g);
+
+	auth_world_expect(w, g, 1);
+	assert_int_equal(g->result, AUTH_CONTINUE);
+	return id;
+}
+
 TEST(conversations_have_steps)
 {
 	struct auth_world w;
@@ -81,10 +93,7 @@ TEST(conversations_have_steps)
 	uint64_t id;
 
 	auth_world_init(&w, 2);
-	id = auth_start(w.auth, &auth_world_session, "PLAIN", slice_make(NULL, 0),
-	                auth_world_on_login, &g);
-	auth_world_expect(&w, &g, 1);
-	assert_int_equal(g.result, AUTH_CONTINUE);
+	id = begin_plain(&w, &g);
 	assert_true(g.id == id);
 	auth_step(w.auth, id, slice_make("\0fred\0secret", 12));
 	auth_world_expect(&w, &g, 2);
@@ -294,10 +303,7 @@ TEST(an_open_conversation_ends_with_its_auth_worker)
 	uint64_t id;
 
 	auth_world_init(&w, 1);
-	id = auth_start(w.auth, &auth_world_session, "PLAIN", slice_make(NULL, 0),
-	                auth_world_on_login, &g);
-	auth_world_expect(&w, &g, 1);
-	assert_int_equal(g.result, AUTH_CONTINUE);
+	id = begin_plain(&w, &g);
 	auth_world_stop(&w, 0, SIGKILL);
 	auth_world_start(&w, 0, 1);
 	auth_step(w.auth, id, slice_make("\0fred\0secret", 12));

@@ -2,11 +2,9 @@
 #include "kv/kv.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -248,18 +246,6 @@ TEST(a_full_map_is_said_at_the_commit_and_changes_nothing)
 	kv_close(&env);
 }
 
-/* Files take no byte behind this. */
-static void
-limit_files(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	(void)signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = MIN(bytes, limit.rlim_max);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static enum kv_err
 put_many(struct kv_env *env, unsigned rows)
 {
@@ -298,14 +284,14 @@ TEST(a_commit_of_which_the_disk_takes_a_part_changes_nothing)
 	put(env, 0, "kept", "yes");
 	kv_space(env, &used, &map);
 	for (;; failed++) {
-		limit_files(used + failed * (PAGE / 2));
+		test_limit_files(used + failed * (PAGE / 2));
 		if (put_many(env, ROWS_EACH) == KV_OK)
 			break;
 		assert_false(kv_is_broken(env));
 		assert_int_equal(kv_check_file(env), KV_FILE_GOOD);
 		assert_int_equal(count_rows(env), 1);
 	}
-	limit_files(RLIM_INFINITY);
+	test_limit_files(RLIM_INFINITY);
 	test_check(failed > 2 * ROWS_EACH / 4, "%u", failed); /* not all of it was one write */
 	assert_int_equal(count_rows(env), ROWS_EACH + 1);
 	kv_close(&env);
